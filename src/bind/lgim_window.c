@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#include "lgim_window.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+
+/*
+** Allocation failures: after `window.fail_allocation(n)` the n-th allocation
+** of the objects under test fails, once; 0 switches it off. Allocations of
+** Lua and libcurl are not counted: they are other objects.
+*/
+static long fail_countdown;
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t count, size_t n);
+void *__real_realloc(void *p, size_t n);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t count, size_t n);
+void *__wrap_realloc(void *p, size_t n);
+
+static bool fails_now(void) {
+  return fail_countdown > 0 && --fail_countdown == 0;
+}
+
+void *__wrap_malloc(size_t n) {
+  return fails_now() ? NULL : __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t count, size_t n) {
+  return fails_now() ? NULL : __real_calloc(count, n);
+}
+
+void *__wrap_realloc(void *p, size_t n) {
+  return fails_now() ? NULL : __real_realloc(p, n);
+}
+
+/* window.fail_allocation(n) -> the allocations that were still to come */
+static int window_fail_allocation(lua_State *L) {
+  lua_Integer n = luaL_checkinteger(L, 1);
+  lua_pushinteger(L, fail_countdown);
+  fail_countdown = (long)n;
+  return 1;
+}
+
+static void set_text(lua_State *L, const char *name, const char *text) {
+  if (text[0] == '\0') return;
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, name);
+}
+
+int lgim_window_fail(lua_State *L, const gim_err *err) {
+  lua_pushnil(L);
+  lua_createtable(L, 0, 10);
+  set_text(L, "kind", gim_status_name(err->status));
+  set_text(L, "message", err->message);
+  set_text(L, "field", err->field);
+  set_text(L, "code", err->code);
+  set_text(L, "param", err->param);
+  set_text(L, "request_id", err->request_id);
+  lua_pushinteger(L, err->http_status);
+  lua_setfield(L, -2, "status");
+  lua_pushboolean(L, err->retryable);
+  lua_setfield(L, -2, "retryable");
+  lua_pushinteger(L, (lua_Integer)err->retry_after_ms);
+  lua_setfield(L, -2, "retry_after_ms");
+  lua_pushinteger(L, (lua_Integer)err->offset);
+  lua_setfield(L, -2, "offset");
+  return 2;
+}
+
+LUAMOD_API int luaopen_gptimage_core_test(lua_State *L);
+
+/* luaopen_* are the only names that leave the objects. */
+__attribute__((visibility("default"))) int
+luaopen_gptimage_core_test(lua_State *L) {
+  lua_newtable(L);
+  lua_pushcfunction(L, window_fail_allocation);
+  lua_setfield(L, -2, "fail_allocation");
+  lgim_window_rules(L);
+  lgim_window_parse(L);
+  lgim_window_task(L);
+  lgim_window_net(L);
+  return 1;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** lgim_window.h - the test window: C functions as the specs see them
+** [floor 10]
+**
+** Linked with the objects that ship into core_test.so, which is never
+** installed. Each function adds its room's functions to the table on top of
+** the stack; the specs call them as require("gptimage.core_test").name.
+*/
+#ifndef lgim_window_h
+#define lgim_window_h
+
+#include "gim_base.h"
+
+#include <lua.h>
+
+void lgim_window_rules(lua_State *L); /* request rules: utf8 .. gim_request */
+void lgim_window_parse(lua_State *L); /* replies: base64 .. gim_reply */
+void lgim_window_task(lua_State *L);  /* gim_task, with a fake clock */
+void lgim_window_net(lua_State *L);   /* gim_net, gim_file, gim_sink */
+
+/*
+** Pushes nil and a table {kind, message, field, code, param, request_id,
+** status, retryable, retry_after_ms, offset} and returns 2: how a window
+** function reports a failure.
+*/
+int lgim_window_fail(lua_State *L, const gim_err *err);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#include "gim_base.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *gim_status_name(gim_status status) {
+  static const char *const names[GIM_STATUS_COUNT] = {
+      "ok",       "invalid", "auth",    "quota",    "rate_limited",
+      "refused",  "not_found", "server", "network", "timeout",
+      "protocol", "too_big", "cancelled", "io",     "no_memory"};
+  if ((unsigned)status >= GIM_STATUS_COUNT) return "protocol";
+  return names[status];
+}
+
+const char *gim_billed_name(gim_billed billed) {
+  switch (billed) {
+  case GIM_BILLED_NO: return "no";
+  case GIM_BILLED_YES: return "yes";
+  case GIM_BILLED_MAYBE: break;
+  }
+  return "maybe";
+}
+
+gim_str gim_str_of(const char *s) {
+  gim_str r;
+  r.p = s;
+  r.n = s == NULL ? 0 : strlen(s);
+  return r;
+}
+
+bool gim_str_equal(gim_str a, gim_str b) {
+  return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+/* Not tolower: that one asks the locale, which is the host's. */
+static char lower(char c) {
+  return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+bool gim_str_equal_nocase(gim_str a, gim_str b) {
+  if (a.n != b.n) return false;
+  for (size_t i = 0; i < a.n; i++)
+    if (lower(a.p[i]) != lower(b.p[i])) return false;
+  return true;
+}
+
+bool gim_str_starts(gim_str s, gim_str prefix) {
+  return s.n >= prefix.n &&
+         (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
+}
+
+/*
+** Length of the well-formed UTF-8 sequence at p (RFC 3629: no overlong form,
+** no surrogate, nothing above U+10FFFF), or 0. gim_utf8 is a floor above, so
+** this small check stands here for shown text alone.
+*/
+static size_t sequence(const unsigned char *p, size_t n) {
+  size_t length;
+  unsigned min2 = 0x80, max2 = 0xBF; /* bounds of the second byte */
+  if (p[0] < 0x80) return 1;
+  if (p[0] < 0xC2 || p[0] > 0xF4) return 0;
+  length = p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
+  if (n < length) return 0;
+  if (p[0] == 0xE0) min2 = 0xA0;
+  if (p[0] == 0xED) max2 = 0x9F;
+  if (p[0] == 0xF0) min2 = 0x90;
+  if (p[0] == 0xF4) max2 = 0x8F;
+  if (p[1] < min2 || p[1] > max2) return 0;
+  for (size_t i = 2; i < length; i++)
+    if ((p[i] & 0xC0) != 0x80) return 0;
+  return length;
+}
+
+void gim_copy_text(char *to, size_t size, gim_str s) {
+  const unsigned char *p = (const unsigned char *)s.p;
+  size_t out = 0, i = 0;
+  while (i < s.n) {
+    size_t k = sequence(p + i, s.n - i);
+    if (out + (k == 0 ? 1 : k) >= size) break;
+    if (k == 0 || p[i] < 0x20 || p[i] == 0x7F) {
+      to[out++] = '?';
+      i++;
+      continue;
+    }
+    memcpy(to + out, s.p + i, k);
+    out += k;
+    i += k;
+  }
+  to[out] = '\0';
+}
+
+gim_status gim_fail(gim_err *err, gim_status status, const char *format,
+                    ...) {
+  char text[2 * sizeof(err->message)];
+  va_list arguments;
+  if (err == NULL) return status;
+  memset(err, 0, sizeof(*err));
+  err->status = status;
+  err->retry_after_ms = -1;
+  err->offset = -1;
+  /* `format` may take a field of `err`: callers pass copies of those. */
+  va_start(arguments, format);
+  if (vsnprintf(text, sizeof(text), format, arguments) < 0) text[0] = '\0';
+  va_end(arguments);
+  gim_copy_text(err->message, sizeof(err->message), gim_str_of(text));
+  return status;
+}
