@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** gim_reply.h - status, headers and JSON to task state, images or error
+** [floor 4]
+**
+** Decides by the reply, not by the provider: `data` is a list of pictures,
+** `id` and `status` a task, everything else an error. The shapes are those of
+** WIRE 1.1, 1.2, 2.2, 5.3, 5.6 and 6.3; keys may be missing, null, "" or of
+** another type than documented without harm.
+*/
+#ifndef gim_reply_h
+#define gim_reply_h
+
+#include "gim_base.h"
+
+typedef enum gim_reply_shape {
+  GIM_REPLY_ERROR = 0, /* `err` says what */
+  GIM_REPLY_TASK,      /* `state` and `id` */
+  GIM_REPLY_IMAGES     /* `images`; the answer of a synchronous service */
+} gim_reply_shape;
+
+/* A task's state on the wire; one that is not known counts as running. */
+typedef enum gim_task_state {
+  GIM_TASK_PENDING = 0,
+  GIM_TASK_PROCESSING,
+  GIM_TASK_COMPLETED,
+  GIM_TASK_FAILED,
+  GIM_TASK_CANCELLED,
+  GIM_TASK_UNKNOWN
+} gim_task_state;
+
+/* "pending", "processing", "completed", "failed", "cancelled", "unknown". */
+const char *gim_task_state_name(gim_task_state state);
+
+/* One picture of a reply. Strings are OWNED by the reply, NULL: absent. */
+typedef struct gim_reply_image {
+  char *url;            /* at most GIM_LIMIT_URL bytes, no control characters */
+  char *revised_prompt;
+  int payload;          /* number of its gim_split payload, or -1 */
+} gim_reply_image;
+
+/* What the transport knows. All BORROWED during gim_reply_read. */
+typedef struct gim_reply_input {
+  int http_status;
+  gim_str content_type;
+  gim_str retry_after;    /* header values, {NULL, 0} when absent */
+  gim_str retry_after_ms;
+  gim_str request_id;     /* x-request-id, else x-oneapi-request-id */
+  gim_str body;           /* the skeleton of gim_split */
+  int payloads;           /* payloads that gim_split saw */
+  int64_t now_unix_s;     /* wall clock: for a Retry-After date */
+  bool poll;              /* reply to a task query, else to the paid POST */
+} gim_reply_input;
+
+typedef struct gim_reply {
+  gim_reply_shape shape;
+  gim_task_state state;      /* IMAGES: GIM_TASK_COMPLETED */
+  char *id;                  /* task id as it came, or NULL. OWNED */
+  char *model;               /* "actual model name used", or NULL. OWNED */
+  char request_id[96];       /* header, error.request_id or message; "" */
+  int progress;              /* 0 to 100, -1: not said */
+  int64_t estimated_ms;      /* task_info.estimated_time, -1: not said */
+  int can_cancel;            /* 1, 0, -1: not said */
+  int64_t created_unix_s;    /* 0: not said */
+  int64_t credits_reserved_micro; /* usage.credits_reserved, -1: not said */
+  int64_t credits_used_micro;     /* usage.credits_used, -1: not said */
+  gim_reply_image *images;   /* OWNED; image_count of them */
+  int image_count;
+  gim_err err; /* shape ERROR, or a task that failed or was cancelled; else
+                  its status is GIM_OK */
+} gim_reply;
+
+/*
+** Reads one whole reply into `reply` (memory of the caller, released with
+** gim_reply_free whatever is returned). A reply that says "no" is GIM_OK with
+** shape ERROR: reading it succeeded. Codes count before status (WIRE 2.2,
+** 5.6): the table from both to kind and retryable is in gim_reply.c.
+** Returns GIM_E_NO_MEMORY, or GIM_OK. A body that no service sends (2xx that
+** is neither pictures nor task, HTML, nothing) is shape ERROR with
+** GIM_E_PROTOCOL for a 2xx, and the kind of its status otherwise; its first
+** bytes are quoted in err.message.
+*/
+GIM_MUST_CHECK gim_status gim_reply_read(gim_reply *reply,
+                                         const gim_reply_input *input);
+
+/* Releases what the reply OWNS. Idempotent. Leaves `reply` zeroed. */
+void gim_reply_free(gim_reply *reply);
+
+/*
+** True when an error reply to a paid POST proves that the service did nothing
+** and may be asked again: 429, and 503 with JSON and one of the codes
+** `retry_codes` (NULL-terminated, BORROWED; the provider's row). DESIGN 4,
+** Paying.
+*/
+bool gim_reply_not_accepted(const gim_reply *reply,
+                            const char *const *retry_codes);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** gim_request.h - caller's fields, checked, to method, path and body
+** [floor 4]
+**
+** The one place where a request is judged and written. Rules come from the
+** row of gim_model, sizes from gim_size. A refusal lists every problem at
+** once. What the service would refuse is refused here; with strict = false
+** such a refusal becomes a warning, but never one of `safety`: wrong UTF-8,
+** control characters, what would leave this library's own limits.
+*/
+#ifndef gim_request_h
+#define gim_request_h
+
+#include "gim_base.h"
+#include "gim_buffer.h"
+#include "gim_model.h"
+
+/*
+** What the caller gave, already of the right types. Everything is BORROWED
+** during gim_request_make; a slice with p NULL is a field left out.
+*/
+typedef struct gim_fields {
+  gim_str model;
+  gim_str prompt;
+  gim_str size;
+  gim_str resolution;
+  gim_str quality;
+  gim_str response_format;
+  gim_str background;
+  gim_str output_format;
+  gim_str mask_url;
+  gim_str callback_url;
+  const gim_str *image_urls; /* NULL: left out */
+  size_t image_url_count;
+  bool has_n;
+  int64_t n;
+  gim_str extra; /* a JSON object whose members are added unchecked (its
+                    grammar and its keys are checked: none of ours) */
+  bool edit;     /* asked for by `edit`: at least one image */
+} gim_fields;
+
+/* What the client, not the single request, decides. */
+typedef struct gim_rules {
+  gim_provider provider;
+  gim_size_procedure sizes; /* how gpt-image-2 turns a ratio into pixels */
+  bool strict;
+  bool allow_private;       /* callback and reference links may be private */
+  const char *edit_path;    /* BORROWED; NULL: the provider's */
+} gim_rules;
+
+/* One problem or one warning. Strings as in gim_err. */
+typedef struct gim_issue {
+  char field[48];    /* "size", "image_urls[3]" */
+  char rule[32];     /* stable name: "multiple_of_16", "required", ... */
+  char message[224]; /* one sentence */
+  char got[64];      /* what was given, shortened; "" where it says nothing */
+  char nearest[96];  /* nearest legal value or values; "" when there is none */
+} gim_issue;
+
+typedef struct gim_request {
+  const gim_model *model; /* row; the provider's row for unknown models when
+                             the name is not in the table */
+  bool known_model;
+  bool edit;              /* goes to the edits endpoint or carries images */
+  const char *method;     /* static storage */
+  char path[256];         /* "/v1/images/generations" */
+  gim_buffer body;        /* JSON, compact, no trailing newline */
+  /* what it will be, 0 / -1 / "" where nobody can know */
+  int width_px, height_px;
+  int tier;               /* 1, 2, 4; 0: unknown or none */
+  int n;                  /* pictures asked for */
+  int64_t price_factor_micro; /* times the base, n included; -1: unknown */
+  bool scaled_down;       /* the table's cell did not fit the budget */
+  /* what the service assumes for fields left out; NULL: says nothing or was
+     given. Static storage */
+  const char *assumed_size, *assumed_resolution, *assumed_quality;
+  gim_issue *issues;      /* OWNED; at most GIM_LIMIT_ISSUES */
+  int issue_count;
+  gim_issue *warnings;    /* OWNED; at most GIM_LIMIT_ISSUES */
+  int warning_count;
+} gim_request;
+
+/*
+** Checks `fields` by `rules` and writes the request into `request` (memory of
+** the caller, released with gim_request_free whatever is returned).
+** Returns
+**   GIM_OK           the request may be sent; warnings may be there
+**   GIM_E_INVALID    issue_count > 0 says why; err->message names the first
+**                    and counts the rest, err->field is the first's field.
+**                    What could be worked out (pixels, tier) is filled in
+**   GIM_E_TOO_BIG    the body would pass GIM_LIMIT_REQUEST_BODY
+**   GIM_E_NO_MEMORY
+*/
+GIM_MUST_CHECK gim_status gim_request_make(gim_request *request,
+                                           const gim_fields *fields,
+                                           const gim_rules *rules,
+                                           gim_err *err);
+
+/* Releases what the request OWNS. Idempotent. Leaves it zeroed. */
+void gim_request_free(gim_request *request);
+
+#endif
