@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** gim_base64.h - streaming decoder and encoder of base64   [floor 1]
+**
+** RFC 4648 section 4 (the alphabet with + and /). What services really send
+** is allowed beyond it: CR and LF anywhere, and padding that is missing or
+** short at the end. Everything else is strict: no other white space, `=` only
+** where padding belongs, nothing but CR and LF behind it, and no bits left
+** over (`aH==` is refused: its last four bits are not zero). Allocates
+** nothing.
+*/
+#ifndef gim_base64_h
+#define gim_base64_h
+
+#include "gim_base.h"
+
+/* The most bytes that one call makes of `n` characters. */
+#define GIM_BASE64_DECODED_MAX(n) (((n) / 4 + 1) * 3)
+
+/* The most characters that one call makes of `n` bytes. */
+#define GIM_BASE64_ENCODED_MAX(n) (((n) / 3 + 1) * 4)
+
+typedef struct gim_base64 {
+  int64_t offset; /* characters eaten so far, CR and LF counted; after a
+                     failure: those before the bad one */
+  /* private: */
+  const char *problem; /* static text; NULL while all is well */
+  uint32_t bits;       /* of the characters held */
+  uint8_t held;        /* 0 to 3 characters of the quantum under way */
+  uint8_t padding;     /* `=` seen */
+} gim_base64;
+
+/* Ready for the first character. */
+void gim_base64_init(gim_base64 *b);
+
+/*
+** Decodes the next `n` characters (BORROWED during the call) into `to`, which
+** has room for GIM_BASE64_DECODED_MAX(n) bytes; `*written` says how many came.
+** Splitting the input differently changes neither the bytes in sum nor the
+** place of an error. Returns GIM_OK, or GIM_E_PROTOCOL: err->offset (and
+** b->offset) is the place of the bad character, and `*written` bytes before
+** it are good. A failed decoder stays failed.
+*/
+GIM_MUST_CHECK gim_status gim_base64_decode(gim_base64 *b, const char *p,
+                                            size_t n, unsigned char *to,
+                                            size_t *written, gim_err *err);
+
+/*
+** Says that no more characters come; up to 2 bytes go to `to`. GIM_E_PROTOCOL
+** when a single character is left over or left-over bits are not zero;
+** err->offset is the end then.
+*/
+GIM_MUST_CHECK gim_status gim_base64_finish(gim_base64 *b,
+                                            unsigned char to[2],
+                                            size_t *written, gim_err *err);
+
+typedef struct gim_base64_encoder {
+  /* private: */
+  uint8_t bytes[3]; /* bytes that are no whole quantum yet */
+  uint8_t held;     /* how many of them, 0 to 2 */
+} gim_base64_encoder;
+
+/* Ready for the first byte. */
+void gim_base64_encoder_init(gim_base64_encoder *e);
+
+/*
+** Encodes the next `n` bytes (BORROWED during the call) into `to`, which has
+** room for GIM_BASE64_ENCODED_MAX(n) characters. Returns how many came. No
+** line breaks, no NUL.
+*/
+size_t gim_base64_encode(gim_base64_encoder *e, const void *p, size_t n,
+                         char *to);
+
+/* The last characters, padded: 0 or 4 of them. The encoder begins anew. */
+size_t gim_base64_encode_finish(gim_base64_encoder *e, char to[4]);
+
+#endif
