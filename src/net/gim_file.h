@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** gim_file.h - atomic files: gathered writes, temporary name, rename
+** [floor 6]
+**
+** A file is written under a temporary name in its folder and appears under
+** its final name only when whole. Nothing is fsynced: see gim_journal.
+*/
+#ifndef gim_file_h
+#define gim_file_h
+
+#include "gim_base.h"
+
+#define GIM_FILE_GATHER (256 * 1024) /* bytes of one aligned write */
+
+/* What to do when the final name is taken. */
+typedef enum gim_overwrite {
+  GIM_OVERWRITE_NUMBER = 0, /* "a.png", "a-2.png", "a-3.png", ... */
+  GIM_OVERWRITE_REPLACE,
+  GIM_OVERWRITE_REFUSE
+} gim_overwrite;
+
+typedef struct gim_file gim_file;
+
+/*
+** Makes `folder` ("" and "." are the current one) and its parents where they
+** are missing, and tries that a file can be made in it; leaves no file. Done
+** before paying. GIM_E_IO with the system's reason and the folder's name.
+*/
+GIM_MUST_CHECK gim_status gim_file_try_folder(const char *folder,
+                                              gim_err *err);
+
+/*
+** Opens a temporary file in `folder`: hidden, named
+** ".gptimage-<random>.part", removed by gim_file_free. When `folder` is NULL
+** the file has no name at all ($TMPDIR or /tmp, O_TMPFILE or unlinked) and
+** cannot be committed. GIM_E_IO, GIM_E_NO_MEMORY. `*file` is OWNED: release
+** it with gim_file_free.
+*/
+GIM_MUST_CHECK gim_status gim_file_open(gim_file **file, const char *folder,
+                                        gim_err *err);
+
+/* Reserves blocks for `n` bytes in all; a hint, errors are ignored. */
+void gim_file_expect(gim_file *file, int64_t n);
+
+/* Appends `n` bytes, gathered into writes of GIM_FILE_GATHER. GIM_E_IO is
+   final for the file: what was written before can still be read. */
+GIM_MUST_CHECK gim_status gim_file_write(gim_file *file, const void *p,
+                                         size_t n, gim_err *err);
+
+/* Bytes written so far, gathered ones included. */
+int64_t gim_file_size(const gim_file *file);
+
+/* Reads up to `n` bytes at `offset` (flushes first); `*got` 0 at the end. */
+GIM_MUST_CHECK gim_status gim_file_read(gim_file *file, int64_t offset,
+                                        void *p, size_t n, size_t *got,
+                                        gim_err *err);
+
+/* Back to an empty file. */
+GIM_MUST_CHECK gim_status gim_file_truncate(gim_file *file, gim_err *err);
+
+/*
+** Gives the file its final name `name` (no folder part) in the folder it was
+** opened in, by rename; with NUMBER and REFUSE never over another file, also
+** when two do it at once. `path` of `size` bytes gets folder and name as they
+** are now. After success nothing can be written any more.
+** GIM_E_IO: the file stays temporary and may be committed again elsewhere in
+** the folder; REFUSE says that the name is taken.
+*/
+GIM_MUST_CHECK gim_status gim_file_commit(gim_file *file, const char *name,
+                                          gim_overwrite overwrite, char *path,
+                                          size_t size, gim_err *err);
+
+/* Closes; removes the file when it was not committed. NULL is allowed. */
+void gim_file_free(gim_file *file);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** gim_sink.h - where the bytes of one picture go   [floor 7]
+**
+** A sink takes the picture as it arrives, into a file of the folder that was
+** asked for, or into memory up to a limit that all sinks of a client share
+** and into a nameless temporary file beyond. It looks at the picture's header
+** on the way. What was paid for is not thrown away: when the folder fails
+** in mid-picture (disk full) the sink moves what it has, and what is still to
+** come, to memory or a temporary file and remembers the trouble.
+*/
+#ifndef gim_sink_h
+#define gim_sink_h
+
+#include "gim_base.h"
+#include "gim_file.h"
+#include "gim_image.h"
+
+/* Memory that sinks share. The client owns it and outlives them. */
+typedef struct gim_pool {
+  size_t limit; /* bytes that may be held at once */
+  size_t used;
+} gim_pool;
+
+typedef struct gim_sink gim_sink;
+
+/*
+** A new sink into `folder` (COPIED), or into memory when it is NULL. `pool`
+** is BORROWED until gim_sink_free. Nothing is opened before the first byte.
+** NULL: no memory.
+*/
+gim_sink *gim_sink_new(const char *folder, gim_pool *pool);
+
+/* The size is known in advance: reserves blocks. A hint. */
+void gim_sink_expect(gim_sink *sink, int64_t n);
+
+/*
+** Appends. GIM_E_IO or GIM_E_NO_MEMORY only when neither the folder nor
+** memory nor a temporary file takes the bytes; sticky then.
+*/
+GIM_MUST_CHECK gim_status gim_sink_write(gim_sink *sink, const void *p,
+                                         size_t n, gim_err *err);
+
+/* Back to empty, also the header seen: a download that starts over. */
+GIM_MUST_CHECK gim_status gim_sink_restart(gim_sink *sink, gim_err *err);
+
+int64_t gim_sink_size(const gim_sink *sink);
+
+/* What the bytes so far are. BORROWED from the sink. */
+const gim_image *gim_sink_image(const gim_sink *sink);
+
+/*
+** GIM_OK, or what went wrong with the folder (`err` written): the bytes are
+** elsewhere and can be read, not committed there.
+*/
+gim_status gim_sink_trouble(const gim_sink *sink, gim_err *err);
+
+/* Reads what was written, wherever it is. `*got` is 0 at the end. */
+GIM_MUST_CHECK gim_status gim_sink_read(gim_sink *sink, int64_t offset,
+                                        void *p, size_t n, size_t *got,
+                                        gim_err *err);
+
+/*
+** Files the picture under `folder`/`name`: the sink's own folder (a rename)
+** or any other (a copy of at most `slice` bytes per call, 0: all at once).
+** GIM_OK: done, `path` says where. GIM_E_TIMEOUT: not all is copied yet, call
+** again with the same arguments. GIM_E_IO, GIM_E_NO_MEMORY: not filed; the
+** bytes stay readable and it may be tried again. A sink can be filed more
+** than once; after a rename it reads from the named file.
+*/
+GIM_MUST_CHECK gim_status gim_sink_commit(gim_sink *sink, const char *folder,
+                                          const char *name,
+                                          gim_overwrite overwrite,
+                                          int64_t slice, char *path,
+                                          size_t size, gim_err *err);
+
+/* Releases; what was not filed is gone. NULL is allowed. */
+void gim_sink_free(gim_sink *sink);
+
+#endif
