@@ -7,9 +7,9 @@
 
 const char *gim_status_name(gim_status status) {
   static const char *const names[GIM_STATUS_COUNT] = {
-      "ok",       "invalid", "auth",    "quota",    "rate_limited",
-      "refused",  "not_found", "server", "network", "timeout",
-      "protocol", "too_big", "cancelled", "io",     "no_memory"};
+      "ok",       "invalid",   "auth",      "quota",   "rate_limited",
+      "refused",  "not_found", "server",    "network", "timeout",
+      "protocol", "too_big",   "cancelled", "io",      "no_memory"};
   if ((unsigned)status >= GIM_STATUS_COUNT) return "protocol";
   return names[status];
 }
@@ -51,18 +51,15 @@ bool gim_str_starts(gim_str s, gim_str prefix) {
          (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
 }
 
-/*
-** Length of the well-formed UTF-8 sequence at p (RFC 3629: no overlong form,
-** no surrogate, nothing above U+10FFFF), or 0. gim_utf8 is a floor above, so
-** this small check stands here for shown text alone.
-*/
-static size_t sequence(const unsigned char *p, size_t n) {
+size_t gim_str_sequence(gim_str s) {
+  const unsigned char *p = (const unsigned char *)s.p;
   size_t length;
   unsigned min2 = 0x80, max2 = 0xBF; /* bounds of the second byte */
+  if (s.n == 0) return 0;
   if (p[0] < 0x80) return 1;
   if (p[0] < 0xC2 || p[0] > 0xF4) return 0;
   length = p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
-  if (n < length) return 0;
+  if (s.n < length) return 0;
   if (p[0] == 0xE0) min2 = 0xA0;
   if (p[0] == 0xED) max2 = 0x9F;
   if (p[0] == 0xF0) min2 = 0x90;
@@ -74,36 +71,35 @@ static size_t sequence(const unsigned char *p, size_t n) {
 }
 
 void gim_copy_text(char *to, size_t size, gim_str s) {
-  const unsigned char *p = (const unsigned char *)s.p;
-  size_t out = 0, i = 0;
-  while (i < s.n) {
-    size_t k = sequence(p + i, s.n - i);
+  size_t out = 0;
+  while (s.n > 0) {
+    size_t k = gim_str_sequence(s);
     if (out + (k == 0 ? 1 : k) >= size) break;
-    if (k == 0 || p[i] < 0x20 || p[i] == 0x7F) {
-      to[out++] = '?';
-      i++;
-      continue;
+    if (k == 0 || (unsigned char)*s.p < 0x20 || *s.p == 0x7F) {
+      to[out] = '?';
+      k = 1;
     }
-    memcpy(to + out, s.p + i, k);
+    else
+      memcpy(to + out, s.p, k);
     out += k;
-    i += k;
+    s.p += k;
+    s.n -= k;
   }
   to[out] = '\0';
 }
 
-gim_status gim_fail(gim_err *err, gim_status status, const char *format,
-                    ...) {
+gim_status gim_fail(gim_err *err, gim_status status, const char *format, ...) {
   char text[2 * sizeof(err->message)];
   va_list arguments;
   if (err == NULL) return status;
+  /* First the text: its arguments may be fields of `err`. */
+  va_start(arguments, format);
+  if (vsnprintf(text, sizeof(text), format, arguments) < 0) text[0] = '\0';
+  va_end(arguments);
   memset(err, 0, sizeof(*err));
   err->status = status;
   err->retry_after_ms = -1;
   err->offset = -1;
-  /* `format` may take a field of `err`: callers pass copies of those. */
-  va_start(arguments, format);
-  if (vsnprintf(text, sizeof(text), format, arguments) < 0) text[0] = '\0';
-  va_end(arguments);
   gim_copy_text(err->message, sizeof(err->message), gim_str_of(text));
   return status;
 }

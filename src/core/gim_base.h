@@ -35,18 +35,18 @@
 ** sees them together. Bytes unless the name says otherwise.
 */
 #define GIM_LIMIT_REQUEST_BODY (4 * 1024 * 1024) /* JSON of one request */
-#define GIM_LIMIT_SKELETON (1024 * 1024)  /* reply without its pictures */
-#define GIM_LIMIT_JSON_DEPTH 64           /* nested arrays and objects */
-#define GIM_LIMIT_HEADER (64 * 1024)      /* all headers of one reply */
-#define GIM_LIMIT_URL 8192                /* any URL, also a result link */
-#define GIM_LIMIT_CALLBACK_URL 2048       /* seeds: callback_url */
-#define GIM_LIMIT_TASK_ID 256             /* id given by a service */
-#define GIM_LIMIT_IMAGES 128              /* pictures in one reply */
-#define GIM_LIMIT_REFERENCES 16           /* seeds: image_urls */
-#define GIM_LIMIT_ISSUES 32               /* problems listed per request */
-#define GIM_LIMIT_PATH 4096               /* a file name with its folder */
+#define GIM_LIMIT_SKELETON (1024 * 1024) /* reply without its pictures */
+#define GIM_LIMIT_JSON_DEPTH 64          /* nested arrays and objects */
+#define GIM_LIMIT_HEADER (64 * 1024)     /* all headers of one reply */
+#define GIM_LIMIT_URL 8192               /* any URL, also a result link */
+#define GIM_LIMIT_CALLBACK_URL 2048      /* seeds: callback_url */
+#define GIM_LIMIT_TASK_ID 256            /* id given by a service */
+#define GIM_LIMIT_IMAGES 128             /* pictures in one reply */
+#define GIM_LIMIT_REFERENCES 16          /* seeds: image_urls */
+#define GIM_LIMIT_ISSUES 32              /* problems listed per request */
+#define GIM_LIMIT_PATH 4096              /* a file name with its folder */
 #define GIM_LIMIT_DOWNLOAD (512LL * 1024 * 1024) /* one picture */
-#define GIM_LIMIT_REDIRECTS 5             /* hops of one download */
+#define GIM_LIMIT_REDIRECTS 5                    /* hops of one download */
 
 /*
 ** What went wrong: also the closed set of err.kind in Lua (DESIGN 3), by
@@ -101,6 +101,13 @@ bool gim_str_equal_nocase(gim_str a, gim_str b);
 bool gim_str_starts(gim_str s, gim_str prefix);
 
 /*
+** Length in bytes, 1 to 4, of the UTF-8 sequence that `s` begins with, or 0
+** where it is none (RFC 3629: no overlong form, no surrogate, nothing above
+** U+10FFFF) or `s` is empty.
+*/
+size_t gim_str_sequence(gim_str s);
+
+/*
 ** Detail of a failure: plain data in the caller's memory, written only when a
 ** function fails. Strings are NUL-terminated UTF-8, "" when absent, cut at a
 ** code point's border, without control characters, and never hold a key, a
@@ -108,15 +115,15 @@ bool gim_str_starts(gim_str s, gim_str prefix);
 */
 typedef struct gim_err {
   gim_status status;
-  char message[320];  /* one line: what happened, and what to do about it */
-  char field[48];     /* request field or option, "image_urls[3]" */
-  char code[64];      /* the service's code, a number turned into text */
-  char param[48];     /* the service's param */
+  char message[320]; /* one line: what happened, and what to do about it */
+  char field[48];    /* request field or option, "image_urls[3]" */
+  char code[64];     /* the service's code, a number turned into text */
+  char param[48];    /* the service's param */
   char request_id[96];
-  int http_status;    /* 0: no HTTP reply was the cause */
-  bool retryable;     /* the same request may succeed later */
+  int http_status;        /* 0: no HTTP reply was the cause */
+  bool retryable;         /* the same request may succeed later */
   int64_t retry_after_ms; /* what the service asked for; -1: nothing */
-  int64_t offset;     /* parsers: bytes eaten before the bad one; else -1 */
+  int64_t offset; /* parsers: bytes eaten before the bad one; else -1 */
 } gim_err;
 
 /*

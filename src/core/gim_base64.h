@@ -50,8 +50,7 @@ GIM_MUST_CHECK gim_status gim_base64_decode(gim_base64 *b, const char *p,
 ** when a single character is left over or left-over bits are not zero;
 ** err->offset is the end then.
 */
-GIM_MUST_CHECK gim_status gim_base64_finish(gim_base64 *b,
-                                            unsigned char to[2],
+GIM_MUST_CHECK gim_status gim_base64_finish(gim_base64 *b, unsigned char to[2],
                                             size_t *written, gim_err *err);
 
 typedef struct gim_base64_encoder {

@@ -25,6 +25,12 @@ void gim_buffer_clear(gim_buffer *b) {
   if (b->p != NULL) b->p[0] = '\0';
 }
 
+void gim_buffer_cut(gim_buffer *b, size_t n) {
+  if (n >= b->n) return;
+  b->n = n;
+  b->p[n] = '\0';
+}
+
 gim_status gim_buffer_reserve(gim_buffer *b, size_t more) {
   size_t want, capacity;
   char *p;

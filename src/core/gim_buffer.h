@@ -25,6 +25,9 @@ void gim_buffer_free(gim_buffer *b);
 /* Forgets the bytes, keeps the memory. */
 void gim_buffer_clear(gim_buffer *b);
 
+/* Forgets all but the first `n` bytes: takes back what was appended. */
+void gim_buffer_cut(gim_buffer *b, size_t n);
+
 /*
 ** Makes room for `more` further bytes; for those who write at p + n and then
 ** raise n themselves. Here and below:

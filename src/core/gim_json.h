@@ -85,7 +85,7 @@ bool gim_json_member(const gim_json *object, gim_str key, gim_json *value);
 
 /* Walks the members of an object or the elements of an array. */
 typedef struct gim_json_cursor {
-  gim_json key;   /* of a member; GIM_JSON_NONE in an array */
+  gim_json key; /* of a member; GIM_JSON_NONE in an array */
   gim_json value;
   /* private: */
   const char *p;

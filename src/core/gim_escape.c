@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#include "gim_escape.h"
+
+#include <string.h>
+
+int gim_escape_hex(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+static uint32_t read_hex4(const char *p) {
+  uint32_t code = 0;
+  for (int i = 0; i < 4; i++)
+    code = code << 4 | (uint32_t)(gim_escape_hex(p[i]) & 15);
+  return code;
+}
+
+static size_t put_utf8(uint32_t code, char out[4]) {
+  if (code < 0x80) {
+    out[0] = (char)code;
+    return 1;
+  }
+  if (code < 0x800) {
+    out[0] = (char)(0xC0 | code >> 6);
+    out[1] = (char)(0x80 | (code & 0x3F));
+    return 2;
+  }
+  if (code < 0x10000) {
+    out[0] = (char)(0xE0 | code >> 12);
+    out[1] = (char)(0x80 | (code >> 6 & 0x3F));
+    out[2] = (char)(0x80 | (code & 0x3F));
+    return 3;
+  }
+  out[0] = (char)(0xF0 | code >> 18);
+  out[1] = (char)(0x80 | (code >> 12 & 0x3F));
+  out[2] = (char)(0x80 | (code >> 6 & 0x3F));
+  out[3] = (char)(0x80 | (code & 0x3F));
+  return 4;
+}
+
+/* Reads the escape at *p, steps over it, and returns its bytes in `out`. */
+static size_t take_one(const char **p, const char *end, char out[4]) {
+  static const char letters[] = "bfnrt", bytes[] = "\b\f\n\r\t";
+  const char *q = *p + 1, *letter;
+  uint32_t code;
+  if (*q != 'u') {
+    letter = memchr(letters, *q, sizeof(letters) - 1);
+    out[0] = letter == NULL ? *q : bytes[letter - letters];
+    *p = q + 1;
+    return 1;
+  }
+  code = read_hex4(q + 1);
+  q += 5;
+  if (code >= 0xD800 && code <= 0xDFFF) {
+    uint32_t low = 0;
+    if (code < 0xDC00 && end - q >= 6 && q[0] == '\\' && q[1] == 'u')
+      low = read_hex4(q + 2);
+    if (low >= 0xDC00 && low <= 0xDFFF) {
+      code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+      q += 6;
+    }
+    else
+      code = 0xFFFD;
+  }
+  *p = q;
+  return put_utf8(code, out);
+}
+
+gim_str gim_escape_take(const char **p, const char *end, char out[4]) {
+  gim_str run;
+  const char *stop;
+  if (**p == '\\') {
+    run.n = take_one(p, end, out);
+    run.p = out;
+    return run;
+  }
+  stop = memchr(*p, '\\', (size_t)(end - *p));
+  if (stop == NULL) stop = end;
+  run.p = *p;
+  run.n = (size_t)(stop - *p);
+  *p = stop;
+  return run;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** gim_escape.h - the escapes of JSON strings, read   [floor 1]
+*/
+#ifndef gim_escape_h
+#define gim_escape_h
+
+#include "gim_base.h"
+
+/*
+** Takes the next bytes of a JSON string whose escapes were checked and whose
+** quotes are cut off: a run that stands in the text as it is, or one escape
+** (a surrogate pair counts as one), which is put into `out`. Half a pair is
+** U+FFFD. `*p` < `end`, and moves behind what was taken. The result is
+** BORROWED from the text or from `out`; it is never longer than what it
+** stands for, and never empty.
+*/
+gim_str gim_escape_take(const char **p, const char *end, char out[4]);
+
+/* The value of a hexadecimal digit, or -1. */
+int gim_escape_hex(char c);
+
+#endif
