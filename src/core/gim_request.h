@@ -14,6 +14,7 @@
 
 #include "gim_base.h"
 #include "gim_buffer.h"
+#include "gim_issue.h"
 #include "gim_model.h"
 
 /*
@@ -45,39 +46,30 @@ typedef struct gim_rules {
   gim_provider provider;
   gim_size_procedure sizes; /* how gpt-image-2 turns a ratio into pixels */
   bool strict;
-  bool allow_private;       /* callback and reference links may be private */
-  const char *edit_path;    /* BORROWED; NULL: the provider's */
+  bool allow_private;    /* callback and reference links may be private */
+  const char *edit_path; /* BORROWED; NULL: the provider's */
 } gim_rules;
-
-/* One problem or one warning. Strings as in gim_err. */
-typedef struct gim_issue {
-  char field[48];    /* "size", "image_urls[3]" */
-  char rule[32];     /* stable name: "multiple_of_16", "required", ... */
-  char message[224]; /* one sentence */
-  char got[64];      /* what was given, shortened; "" where it says nothing */
-  char nearest[96];  /* nearest legal value or values; "" when there is none */
-} gim_issue;
 
 typedef struct gim_request {
   const gim_model *model; /* row; the provider's row for unknown models when
                              the name is not in the table */
   bool known_model;
-  bool edit;              /* goes to the edits endpoint or carries images */
-  const char *method;     /* static storage */
-  char path[256];         /* "/v1/images/generations" */
-  gim_buffer body;        /* JSON, compact, no trailing newline */
+  bool edit;          /* goes to the edits endpoint or carries images */
+  const char *method; /* static storage */
+  char path[256];     /* "/v1/images/generations" */
+  gim_buffer body;    /* JSON, compact, no trailing newline */
   /* what it will be, 0 / -1 / "" where nobody can know */
   int width_px, height_px;
-  int tier;               /* 1, 2, 4; 0: unknown or none */
-  int n;                  /* pictures asked for */
+  int tier;                   /* 1, 2, 4; 0: unknown or none */
+  int n;                      /* pictures asked for */
   int64_t price_factor_micro; /* times the base, n included; -1: unknown */
-  bool scaled_down;       /* the table's cell did not fit the budget */
+  bool scaled_down;           /* the table's cell did not fit the budget */
   /* what the service assumes for fields left out; NULL: says nothing or was
      given. Static storage */
   const char *assumed_size, *assumed_resolution, *assumed_quality;
-  gim_issue *issues;      /* OWNED; at most GIM_LIMIT_ISSUES */
+  gim_issue *issues; /* OWNED; at most GIM_LIMIT_ISSUES */
   int issue_count;
-  gim_issue *warnings;    /* OWNED; at most GIM_LIMIT_ISSUES */
+  gim_issue *warnings; /* OWNED; at most GIM_LIMIT_ISSUES */
   int warning_count;
 } gim_request;
 

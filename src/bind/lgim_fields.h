@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** lgim_fields.h - a Lua request table to gim_fields   [floor 10]
+*/
+#ifndef lgim_fields_h
+#define lgim_fields_h
+
+#include "gim_request.h"
+#include "lgim_options.h"
+
+#include <lua.h>
+
+/* The Lua values that lgim_fields_read leaves on the stack. */
+#define LGIM_FIELDS_ANCHORS 2
+
+/*
+** Reads the request table at `index` into `fields` (which is cleared first;
+** `edit` stays false): the fields of the wire, and `extra`, a table that
+** lua-cjson turns into JSON. `others` (may be NULL) describes further keys of
+** the request that are the caller's own: output, timeout, strict, ...
+** Unknown keys, wrong types, image_urls that are no sequence of strings and
+** an `extra` that is no object of JSON raise, by the rules of
+** lgim_options_read_sets.
+** Pushes LGIM_FIELDS_ANCHORS values; `fields` is BORROWED from them and from
+** the table, until they leave the stack.
+*/
+void lgim_fields_read(lua_State *L, int index, const lgim_argument *argument,
+                      const lgim_option_set *others, gim_fields *fields);
+
+#endif

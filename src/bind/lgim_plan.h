@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** lgim_plan.h - gptimage.plan, gptimage.models, gptimage.sizes   [floor 11]
+**
+** plan(request [, options]) -> plan | nil, err
+**   options: provider, sizes, strict, prices, allow_private, edit_path, as
+**   of a client. A request may hold what only a client uses (output,
+**   timeout, ...): such keys are checked for their types and left alone.
+**   plan: provider, model, edit, endpoint, method, body, width, height, tier,
+**   n, price = {unit, factor, credits}, assumes = {size, resolution, quality,
+**   n}, scaled_down, warnings = {{field, rule, message, got, nearest}, ...}
+** models([provider]) -> {model, ...}, the limits as data
+** sizes(provider, model [, procedure]) -> {{ratio, resolution, width, height,
+**   tier, factor, scaled_down}, ...} | nil, err
+*/
+#ifndef lgim_plan_h
+#define lgim_plan_h
+
+#include "gim_request.h"
+
+#include <lua.h>
+
+/* Adds plan, models and sizes to the table on top of the stack. */
+void lgim_plan_open(lua_State *L);
+
+/*
+** Pushes the plan of a request that was made (a table, as above) and returns
+** 1. `credits_per_base_micro`: from the client's `prices`; -1: unknown.
+*/
+int lgim_plan_push(lua_State *L, const gim_request *request,
+                   const gim_rules *rules, int64_t credits_per_base_micro);
+
+/*
+** Reads the option `prices` ({[model] = credits}) at `index` (nil: none) for
+** one model, in micro-units; -1 when it has none. Raises on what is no table
+** of numbers from 0 to 1e9.
+*/
+int64_t lgim_prices_find(lua_State *L, int index, gim_str model);
+
+#endif

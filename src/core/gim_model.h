@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** gim_model.h - what each provider and model accepts and bills   [floor 2]
+**
+** Data: one row per provider, and one per provider and model. A new model is
+** a new row in gim_model.c, with its source in a comment; no other file asks
+** for a model by name. Everything here is in static storage and constant.
+*/
+#ifndef gim_model_h
+#define gim_model_h
+
+#include "gim_base.h"
+
+typedef enum gim_provider {
+  GIM_STARMAGIC = 0,
+  GIM_EVOLINK,
+  GIM_MAGICK
+} gim_provider;
+
+#define GIM_PROVIDER_COUNT (GIM_MAGICK + 1)
+
+/* How a ratio and a resolution become pixels; see gim_size.h. */
+typedef enum gim_size_procedure {
+  GIM_SIZES_ANCHOR = 0, /* an edge is given, the other follows */
+  GIM_SIZES_BUDGET      /* a number of pixels is given */
+} gim_size_procedure;
+
+/*
+** The fields of a request, in the order in which they are written. A set of
+** them is a sum of GIM_HAS(field).
+*/
+typedef enum gim_field {
+  GIM_FIELD_MODEL = 0,
+  GIM_FIELD_PROMPT,
+  GIM_FIELD_SIZE,
+  GIM_FIELD_RESOLUTION,
+  GIM_FIELD_QUALITY,
+  GIM_FIELD_N,
+  GIM_FIELD_IMAGE_URLS,
+  GIM_FIELD_MASK_URL,
+  GIM_FIELD_BACKGROUND,
+  GIM_FIELD_OUTPUT_FORMAT,
+  GIM_FIELD_RESPONSE_FORMAT,
+  GIM_FIELD_CALLBACK_URL
+} gim_field;
+
+#define GIM_FIELD_COUNT (GIM_FIELD_CALLBACK_URL + 1)
+#define GIM_HAS(field) (1u << (field))
+
+/* The field's name on the wire and in Lua. Never NULL. */
+const char *gim_field_name(gim_field field);
+
+typedef struct gim_ratio {
+  int width, height; /* 16, 9 */
+} gim_ratio;
+
+/* Limits of a size in pixels, and the ratios beside it. */
+typedef struct gim_pixel_rule {
+  const gim_ratio *ratios; /* `ratio_count` of them */
+  int ratio_count;
+  int step_px;        /* both edges are multiples of it */
+  int edge_max_px;    /* longest edge */
+  int64_t pixels_min; /* width times height */
+  int64_t pixels_max;
+  int ratio_max; /* long edge over short edge, at most */
+} gim_pixel_rule;
+
+/* One billed tier: 1K, 2K, 4K. */
+typedef struct gim_tier_price {
+  int tier;             /* 1, 2, 4 */
+  int64_t factor_micro; /* times the base */
+  int64_t pixels_max;   /* a size in pixels up to here is of this tier */
+} gim_tier_price;
+
+/* One quality. */
+typedef struct gim_quality {
+  const char *name;
+  int64_t factor_micro; /* times the base, at the row's quality_unit_px
+                           square; -1: unknown */
+} gim_quality;
+
+#define GIM_TIER_COUNT 3
+
+typedef struct gim_provider_row {
+  gim_provider id;
+  const char *name;          /* "starmagic" */
+  const char *base_url;      /* no slash at the end */
+  const char *files_url;     /* of the file upload; NULL: not known */
+  const char *key_variable;  /* environment variable that holds the key */
+  const char *generate_path; /* "/v1/images/generations" */
+  const char *edit_path;     /* where a request with images goes */
+  const char *task_path; /* "/v1/tasks/"; the id follows, percent-encoded */
+  bool tasks;            /* a POST is answered by a task, else by the
+                                pictures (replies decide; DESIGN 4) */
+  bool links;            /* takes image_urls in the JSON of a generation */
+  int64_t submit_timeout_ms; /* default for the paid POST */
+  /* codes (NULL-terminated) with which a JSON 503 proves that nothing was
+     accepted; for gim_reply_not_accepted */
+  const char *const *retry_codes;
+} gim_provider_row;
+
+typedef struct gim_model {
+  const char *name; /* "gpt-image-2-beta"; "" in the row that stands for
+                          names that are not in the table */
+  gim_provider provider;
+  unsigned fields;       /* fields of the seed's page */
+  unsigned newer_fields; /* fields of newer pages only: sent, with a warning */
+  bool advisory;         /* the page states no limits: what breaks one is a
+                          warning, never a refusal */
+  bool solves_ratios;    /* a ratio is no size there: it is solved to pixels */
+  /* size: either a list (NULL-terminated), or `pixels`, or neither: unknown */
+  const char *const *size_list;
+  const gim_pixel_rule *pixels;
+  bool size_auto;               /* "auto" is a size */
+  gim_size_procedure procedure; /* the seed's */
+  bool procedure_option;        /* the caller may choose the other one */
+  bool resolution_any_case;
+  const gim_tier_price *tiers;  /* GIM_TIER_COUNT of them, or NULL */
+  const gim_quality *qualities; /* ended by a NULL name, or NULL: unknown */
+  int quality_unit_px;          /* edge of the square that the factors of
+                                     `qualities` are for */
+  const char *price_unit;       /* what a factor of 1 is; NULL: no price */
+  const char *const *response_formats; /* NULL-terminated, or NULL */
+  const char *const *backgrounds;
+  const char *const *output_formats;
+  int n_max;                       /* 0: unknown */
+  int64_t prompt_max_code_points;  /* 0: no hard limit */
+  int64_t prompt_warn_code_points; /* 0: none. Above it only a warning: */
+  int64_t prompt_warn_tokens;      /* tokens cannot be counted from here */
+  int image_urls_min, image_urls_max;
+  int64_t reference_max_bytes; /* over it a picture is refused; 0: no rule */
+  int64_t reference_warn_bytes;
+  /* what the service takes for a field left out; NULL / 0: nobody says */
+  const char *default_size;
+  const char *default_resolution;
+  const char *default_quality;
+  int default_n;
+} gim_model;
+
+/* The row. `provider` must be one of the enum. Never NULL. */
+const gim_provider_row *gim_provider_get(gim_provider provider);
+
+/* By name, exact. False when there is no such provider. */
+bool gim_provider_find(gim_str name, gim_provider *provider);
+
+/*
+** The row for a model of a provider; NULL when the table does not have it.
+*/
+const gim_model *gim_model_find(gim_provider provider, gim_str name);
+
+/* The provider's row for names that are not in its table. Never NULL. */
+const gim_model *gim_model_unknown(gim_provider provider);
+
+/* Known models of a provider, 0 to count - 1; NULL beyond. */
+const gim_model *gim_model_at(gim_provider provider, int index);
+
+/* The quality of that name (exact), or NULL. */
+const gim_quality *gim_model_quality(const gim_model *model, gim_str name);
+
+/* The tier's row (tier 1, 2, 4), or NULL where the model has no prices. */
+const gim_tier_price *gim_model_tier(const gim_model *model, int tier);
+
+/* True when `name` is in the NULL-terminated `list` (which may be NULL). */
+bool gim_model_listed(const char *const *list, gim_str name);
+
+#endif
