@@ -41,10 +41,11 @@ typedef struct gim_poll {
 /*
 ** Delay before the next poll of a task that was accepted `elapsed_ms` ago and
 ** polled `polls` times, whose service estimates `estimated_ms` in all (-1:
-** says nothing). The first poll comes after first_ms or, without it, a
-** quarter of the estimate (unknown: min_ms); every further one after half of
-** what remains of the estimate; all within min_ms and max_ms, then jittered
-** but never below min_ms. DESIGN 4, Polling.
+** says nothing). The first poll comes first_ms after it was accepted or,
+** without that, a quarter of the estimate (unknown: min_ms); every further one after half of
+** what remains of the estimate. Past the estimate, or without one, it is a
+** tenth of the time since then: the wait for a late picture grows with it. All
+** within min_ms and max_ms, then jittered but never below min_ms.
 */
 int64_t gim_backoff_poll_ms(const gim_poll *poll, int polls,
                             int64_t elapsed_ms, int64_t estimated_ms,
