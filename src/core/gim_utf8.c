@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#include "gim_utf8.h"
+
+/* Where scripts begin that tokenizers cut into single characters. */
+#define FIRST_WIDE 0x2E80
+
+/*
+** Length of the sequence at p and its code point, or 0. The bounds of the
+** second byte keep out overlong forms, surrogates and what is above U+10FFFF
+** (Unicode, table 3-7).
+*/
+static size_t decode(const unsigned char *p, size_t n, uint32_t *code) {
+  size_t length;
+  uint32_t value;
+  unsigned low = 0x80, high = 0xBF;
+  if (p[0] < 0x80) {
+    *code = p[0];
+    return 1;
+  }
+  if (p[0] < 0xC2 || p[0] > 0xF4) return 0;
+  length = p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
+  if (n < length) return 0;
+  if (p[0] == 0xE0) low = 0xA0;
+  if (p[0] == 0xED) high = 0x9F;
+  if (p[0] == 0xF0) low = 0x90;
+  if (p[0] == 0xF4) high = 0x8F;
+  if (p[1] < low || p[1] > high) return 0;
+  value = (uint32_t)p[0] & (0x7Fu >> length);
+  for (size_t i = 1; i < length; i++) {
+    if ((p[i] & 0xC0) != 0x80) return 0;
+    value = value << 6 | (p[i] & 0x3Fu);
+  }
+  *code = value;
+  return length;
+}
+
+gim_utf8_facts gim_utf8_read(gim_str s) {
+  const unsigned char *p = (const unsigned char *)s.p;
+  gim_utf8_facts facts = {true, 0, 0, 0, false};
+  int64_t wide = 0;
+  size_t narrow_bytes = 0, i = 0;
+  while (i < s.n) {
+    uint32_t code;
+    size_t length = decode(p + i, s.n - i, &code);
+    if (length == 0) {
+      facts.valid = false;
+      break;
+    }
+    facts.code_points++;
+    if (code < 0x20 || code == 0x7F) facts.control = true;
+    if (code >= FIRST_WIDE)
+      wide++;
+    else
+      narrow_bytes += length;
+    i += length;
+  }
+  facts.bad_offset = i;
+  facts.tokens = wide + (int64_t)(narrow_bytes / 4 + (narrow_bytes % 4 != 0));
+  return facts;
+}
+
+bool gim_utf8_valid(gim_str s) {
+  return gim_utf8_read(s).valid;
+}
