@@ -107,6 +107,9 @@ bool gim_str_starts(gim_str s, gim_str prefix);
 */
 size_t gim_str_sequence(gim_str s);
 
+/* An OWNED, NUL-terminated copy of `s` (free with free()); NULL: no memory. */
+char *gim_str_copy(gim_str s);
+
 /*
 ** Detail of a failure: plain data in the caller's memory, written only when a
 ** function fails. Strings are NUL-terminated UTF-8, "" when absent, cut at a

@@ -95,4 +95,11 @@ void gim_reply_free(gim_reply *reply);
 bool gim_reply_not_accepted(const gim_reply *reply,
                             const char *const *retry_codes);
 
+/*
+** True when an error reply to a paid POST proves that nothing was charged: a
+** refusal (invalid auth quota rate_limited refused not_found too_big) or
+** another 3xx or 4xx, but for 408 and paid_outcome_unknown.
+*/
+bool gim_reply_is_refusal(const gim_reply *reply);
+
 #endif

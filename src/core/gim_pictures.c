@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "gim_pictures.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+gim_status gim_pictures_init(gim_pictures *p, int count) {
+  p->count = 0;
+  p->list = calloc((size_t)count, sizeof(*p->list));
+  if (p->list == NULL) return GIM_E_NO_MEMORY;
+  p->count = count;
+  return GIM_OK;
+}
+
+void gim_pictures_free(gim_pictures *p) {
+  for (int i = 0; i < p->count; i++) {
+    free(p->list[i].url);
+    free(p->list[i].revised_prompt);
+    free(p->list[i].err);
+  }
+  free(p->list);
+  p->list = NULL;
+  p->count = 0;
+}
+
+static bool is_settled(const gim_picture *m) {
+  return m->state == GIM_PICTURE_IDLE || m->state == GIM_PICTURE_SAVED ||
+         m->state == GIM_PICTURE_FAILED;
+}
+
+int gim_pictures_next(gim_pictures *p, int64_t now_ms, int64_t *at_ms,
+                      bool *under_way) {
+  *under_way = false;
+  for (int i = 0; i < p->count; i++) {
+    gim_picture *m = &p->list[i];
+    if (m->state == GIM_PICTURE_NEEDED ||
+        (m->state == GIM_PICTURE_WAITING && m->due_ms <= now_ms)) {
+      m->state = GIM_PICTURE_RUNNING;
+      return i;
+    }
+    if (m->state == GIM_PICTURE_WAITING && m->due_ms < *at_ms)
+      *at_ms = m->due_ms;
+    if (m->state == GIM_PICTURE_RUNNING) *under_way = true;
+  }
+  return -1;
+}
+
+bool gim_pictures_settled(const gim_pictures *p) {
+  for (int i = 0; i < p->count; i++)
+    if (!is_settled(&p->list[i])) return false;
+  return true;
+}
+
+static void fail(gim_picture *m, const gim_err *err) {
+  m->state = GIM_PICTURE_FAILED;
+  m->err = malloc(sizeof(*m->err));
+  if (m->err != NULL) *m->err = *err;
+}
+
+void gim_pictures_report(gim_pictures *p, int picture, const gim_err *err,
+                         const gim_retry *retry, int64_t now_ms,
+                         int64_t deadline_ms, uint32_t random) {
+  gim_picture *m;
+  int64_t delay;
+  if (picture < 0 || picture >= p->count) return;
+  m = &p->list[picture];
+  if (m->state != GIM_PICTURE_RUNNING) return;
+  if (err == NULL) {
+    m->state = GIM_PICTURE_SAVED;
+    return;
+  }
+  if (err->retryable && m->attempt < retry->max) {
+    delay = gim_backoff_retry_ms(retry, m->attempt + 1, err->retry_after_ms,
+                                 random);
+    if (delay < deadline_ms - now_ms) {
+      m->attempt++;
+      m->state = GIM_PICTURE_WAITING;
+      m->due_ms = now_ms + delay;
+      return;
+    }
+  }
+  fail(m, err);
+}
+
+void gim_pictures_give_up(gim_pictures *p, const gim_err *err) {
+  for (int i = 0; i < p->count; i++)
+    if (!is_settled(&p->list[i])) fail(&p->list[i], err);
+}
+
+const gim_picture *gim_pictures_first_failed(const gim_pictures *p) {
+  for (int i = 0; i < p->count; i++)
+    if (p->list[i].state == GIM_PICTURE_FAILED) return &p->list[i];
+  return NULL;
+}
+
+bool gim_pictures_any(const gim_pictures *p) {
+  for (int i = 0; i < p->count; i++)
+    if (p->list[i].state == GIM_PICTURE_SAVED ||
+        p->list[i].state == GIM_PICTURE_IDLE)
+      return true;
+  return false;
+}

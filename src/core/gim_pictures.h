@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** gim_pictures.h - the pictures of one task, and how far each was brought
+** [floor 4]
+**
+** Links and payloads as the reply named them, each with its own tries and
+** delays: one that fails does not hold up or spoil the others.
+*/
+#ifndef gim_pictures_h
+#define gim_pictures_h
+
+#include "gim_backoff.h"
+#include "gim_base.h"
+
+/* How a picture stands. */
+typedef enum gim_picture_state {
+  GIM_PICTURE_IDLE = 0, /* not asked for: a link, or bytes held elsewhere */
+  GIM_PICTURE_NEEDED,
+  GIM_PICTURE_WAITING, /* a try failed, the next is due later */
+  GIM_PICTURE_RUNNING,
+  GIM_PICTURE_SAVED,
+  GIM_PICTURE_FAILED /* `err` says why */
+} gim_picture_state;
+
+typedef struct gim_picture {
+  char *url;            /* OWNED; NULL: none */
+  char *revised_prompt; /* OWNED; NULL: none */
+  int payload;          /* number in the reply that carried it, or -1 */
+  gim_picture_state state;
+  int attempt; /* 0 for the first try */
+  int64_t due_ms;
+  gim_err *err; /* OWNED; FAILED: why (NULL: out of memory) */
+} gim_picture;
+
+typedef struct gim_pictures {
+  gim_picture *list; /* OWNED */
+  int count;
+} gim_pictures;
+
+/* `count` empty pictures (> 0) into an empty list. GIM_E_NO_MEMORY. */
+GIM_MUST_CHECK gim_status gim_pictures_init(gim_pictures *p, int count);
+
+/* Releases everything. Idempotent. */
+void gim_pictures_free(gim_pictures *p);
+
+/*
+** The next picture to bring now, which then counts as RUNNING, or -1: then
+** `*under_way` says whether one is, and `*at_ms` is lowered to the time when
+** a WAITING one becomes due.
+*/
+int gim_pictures_next(gim_pictures *p, int64_t now_ms, int64_t *at_ms,
+                      bool *under_way);
+
+/* True when no picture is NEEDED, WAITING or RUNNING. */
+bool gim_pictures_settled(const gim_pictures *p);
+
+/*
+** What came of a RUNNING picture: `err` NULL, it is saved. Else it is tried
+** again by the rules of `retry` where err->retryable and the delay ends
+** before `deadline_ms`, or else has FAILED with a COPY of `err`.
+*/
+void gim_pictures_report(gim_pictures *p, int picture, const gim_err *err,
+                         const gim_retry *retry, int64_t now_ms,
+                         int64_t deadline_ms, uint32_t random);
+
+/* Every picture that is not settled has FAILED with a COPY of `err`. */
+void gim_pictures_give_up(gim_pictures *p, const gim_err *err);
+
+/* The first FAILED picture, or NULL; and is any SAVED or IDLE? */
+const gim_picture *gim_pictures_first_failed(const gim_pictures *p);
+bool gim_pictures_any(const gim_pictures *p);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** gim_task.h - one job as a state machine without I/O   [floor 5]
+**
+** A task says what to do next (gim_task_next) and is told what came of it
+** (gim_task_sent, _fetched, _saved). It never does anything itself: retries,
+** polling, deadlines, cancelling, wrong replies and billing are decided here,
+** from reports and a clock that the caller passes in.
+**
+** What was billed is worked out from evidence alone:
+**
+**   evidence                                                      billed
+**   nothing was sent yet                                          no
+**   sending broke before the whole body was handed over           no
+**   the whole body was handed over, no answer (reset, timeout,
+**     cancelled, cut answer, unreadable answer, 5xx)              maybe
+**   the service refused: 4xx, 429, 3xx, or a code that means it
+**     (invalid auth quota rate_limited refused not_found too_big) no
+**   408, or 409 with paid_outcome_unknown                         maybe
+**   accepted, still running, we stopped waiting                   maybe
+**   attached to an id, end not seen                               maybe
+**   the task failed or was cancelled at the service               no
+**   completed with pictures                                       yes
+**   completed, but no picture is named                            maybe
+**   pictures arrived; saving them failed or was cut short         yes
+**
+** A later row counts before an earlier one; a repeated POST can only raise
+** the verdict (with `idempotent`, where a first try ended as "maybe").
+*/
+#ifndef gim_task_h
+#define gim_task_h
+
+#include "gim_backoff.h"
+#include "gim_base.h"
+#include "gim_pictures.h"
+#include "gim_reply.h"
+
+/* What is to be done. */
+typedef enum gim_action_kind {
+  GIM_ACTION_NONE = 0, /* wait for what is under way, at most until at_ms */
+  GIM_ACTION_WAIT,     /* nothing is under way; ask again at at_ms */
+  GIM_ACTION_SEND,     /* send the paid POST; report with gim_task_sent */
+  GIM_ACTION_FETCH,    /* query the task; report with gim_task_fetched */
+  GIM_ACTION_SAVE,     /* bring `picture`; report with gim_task_saved */
+  GIM_ACTION_DONE      /* over: see status, err, billed, pictures */
+} gim_action_kind;
+
+typedef struct gim_action {
+  gim_action_kind kind;
+  int64_t at_ms; /* ask again no later than this */
+  int picture;   /* SAVE: which */
+  int attempt;   /* SEND, FETCH, SAVE: 0 for the first try of this kind */
+} gim_action;
+
+/* What the caller decided for one task. COPIED. */
+typedef struct gim_task_options {
+  gim_retry retry;
+  gim_poll poll;
+  int64_t submit_ms; /* longest time of one paid POST */
+  int64_t task_ms;   /* longest time of everything */
+  bool save;         /* pictures are to be saved as they come */
+  bool idempotent;   /* the user vouches for Idempotency-Key: a POST that
+                          may have been accepted is repeated */
+  const char *const *retry_codes; /* BORROWED; gim_reply_not_accepted */
+} gim_task_options;
+
+typedef struct gim_task {
+  /* Public, read only: */
+  gim_task_state state; /* the last the service said */
+  gim_billed billed;
+  char *id;                       /* OWNED; NULL until the service gave one */
+  int progress;                   /* 0 to 100; 0 until said */
+  int64_t estimated_ms;           /* -1: not said */
+  int can_cancel;                 /* 1, 0, -1: not said */
+  int64_t created_unix_s;         /* 0: not said */
+  int64_t linked_unix_s;          /* wall clock of the reply that first showed
+                                    the links; 0: none did */
+  int64_t credits_reserved_micro; /* -1: not said */
+  int64_t credits_used_micro;     /* -1: not said */
+  char *model;      /* OWNED; what the service says it used, or NULL */
+  char *request_id; /* OWNED; of the latest reply that had one */
+  gim_pictures pictures;
+  gim_status status; /* once done: GIM_OK, or the kind of failure */
+  gim_err *err;      /* OWNED; once done and failed (NULL: no memory) */
+  /* private: */
+  const gim_task_options *options;
+  int64_t started_ms, accepted_ms, deadline_ms, due_ms, exchange_ms;
+  size_t handed, total;
+  int phase, attempt, polls, missing;
+  bool attached, doubtful;
+} gim_task;
+
+/*
+** A new job in the caller's memory: a paid request; one that picks up the
+** service's task `id` (COPIED); one that brings a single picture of another
+** (url COPIED, or NULL with payload >= 0) and is `yes` from the start.
+** `options` is BORROWED until gim_task_free. Release with gim_task_free
+** whatever is returned. GIM_E_NO_MEMORY; GIM_OK.
+*/
+void gim_task_init(gim_task *t, const gim_task_options *options,
+                   int64_t now_ms);
+GIM_MUST_CHECK gim_status gim_task_init_attach(gim_task *t,
+                                               const gim_task_options *options,
+                                               gim_str id, int64_t now_ms);
+GIM_MUST_CHECK gim_status
+gim_task_init_picture(gim_task *t, const gim_task_options *options,
+                      gim_str url, int payload, int64_t now_ms);
+
+/*
+** What to do now. SEND, FETCH and SAVE are said once and then count as under
+** way until reported; a SEND or FETCH that is under way while something other
+** than NONE comes back has to be abandoned (its time is over), and with DONE
+** every SAVE too. `random` is 32 random bits.
+*/
+gim_action gim_task_next(gim_task *t, int64_t now_ms, uint32_t random);
+
+/*
+** Body bytes of the POST under way that were handed over so far, of how many:
+** to be told before gim_task_next, gim_task_cancel and reading `billed`.
+*/
+void gim_task_handed(gim_task *t, size_t handed, size_t total);
+
+/* What came of an exchange. All BORROWED during the call. */
+typedef struct gim_task_report {
+  gim_status status;    /* GIM_OK: `reply` was read from a whole answer */
+  const gim_err *err;   /* detail when status is not GIM_OK, or NULL */
+  size_t handed, total; /* SEND: body bytes */
+  gim_reply *reply;     /* strings may be MOVED out of it */
+  int64_t now_unix_s;   /* wall clock */
+  bool salvaged;        /* status is not GIM_OK, but `reply` could be read
+                             and its pictures are whole */
+} gim_task_report;
+
+void gim_task_sent(gim_task *t, const gim_task_report *report, int64_t now_ms,
+                   uint32_t random);
+void gim_task_fetched(gim_task *t, const gim_task_report *report,
+                      int64_t now_ms, uint32_t random);
+
+/*
+** What came of SAVE number `picture`: `err` NULL, it is saved; else why not,
+** and err->retryable says whether another try may help.
+*/
+void gim_task_saved(gim_task *t, int picture, const gim_err *err,
+                    int64_t now_ms, uint32_t random);
+
+/*
+** Ends the job with `status` (GIM_E_CANCELLED, GIM_E_IO, ...) and `message`.
+** Without effect when it is done.
+*/
+void gim_task_cancel(gim_task *t, gim_status status, const char *message);
+
+/* Is it over? Is the paid body still needed? Is a SEND or FETCH under way? */
+bool gim_task_is_done(const gim_task *t);
+bool gim_task_needs_body(const gim_task *t);
+bool gim_task_is_exchanging(const gim_task *t);
+
+/*
+** For users: "submitting", "pending", "processing", "saving", "completed",
+** "failed", "cancelled". Static storage.
+*/
+const char *gim_task_status_name(const gim_task *t);
+
+/* Releases what the task OWNS. Idempotent. */
+void gim_task_free(gim_task *t);
+
+#endif
