@@ -429,9 +429,9 @@ gim_action gim_task_next(gim_task *t, int64_t now_ms, uint32_t random) {
     if (now_ms < t->due_ms) break;
     t->phase = PHASE_SENDING;
     t->handed = t->total = 0;
-    t->exchange_ms = now_ms + t->options->submit_ms;
+    t->exchange_ms = t->deadline_ms;
     action.kind = GIM_ACTION_SEND;
-    action.at_ms = earliest(t->exchange_ms, t->deadline_ms);
+    action.at_ms = t->deadline_ms;
     return action;
   case PHASE_SENDING:
     action.kind = GIM_ACTION_NONE;
@@ -452,6 +452,11 @@ gim_action gim_task_next(gim_task *t, int64_t now_ms, uint32_t random) {
   }
   action.at_ms = earliest(t->due_ms, t->deadline_ms);
   return action;
+}
+
+void gim_task_started(gim_task *t, int64_t now_ms) {
+  if (t->phase == PHASE_SENDING)
+    t->exchange_ms = now_ms + t->options->submit_ms;
 }
 
 void gim_task_handed(gim_task *t, size_t handed, size_t total) {

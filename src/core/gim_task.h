@@ -115,6 +115,12 @@ gim_task_init_picture(gim_task *t, const gim_task_options *options,
 gim_action gim_task_next(gim_task *t, int64_t now_ms, uint32_t random);
 
 /*
+** The POST that SEND asked for goes out now: until then it waited for a free
+** slot, and submit_ms did not run.
+*/
+void gim_task_started(gim_task *t, int64_t now_ms);
+
+/*
 ** Body bytes of the POST under way that were handed over so far, of how many:
 ** to be told before gim_task_next, gim_task_cancel and reading `billed`.
 */
