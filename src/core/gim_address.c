@@ -34,9 +34,7 @@ static const range4 hidden4[] = {
 
 /* Inside 2000::/3; everything outside it is refused as a whole. */
 static const range6 hidden6[] = {
-    {{0x20, 0x01, 0, 2, 0, 0}, 48}, /* benchmarks */
-    {{0x20, 0x01, 0, 0x10}, 28},    /* ORCHID */
-    {{0x20, 0x01, 0, 0x20}, 28},    /* ORCHIDv2 */
+    {{0x20, 0x01, 0, 0}, 23},       /* IETF: Teredo, benchmarks, ORCHID */
     {{0x20, 0x01, 0x0d, 0xb8}, 32}, /* documentation */
     {{0x3f, 0xff, 0}, 20},          /* documentation */
 };
@@ -58,16 +56,10 @@ static bool is_public4(const uint8_t *bytes) {
 }
 
 static bool is_public6(const uint8_t *bytes) {
-  uint8_t client[4];
   if (memcmp(bytes, mapped, 12) == 0 || memcmp(bytes, nat64, 12) == 0)
     return is_public4(bytes + 12);
   if ((bytes[0] & 0xE0) != 0x20) return false;
   if (bytes[0] == 0x20 && bytes[1] == 0x02) return is_public4(bytes + 2);
-  if (memcmp(bytes, "\x20\x01\0\0", 4) == 0) {
-    /* Teredo: the server as it is, the client with its bits turned. */
-    for (int i = 0; i < 4; i++) client[i] = (uint8_t)(bytes[12 + i] ^ 0xFF);
-    return is_public4(bytes + 4) && is_public4(client);
-  }
   for (size_t i = 0; i < sizeof(hidden6) / sizeof(hidden6[0]); i++)
     if (within(bytes, hidden6[i].bytes, hidden6[i].bits)) return false;
   return true;
@@ -161,7 +153,9 @@ static bool parse6(gim_str s, uint8_t bytes[16]) {
 }
 
 bool gim_address_parse(gim_str text, uint8_t bytes[16], size_t *n) {
-  if (parse4(text, bytes)) {
+  uint8_t four[4];
+  if (parse4(text, four)) {
+    memcpy(bytes, four, 4);
     *n = 4;
     return true;
   }

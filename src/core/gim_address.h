@@ -17,9 +17,9 @@
 ** Not public: this network, private, shared (CGNAT), loopback, link-local,
 ** IETF assignments, documentation, benchmarks, 6to4 relays, multicast,
 ** reserved and broadcast; in IPv6 whatever is outside 2000::/3, and inside
-** it documentation, benchmarks and ORCHID. IPv4-mapped (::ffff:0:0/96),
-** NAT64 (64:ff9b::/96), 6to4 (2002::/16) and Teredo (2001::/32) addresses
-** are as public as the IPv4 addresses in them; IPv4-compatible ones never.
+** it 2001::/23 (Teredo and other assignments) and documentation. IPv4-mapped
+** (::ffff:0:0/96), NAT64 (64:ff9b::/96) and 6to4 (2002::/16) addresses are as
+** public as the IPv4 addresses in them; IPv4-compatible ones never.
 */
 bool gim_address_is_public(const uint8_t *bytes, size_t n);
 

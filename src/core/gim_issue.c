@@ -6,34 +6,48 @@
 #include <stdlib.h>
 #include <string.h>
 
-gim_status gim_issue_add(gim_issue_list *list, gim_issue **added,
-                         const char *field, const char *rule,
-                         const char *format, ...) {
-  gim_issue *items, *issue;
+/* A new, empty item at the end of `*items`, or NULL without memory. */
+static gim_issue *append(gim_issue **items, int *count) {
+  /* At most 32 of them: growing one by one costs nothing that matters. */
+  gim_issue *more = realloc(*items, ((size_t)*count + 1) * sizeof(*more));
+  if (more == NULL) return NULL;
+  *items = more;
+  more += (*count)++;
+  memset(more, 0, sizeof(*more));
+  return more;
+}
+
+void gim_report_add(gim_report *report, gim_severity severity,
+                    const char *field, const char *rule, gim_str got,
+                    const char *nearest, const char *format, ...) {
+  bool refuses =
+      severity == GIM_SAFETY || (severity == GIM_REFUSAL && report->strict);
+  gim_issue *issue;
   char text[2 * sizeof(issue->message)];
   va_list arguments;
-  if (added != NULL) *added = NULL;
-  if (list->count == GIM_LIMIT_ISSUES) {
-    list->dropped++;
-    return GIM_OK;
+  if ((refuses ? report->issue_count : report->warning_count) ==
+      GIM_LIMIT_ISSUES) {
+    if (refuses) report->dropped++;
+    return;
   }
-  /* At most 32 of them: growing one by one costs nothing that matters. */
-  items = realloc(list->items, ((size_t)list->count + 1) * sizeof(*items));
-  if (items == NULL) return GIM_E_NO_MEMORY;
-  list->items = items;
-  issue = &items[list->count++];
-  memset(issue, 0, sizeof(*issue));
+  issue = refuses ? append(&report->issues, &report->issue_count)
+                  : append(&report->warnings, &report->warning_count);
+  if (issue == NULL) {
+    report->status = GIM_E_NO_MEMORY;
+    return;
+  }
   gim_copy_text(issue->field, sizeof(issue->field), gim_str_of(field));
   gim_copy_text(issue->rule, sizeof(issue->rule), gim_str_of(rule));
+  gim_copy_text(issue->got, sizeof(issue->got), got);
+  gim_copy_text(issue->nearest, sizeof(issue->nearest), gim_str_of(nearest));
   va_start(arguments, format);
   if (vsnprintf(text, sizeof(text), format, arguments) < 0) text[0] = '\0';
   va_end(arguments);
   gim_copy_text(issue->message, sizeof(issue->message), gim_str_of(text));
-  if (added != NULL) *added = issue;
-  return GIM_OK;
 }
 
-void gim_issue_list_free(gim_issue_list *list) {
-  free(list->items);
-  memset(list, 0, sizeof(*list));
+void gim_report_free(gim_report *report) {
+  free(report->issues);
+  free(report->warnings);
+  memset(report, 0, sizeof(*report));
 }

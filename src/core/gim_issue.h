@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** gim_issue.h - one problem or warning, and lists of them   [floor 1]
+** gim_issue.h - problems and warnings of a request   [floor 1]
 */
 #ifndef gim_issue_h
 #define gim_issue_h
@@ -16,25 +16,41 @@ typedef struct gim_issue {
   char nearest[96];  /* nearest legal value or values; "" when there is none */
 } gim_issue;
 
-/* A list of at most GIM_LIMIT_ISSUES; what comes after is only counted. */
-typedef struct gim_issue_list {
-  gim_issue *items; /* OWNED; free() releases it; NULL while empty */
-  int count;
-  int dropped; /* issues that found no room */
-} gim_issue_list;
+/* What a problem is; how bad it is depends on `strict`, too. */
+typedef enum gim_severity {
+  GIM_WARNING = 0, /* told, never in the way */
+  GIM_REFUSAL,     /* the service would refuse it: an issue when strict, else
+                      a warning */
+  GIM_SAFETY       /* an issue always: UTF-8, control characters, our limits */
+} gim_severity;
 
 /*
-** Appends an issue: field and rule (COPIED, NUL-terminated), and a message by
-** printf rules. `*added` (may be NULL) is the new one, for its `got` and
-** `nearest`, BORROWED until the next change; NULL when the list is full.
-** GIM_E_NO_MEMORY leaves the list as it was.
+** Issues and warnings of one request, at most GIM_LIMIT_ISSUES of each; what
+** comes after is only counted. Begins as zero bytes but for `strict`.
 */
-GIM_MUST_CHECK gim_status gim_issue_add(gim_issue_list *list,
-                                        gim_issue **added, const char *field,
-                                        const char *rule, const char *format,
-                                        ...) GIM_PRINTF(5, 6);
+typedef struct gim_report {
+  bool strict;
+  gim_status status; /* GIM_OK, or GIM_E_NO_MEMORY once an issue was lost */
+  gim_issue *issues; /* OWNED, by malloc */
+  int issue_count;
+  gim_issue *warnings; /* OWNED, by malloc */
+  int warning_count;
+  int dropped; /* issues that found no room */
+} gim_report;
 
-/* Releases the items. Idempotent. */
-void gim_issue_list_free(gim_issue_list *list);
+/*
+** Adds one, with a message by printf rules. All text is COPIED; `got` may be
+** {NULL, 0}, `nearest` NULL. Without memory `status` says so from then on.
+*/
+void gim_report_add(gim_report *report, gim_severity severity,
+                    const char *field, const char *rule, gim_str got,
+                    const char *nearest, const char *format, ...)
+    GIM_PRINTF(7, 8);
+
+/* Nothing given: for `got`. */
+#define GIM_NOTHING ((gim_str){NULL, 0})
+
+/* Releases what the report OWNS and leaves it zeroed. Idempotent. */
+void gim_report_free(gim_report *report);
 
 #endif

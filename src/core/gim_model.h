@@ -100,9 +100,8 @@ typedef struct gim_provider_row {
 } gim_provider_row;
 
 typedef struct gim_model {
-  const char *name; /* "gpt-image-2-beta"; "" in the row that stands for
+  const char *name;      /* "gpt-image-2-beta"; "" in the row that stands for
                           names that are not in the table */
-  gim_provider provider;
   unsigned fields;       /* fields of the seed's page */
   unsigned newer_fields; /* fields of newer pages only: sent, with a warning */
   bool advisory;         /* the page states no limits: what breaks one is a
@@ -123,7 +122,8 @@ typedef struct gim_model {
   const char *const *response_formats; /* NULL-terminated, or NULL */
   const char *const *backgrounds;
   const char *const *output_formats;
-  int n_max;                       /* 0: unknown */
+  int n_min, n_max;                /* refused outside; n_max 0: unknown */
+  int n_usual_max;                 /* above it a warning; 0: none */
   int64_t prompt_max_code_points;  /* 0: no hard limit */
   int64_t prompt_warn_code_points; /* 0: none. Above it only a warning: */
   int64_t prompt_warn_tokens;      /* tokens cannot be counted from here */

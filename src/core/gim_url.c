@@ -29,10 +29,10 @@ static bool is_hex(char c) {
 
 static bool is_host_character(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         c == '-';
+         c == '-' || c == '_';
 }
 
-/* Labels of [A-Za-z0-9-], none empty; one dot at the end is allowed. */
+/* Labels of [A-Za-z0-9_-], none empty; one dot at the end is allowed. */
 static bool host_is_plain(gim_str host) {
   size_t label = 0;
   size_t n = host.n;

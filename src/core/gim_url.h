@@ -5,7 +5,7 @@
 ** URLs that two parsers could read as two hosts are the way round every
 ** check of addresses. So nothing is normalised here: what is unusual is
 ** refused. Refused are user-info, backslashes, spaces and control characters
-** anywhere, hosts with anything but [A-Za-z0-9.-] (so no % and nothing
+** anywhere, hosts with anything but [A-Za-z0-9._-] (so no % and nothing
 ** beyond ASCII), empty labels, an empty port, port 0, leading zeros in a
 ** port, and IPv6 zone ids. Paths and queries are otherwise free.
 */
