@@ -20,8 +20,11 @@
 #include <stdint.h>
 
 /*
-** LuaRocks' builtin build passes no visibility flag: without this line the
-** module would export every gim_ symbol. luaopen_* asks for visibility itself.
+** LuaRocks' builtin build passes no visibility flag: without this line, which
+** every header has, the module would export every gim_ symbol. It is popped
+** at the end of the header: system headers that a .c file includes after it
+** would be hidden too, and the module could not be linked. luaopen_* asks for
+** visibility itself.
 */
 #pragma GCC visibility push(hidden)
 
@@ -144,5 +147,7 @@ gim_status gim_fail(gim_err *err, gim_status status, const char *format, ...)
 ** fields of gim_err and for everything else from outside that is shown.
 */
 void gim_copy_text(char *to, size_t size, gim_str s);
+
+#pragma GCC visibility pop
 
 #endif
