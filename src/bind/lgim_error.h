@@ -15,6 +15,8 @@
 
 #include <lua.h>
 
+#pragma GCC visibility push(hidden)
+
 #define LGIM_ERROR "gptimage.error"
 
 /*
@@ -33,5 +35,7 @@ int lgim_fail(lua_State *L, const gim_err *err, const char *task_id,
 ** err.issues and for warnings; an empty array when count is 0.
 */
 int lgim_issues_push(lua_State *L, const gim_issue *issues, int count);
+
+#pragma GCC visibility pop
 
 #endif

@@ -10,6 +10,8 @@
 
 #include <lua.h>
 
+#pragma GCC visibility push(hidden)
+
 /* The Lua values that lgim_fields_read leaves on the stack. */
 #define LGIM_FIELDS_ANCHORS 2
 
@@ -26,5 +28,7 @@
 */
 void lgim_fields_read(lua_State *L, int index, const lgim_argument *argument,
                       const lgim_option_set *others, gim_fields *fields);
+
+#pragma GCC visibility pop
 
 #endif

@@ -16,6 +16,8 @@
 #include <lua.h>
 #include <stddef.h>
 
+#pragma GCC visibility push(hidden)
+
 typedef enum lgim_option_type {
   LGIM_STRING,   /* gim_str; BORROWED while the table holds the string */
   LGIM_INTEGER,  /* int64_t; 3.0 is 3, 2.5 raises */
@@ -75,5 +77,7 @@ void lgim_options_read(lua_State *L, int index, const char *function,
 */
 int lgim_options_raise(lua_State *L, const lgim_argument *argument,
                        const char *key, const char *format, ...);
+
+#pragma GCC visibility pop
 
 #endif

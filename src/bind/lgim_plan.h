@@ -20,6 +20,8 @@
 
 #include <lua.h>
 
+#pragma GCC visibility push(hidden)
+
 /* Adds plan, models and sizes to the table on top of the stack. */
 void lgim_plan_open(lua_State *L);
 
@@ -36,5 +38,7 @@ int lgim_plan_push(lua_State *L, const gim_request *request,
 ** of numbers from 0 to 1e9.
 */
 int64_t lgim_prices_find(lua_State *L, int index, gim_str model);
+
+#pragma GCC visibility pop
 
 #endif

@@ -14,6 +14,8 @@
 
 #include <lua.h>
 
+#pragma GCC visibility push(hidden)
+
 void lgim_window_rules(lua_State *L); /* request rules: utf8 .. gim_request */
 void lgim_window_parse(lua_State *L); /* replies: base64 .. gim_reply */
 void lgim_window_task(lua_State *L);  /* gim_task, with a fake clock */
@@ -25,5 +27,7 @@ void lgim_window_net(lua_State *L);   /* gim_net, gim_file, gim_sink */
 ** function reports a failure.
 */
 int lgim_window_fail(lua_State *L, const gim_err *err);
+
+#pragma GCC visibility pop
 
 #endif

@@ -12,6 +12,8 @@
 
 #include "gim_base.h"
 
+#pragma GCC visibility push(hidden)
+
 /*
 ** `bytes` in network order, `n` 4 or 16 (anything else is not public).
 ** Not public: this network, private, shared (CGNAT), loopback, link-local,
@@ -50,5 +52,7 @@ gim_host_kind gim_address_judge(gim_str host);
 ** nothing is written.
 */
 bool gim_address_parse(gim_str text, uint8_t bytes[16], size_t *n);
+
+#pragma GCC visibility pop
 
 #endif

@@ -14,6 +14,8 @@
 
 #include "gim_base.h"
 
+#pragma GCC visibility push(hidden)
+
 /* The most bytes that one call makes of `n` characters. */
 #define GIM_BASE64_DECODED_MAX(n) (((n) / 4 + 1) * 3)
 
@@ -72,5 +74,7 @@ size_t gim_base64_encode(gim_base64_encoder *e, const void *p, size_t n,
 
 /* The last characters, padded: 0 or 4 of them. The encoder begins anew. */
 size_t gim_base64_encode_finish(gim_base64_encoder *e, char to[4]);
+
+#pragma GCC visibility pop
 
 #endif

@@ -7,6 +7,8 @@
 
 #include "gim_base.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct gim_buffer {
   char *p;  /* OWNED; NULL while nothing was appended. One byte past n is
                always a NUL that n does not count */
@@ -53,5 +55,7 @@ gim_str gim_buffer_str(const gim_buffer *b);
 ** when the buffer is empty. The buffer is empty and usable again.
 */
 char *gim_buffer_take(gim_buffer *b, size_t *n);
+
+#pragma GCC visibility pop
 
 #endif

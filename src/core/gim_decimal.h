@@ -10,6 +10,8 @@
 
 #include "gim_base.h"
 
+#pragma GCC visibility push(hidden)
+
 /*
 ** Reads `text` times 10 to the power `scale` into `*to`. `text` is a number
 ** of JSON's grammar (the caller checked: a sign, digits, a fraction, an
@@ -27,5 +29,7 @@ bool gim_decimal_read(gim_str text, int scale, int64_t *to, bool *exact);
 ** 3000000 is "3". Returns the length; `to` is NUL-terminated.
 */
 size_t gim_decimal_write_micro(char to[GIM_DECIMAL_SIZE], int64_t micro);
+
+#pragma GCC visibility pop
 
 #endif

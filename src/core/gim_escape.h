@@ -7,6 +7,8 @@
 
 #include "gim_base.h"
 
+#pragma GCC visibility push(hidden)
+
 /*
 ** Takes the next bytes of a JSON string whose escapes were checked and whose
 ** quotes are cut off: a run that stands in the text as it is, or one escape
@@ -19,5 +21,7 @@ gim_str gim_escape_take(const char **p, const char *end, char out[4]);
 
 /* The value of a hexadecimal digit, or -1. */
 int gim_escape_hex(char c);
+
+#pragma GCC visibility pop
 
 #endif

@@ -10,6 +10,8 @@
 
 #include "gim_base.h"
 
+#pragma GCC visibility push(hidden)
+
 /* One waiting thing. Zeroed: in no heap. */
 typedef struct gim_due {
   int64_t at_ms;
@@ -45,5 +47,7 @@ gim_due *gim_heap_first(const gim_heap *heap);
 
 /* Releases the heap's own memory. The entries are left as they are. */
 void gim_heap_free(gim_heap *heap);
+
+#pragma GCC visibility pop
 
 #endif

@@ -13,6 +13,8 @@
 
 #include "gim_base.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef enum gim_image_type {
   GIM_IMAGE_UNKNOWN = 0, /* not one of these; or too few bytes so far */
   GIM_IMAGE_PNG,
@@ -51,5 +53,7 @@ const char *gim_image_type_name(gim_image_type type);
 
 /* "image/png" ... or "application/octet-stream". */
 const char *gim_image_mime(gim_image_type type);
+
+#pragma GCC visibility pop
 
 #endif

@@ -7,6 +7,8 @@
 
 #include "gim_base.h"
 
+#pragma GCC visibility push(hidden)
+
 /* One problem or one warning. Strings as in gim_err. */
 typedef struct gim_issue {
   char field[48];    /* "size", "image_urls[3]" */
@@ -52,5 +54,7 @@ void gim_report_add(gim_report *report, gim_severity severity,
 
 /* Releases what the report OWNS and leaves it zeroed. Idempotent. */
 void gim_report_free(gim_report *report);
+
+#pragma GCC visibility pop
 
 #endif

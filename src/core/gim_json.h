@@ -21,6 +21,8 @@
 #include "gim_base.h"
 #include "gim_buffer.h"
 
+#pragma GCC visibility push(hidden)
+
 /*
 ** Writer. Each call appends one value to `b`; commas, colons and brackets are
 ** the caller's (gim_buffer_append_byte). Results as of gim_buffer_append, and
@@ -137,5 +139,7 @@ bool gim_json_string_is(const gim_json *value, gim_str s);
 
 /* Is it `null`? An absent value is not. */
 bool gim_json_is_null(const gim_json *value);
+
+#pragma GCC visibility pop
 
 #endif

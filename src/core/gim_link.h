@@ -11,6 +11,8 @@
 #include "gim_base.h"
 #include "gim_issue.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct gim_link_rule {
   bool https_only;
   bool allow_private;         /* private hosts, and http despite https_only */
@@ -27,5 +29,7 @@ typedef struct gim_link_rule {
 */
 void gim_link_check(gim_str link, const gim_link_rule *rule, const char *field,
                     gim_report *report);
+
+#pragma GCC visibility pop
 
 #endif

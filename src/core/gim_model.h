@@ -11,6 +11,8 @@
 
 #include "gim_base.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef enum gim_provider {
   GIM_STARMAGIC = 0,
   GIM_EVOLINK,
@@ -162,5 +164,7 @@ const gim_tier_price *gim_model_tier(const gim_model *model, int tier);
 
 /* True when `name` is in the NULL-terminated `list` (which may be NULL). */
 bool gim_model_listed(const char *const *list, gim_str name);
+
+#pragma GCC visibility pop
 
 #endif

@@ -24,6 +24,8 @@
 #include "gim_base.h"
 #include "gim_buffer.h"
 
+#pragma GCC visibility push(hidden)
+
 #define GIM_NAME_PART_MAX 80 /* bytes that stand for one placeholder */
 #define GIM_NAME_MAX 255     /* bytes of a file name, NAME_MAX */
 
@@ -60,5 +62,7 @@ GIM_MUST_CHECK gim_status gim_name_file(gim_str pattern,
 
 /* Appends `text` made safe, as it stands for a placeholder. */
 GIM_MUST_CHECK gim_status gim_name_safe(gim_str text, gim_buffer *out);
+
+#pragma GCC visibility pop
 
 #endif

@@ -12,6 +12,8 @@
 #include "gim_backoff.h"
 #include "gim_base.h"
 
+#pragma GCC visibility push(hidden)
+
 /* How a picture stands. */
 typedef enum gim_picture_state {
   GIM_PICTURE_IDLE = 0, /* not asked for: a link, or bytes held elsewhere */
@@ -69,5 +71,7 @@ void gim_pictures_give_up(gim_pictures *p, const gim_err *err);
 /* The first FAILED picture, or NULL; and is any SAVED or IDLE? */
 const gim_picture *gim_pictures_first_failed(const gim_pictures *p);
 bool gim_pictures_any(const gim_pictures *p);
+
+#pragma GCC visibility pop
 
 #endif

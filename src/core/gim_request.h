@@ -17,6 +17,8 @@
 #include "gim_issue.h"
 #include "gim_model.h"
 
+#pragma GCC visibility push(hidden)
+
 /*
 ** What the caller gave, already of the right types. Everything is BORROWED
 ** during gim_request_make; a slice with p NULL is a field left out.
@@ -91,5 +93,7 @@ GIM_MUST_CHECK gim_status gim_request_make(gim_request *request,
 
 /* Releases what the request OWNS. Idempotent. Leaves it zeroed. */
 void gim_request_free(gim_request *request);
+
+#pragma GCC visibility pop
 
 #endif

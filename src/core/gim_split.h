@@ -18,6 +18,8 @@
 #include "gim_base64.h"
 #include "gim_buffer.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef enum gim_split_event {
   GIM_SPLIT_BEGIN, /* payload `image` begins; p is NULL, n is 0 */
   GIM_SPLIT_DATA,  /* its next decoded bytes */
@@ -95,5 +97,7 @@ int gim_split_placeholder(gim_str text);
 
 /* Releases what the scan OWNS. Idempotent. Leaves `s` zeroed. */
 void gim_split_free(gim_split *s);
+
+#pragma GCC visibility pop
 
 #endif

@@ -35,6 +35,8 @@
 #include "gim_pictures.h"
 #include "gim_reply.h"
 
+#pragma GCC visibility push(hidden)
+
 /* What is to be done. */
 typedef enum gim_action_kind {
   GIM_ACTION_NONE = 0, /* wait for what is under way, at most until at_ms */
@@ -168,5 +170,7 @@ const char *gim_task_status_name(const gim_task *t);
 
 /* Releases what the task OWNS. Idempotent. */
 void gim_task_free(gim_task *t);
+
+#pragma GCC visibility pop
 
 #endif

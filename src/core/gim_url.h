@@ -14,6 +14,8 @@
 
 #include "gim_base.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef enum gim_url_fault {
   GIM_URL_OK = 0,
   GIM_URL_TOO_LONG,  /* over the limit given */
@@ -49,5 +51,7 @@ GIM_MUST_CHECK gim_url_fault gim_url_split(gim_str text, size_t limit,
 */
 const char *gim_url_fault_name(gim_url_fault fault);
 const char *gim_url_fault_text(gim_url_fault fault);
+
+#pragma GCC visibility pop
 
 #endif

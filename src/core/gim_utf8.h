@@ -7,6 +7,8 @@
 
 #include "gim_base.h"
 
+#pragma GCC visibility push(hidden)
+
 /* What one walk over a text finds. */
 typedef struct gim_utf8_facts {
   bool valid;        /* well-formed by RFC 3629 */
@@ -27,5 +29,7 @@ gim_utf8_facts gim_utf8_read(gim_str s);
 
 /* Only the first answer. */
 bool gim_utf8_valid(gim_str s);
+
+#pragma GCC visibility pop
 
 #endif

@@ -11,6 +11,8 @@
 
 #include "gim_base.h"
 
+#pragma GCC visibility push(hidden)
+
 #define GIM_FILE_GATHER (256 * 1024) /* bytes of one aligned write */
 
 /* What to do when the final name is taken. */
@@ -73,5 +75,7 @@ GIM_MUST_CHECK gim_status gim_file_commit(gim_file *file, const char *name,
 
 /* Closes; removes the file when it was not committed. NULL is allowed. */
 void gim_file_free(gim_file *file);
+
+#pragma GCC visibility pop
 
 #endif

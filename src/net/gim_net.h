@@ -21,6 +21,8 @@
 
 #include "gim_base.h"
 
+#pragma GCC visibility push(hidden)
+
 /* Classes have slots of their own: long POSTs must not starve short polls. */
 typedef enum gim_class {
   GIM_CLASS_PAID = 0, /* POSTs that cost, or may */
@@ -185,5 +187,7 @@ GIM_MUST_CHECK gim_status gim_net_step(gim_net *net, int64_t wait_ms,
 ** waited for. For hosts that cannot watch descriptors.
 */
 int64_t gim_net_timeout_ms(const gim_net *net);
+
+#pragma GCC visibility pop
 
 #endif

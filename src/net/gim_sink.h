@@ -16,6 +16,8 @@
 #include "gim_file.h"
 #include "gim_image.h"
 
+#pragma GCC visibility push(hidden)
+
 /* Memory that sinks share. The client owns it and outlives them. */
 typedef struct gim_pool {
   size_t limit; /* bytes that may be held at once */
@@ -76,5 +78,7 @@ GIM_MUST_CHECK gim_status gim_sink_commit(gim_sink *sink, const char *folder,
 
 /* Releases; what was not filed is gone. NULL is allowed. */
 void gim_sink_free(gim_sink *sink);
+
+#pragma GCC visibility pop
 
 #endif
