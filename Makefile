@@ -4,18 +4,22 @@
 # core_test.so, the window through which the specs look at the C files.
 
 LUA       ?= lua5.4
+LUA_PC    ?= lua5.4
+BUSTED    ?= /usr/bin/busted
 BUILD     ?= build
 CC        ?= cc
 OPTIMISE  ?= -O2
 SANITIZE  ?=
 CFLAGS    ?= $(OPTIMISE) -g
 PREFIX    ?= /usr/local
+DESTDIR   ?=
 PKGCONFIG ?= pkg-config
+SPEC      ?=
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
   -Wstrict-prototypes -Wmissing-prototypes -Wundef -Werror=return-type
 
-LUA_CFLAGS  = $(shell $(PKGCONFIG) --cflags lua5.4)
+LUA_CFLAGS  = $(shell $(PKGCONFIG) --cflags $(LUA_PC))
 CURL_CFLAGS = $(shell $(PKGCONFIG) --cflags libcurl)
 CURL_LIBS   = $(shell $(PKGCONFIG) --libs libcurl)
 
@@ -25,6 +29,7 @@ ALL_CFLAGS = -std=c11 -fPIC -fvisibility=hidden -pthread $(WARNINGS) $(EXTRA_WAR
 
 WINDOW_SOURCES := $(wildcard src/bind/lgim_window*.c)
 SOURCES := $(filter-out $(WINDOW_SOURCES),$(wildcard src/core/*.c src/net/*.c src/bind/*.c))
+HEADERS := $(wildcard src/core/*.h src/net/*.h src/bind/*.h)
 OBJECTS := $(SOURCES:src/%.c=$(BUILD)/obj/%.o)
 WINDOW_OBJECTS := $(WINDOW_SOURCES:src/%.c=$(BUILD)/obj/%.o)
 ARCHIVE := $(BUILD)/libgptimage.a
@@ -34,8 +39,29 @@ WINDOW  := $(BUILD)/gptimage/core_test.so
 # Allocations of the window go through counters that can be told to fail.
 WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 
-LUA_PATH_VALUE  = $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;
+# Debian's lua-http is plain Lua that runs on 5.4, but is filed under 5.1: that
+# folder comes last, behind everything that was made for 5.4.
+LUA_PATH_VALUE  = $(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;$(CURDIR)/?.lua;;$\
+  /usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua
 LUA_CPATH_VALUE = $(abspath $(BUILD))/?.so;;
+
+# What this user's shell says about keys, proxies and Lua is no business of a
+# demo or a test on this machine.
+HERMETIC = env -u LUA_INIT -u LUA_INIT_5_4 -u LUA_PATH_5_4 -u LUA_CPATH_5_4 \
+  -u STARMAGIC_API_KEY -u EVOLINK_API_KEY -u MAGICK_API_KEY -u GPTIMAGE_BASE_URL \
+  -u http_proxy -u https_proxy -u HTTPS_PROXY -u all_proxy -u ALL_PROXY \
+  -u no_proxy -u NO_PROXY \
+  LUA_PATH="$(LUA_PATH_VALUE)" LUA_CPATH="$(LUA_CPATH_VALUE)"
+
+# A sanitized module in an interpreter that is not: the runtimes have to be
+# there first. Leaks are not looked for at exit, where Lua's own memory and
+# libcurl's pinned module would be reported; the specs count allocations.
+ifneq ($(SANITIZE),)
+SANITIZED_ENV = \
+  LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
+  ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=1 \
+  UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+endif
 
 .DEFAULT_GOAL := build
 
@@ -62,6 +88,79 @@ $(BUILD)/obj/%.o: src/%.c
 
 -include $(OBJECTS:.o=.d) $(WINDOW_OBJECTS:.o=.d)
 
+deps: ## installs the Debian packages of .ci/deps that are missing (root or sudo)
+	@sh .ci/install.sh
+
+# Set-up first, then a make of its own: what is compiled with is asked of
+# packages that may have come just now.
+demo: ## a picture from each service, against a server on this machine; sets up all
+	@sh .ci/install.sh build run
+	@$(MAKE) --no-print-directory build
+	@$(HERMETIC) $(LUA) examples/demo.lua
+
+test: ## runs the specs on the plain build; SPEC=spec/x_spec.lua for one; sets up all
+	@sh .ci/install.sh build run test
+	@$(MAKE) --no-print-directory window
+	@rm -f $(BUILD)/counts
+	@$(HERMETIC) $(SANITIZED_ENV) GPTIMAGE_COUNTS="$(abspath $(BUILD))/counts" \
+	  $(LUA) $(BUSTED) $(SPEC)
+	@$(LUA) .ci/counts.lua $(BUILD)/counts
+
+asan: ## runs the specs under the address and undefined-behaviour sanitizers (gcc)
+	@$(MAKE) --no-print-directory test BUILD=build-asan OPTIMISE=-O1 CC=gcc \
+	  SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+
+LINTS := lint-lua lint-format lint-floors lint-rockspec lint-headers lint-gcc lint-clang \
+  lint-exports
+
+lint: $(LINTS) ## luacheck, layout, floors, rockspec, exports, warnings of gcc and clang
+
+# luacheck is a program of its own, on the Lua that Debian gave it.
+lint-lua: lint-deps
+	@env -u LUA_PATH -u LUA_CPATH luacheck --quiet lua spec examples bench .ci bin/gptimage \
+	  .busted *.rockspec
+
+lint-format: lint-deps
+	@clang-format --dry-run -Werror $(SOURCES) $(WINDOW_SOURCES) $(HEADERS)
+
+lint-floors: lint-deps
+	@$(LUA) .ci/floors.lua
+
+lint-rockspec: lint-deps
+	@$(LUA) .ci/rockspec.lua
+	@env -u LUA_PATH -u LUA_CPATH luarocks --lua-version=5.4 lint gptimage-scm-1.rockspec
+
+# Each header alone: whoever includes it needs nothing before it.
+lint-headers: lint-deps
+	@for header in $(HEADERS); do \
+	  echo "#include \"$$(basename $$header)\"" | \
+	    $(CC) $(ALL_CFLAGS) -Werror -fsyntax-only -x c - || exit 1; \
+	done
+
+lint-gcc lint-clang: lint-%: lint-deps
+	@$(MAKE) --no-print-directory window BUILD=build-lint/$* CC=$* EXTRA_WARNINGS=-Werror
+	@sh .ci/objects.sh build-lint/$*/libgptimage.a
+
+lint-exports: lint-gcc lint-clang
+	@sh .ci/exports.sh build-lint/gcc/gptimage/core.so build-lint/clang/gptimage/core.so
+
+lint-deps:
+	@sh .ci/install.sh build run lint rock
+
+format: ## lays out the C files as lint wants them
+	clang-format -i $(SOURCES) $(WINDOW_SOURCES) $(HEADERS)
+
+rock: ## builds with LuaRocks into an empty folder and makes a picture from there
+	@sh .ci/install.sh
+	@bash .ci/rock.sh
+
+install: build ## into PREFIX (/usr/local), below DESTDIR
+	install -d $(DESTDIR)$(PREFIX)/lib/lua/5.4/gptimage $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(CORE) $(DESTDIR)$(PREFIX)/lib/lua/5.4/gptimage/core.so
+	cd lua && find . -name '*.lua' -exec \
+	  install -D -m 644 {} $(abspath $(DESTDIR)$(PREFIX))/share/lua/5.4/{} \;
+	install -m 755 bin/gptimage $(DESTDIR)$(PREFIX)/bin/gptimage
+
 env: ## prints the exports under which lua5.4 finds the build
 	@echo 'export LUA_PATH="$(LUA_PATH_VALUE)"'
 	@echo 'export LUA_CPATH="$(LUA_CPATH_VALUE)"'
@@ -69,4 +168,8 @@ env: ## prints the exports under which lua5.4 finds the build
 clean: ## removes what make made
 	rm -rf build build-* out
 
-.PHONY: build window env clean
+help: ## lists the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+
+.PHONY: build window deps demo test asan lint $(LINTS) lint-deps format rock install env \
+  clean help

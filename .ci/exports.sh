@@ -1,0 +1,17 @@
+#!/bin/sh
+# A module may give away luaopen_gptimage_core and no other name: what else it
+# defines could be taken for another library's, or be called by it.
+# Usage: exports.sh MODULE.so...
+set -eu
+
+[ $# -gt 0 ] || { echo "usage: exports.sh MODULE.so..." >&2; exit 2; }
+failed=0
+for module in "$@"; do
+  names=$(nm -D --defined-only "$module" | awk '{ print $NF }' | sort)
+  if [ "$names" != luaopen_gptimage_core ]; then
+    echo "$module: exports must be luaopen_gptimage_core alone, but are:" >&2
+    printf '%s\n' "${names:-(none)}" | sed 's/^/  /' >&2
+    failed=1
+  fi
+done
+exit $failed

@@ -1,0 +1,47 @@
+#!/bin/sh
+# Two promises that only the compiled objects can prove: nothing that changes
+# is static (two Lua states in one process share no memory), and the library
+# never prints, exits, or reads the environment and the locale of its host.
+# Usage: objects.sh libgptimage.a
+set -eu
+
+[ $# -eq 1 ] || { echo "usage: objects.sh ARCHIVE" >&2; exit 2; }
+failed=0
+
+# libcurl wants to be told once a process that it is used.
+allowed='gim_net_curl_started'
+
+# .data.rel.ro is constant once it is loaded: tables of pointers live there.
+statics=$(objdump -t "$1" | awk -v allowed="$allowed" '
+  /file format/ { object = $1 }
+  $(NF - 2) ~ /^\.(data|bss|tdata|tbss)(\.|$)/ &&
+  $(NF - 2) !~ /^\.data\.rel\.ro/ && $NF !~ /^\./ && $NF != allowed {
+    print "  " object " " $NF
+  }')
+if [ -n "$statics" ]; then
+  echo "$1: these can change and live for ever:" >&2
+  printf '%s\n' "$statics" >&2
+  failed=1
+fi
+
+banned=' printf fprintf vprintf vfprintf puts fputs putchar fputc perror fopen
+ fdopen freopen fread fwrite fflush stdin stdout stderr exit _exit _Exit abort
+ atexit quick_exit system popen getenv secure_getenv setenv putenv setlocale
+ signal sigaction sigprocmask sprintf vsprintf strcpy strcat strtok gets rand
+ srand sleep usleep strtod atof '
+calls=$(nm -u "$1" | awk -v banned="$banned" '
+  BEGIN { n = split(banned, word); for (i = 1; i <= n; i++) bad[word[i]] = 1 }
+  /:$/ { object = $1 }
+  NF == 2 && $1 == "U" {
+    name = $2
+    sub(/^__/, "", name)
+    sub(/_chk$/, "", name) # _FORTIFY_SOURCE calls __printf_chk for printf
+    sub(/^_IO_/, "", name)
+    if (name in bad) print "  " object " " name
+  }')
+if [ -n "$calls" ]; then
+  echo "$1: a library may not use these:" >&2
+  printf '%s\n' "$calls" >&2
+  failed=1
+fi
+exit $failed
