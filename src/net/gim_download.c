@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+#include "gim_download.h"
+
+#include "gim_address.h"
+#include "gim_backoff.h"
+#include "gim_image.h"
+#include "gim_url.h"
+
+#include <curl/curl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct gim_download {
+  gim_net *net;
+  gim_transfer *transfer; /* NULL between two hops */
+  gim_download_done on_done;
+  void *ud;
+  gim_sink *sink;
+  gim_resume *resume;
+  char *url;          /* OWNED; of the hop under way */
+  char *private_host; /* OWNED; "" when there is none */
+  gim_err err;        /* what on_head or on_data found; GIM_OK: nothing */
+  int64_t timeout_ms;
+  int64_t resume_from; /* of the hop under way */
+  int hops;
+  bool allow_private;
+  bool redirected; /* this hop's answer names another link */
+  bool looked;     /* the first bytes were judged */
+};
+
+static void release(gim_download *d) {
+  free(d->url);
+  free(d->private_host);
+  free(d);
+}
+
+/* May this link be followed at all? Says whether its host must be public. */
+static gim_status judge(const gim_download *d, const char *text,
+                        bool *public_only, gim_err *err) {
+  gim_url url;
+  gim_url_fault fault = gim_url_split(gim_str_of(text), GIM_LIMIT_URL, &url);
+  bool own;
+  if (fault != GIM_URL_OK)
+    return gim_fail(err, GIM_E_PROTOCOL,
+                    "The picture's link is not followed: it %s.",
+                    gim_url_fault_text(fault));
+  own = d->private_host[0] != '\0' &&
+        gim_str_equal_nocase(url.host, gim_str_of(d->private_host));
+  *public_only = !d->allow_private && !own;
+  if (!url.https && *public_only)
+    return gim_fail(err, GIM_E_PROTOCOL,
+                    "The picture's link is not followed: it is plain http. "
+                    "`allow_private` would follow it.");
+  if (*public_only && gim_address_judge(url.host) != GIM_HOST_PUBLIC)
+    return gim_fail(err, GIM_E_PROTOCOL,
+                    "The picture's link is not followed: its host is not "
+                    "public. `allow_private` would follow it.");
+  return GIM_OK;
+}
+
+/* An answer that brings no picture. */
+static gim_status refuse_status(gim_download *d, const gim_response *r) {
+  gim_status status;
+  int64_t wait_ms;
+  int http = r->http_status;
+  bool expired = http == 403 || http == 404 || http == 410;
+  if (expired)
+    status = gim_fail(&d->err, GIM_E_NOT_FOUND,
+                      "The picture's link answers %d: links live 24 hours. "
+                      "Attach to the task's id for a new one.",
+                      http);
+  else if (http == 429)
+    status = gim_fail(&d->err, GIM_E_RATE_LIMITED,
+                      "Too many downloads (429). Try again later.");
+  else if (http >= 500 || http == 408)
+    status = gim_fail(&d->err, GIM_E_SERVER,
+                      "The picture's host answers %d. Try again later.", http);
+  else
+    status = gim_fail(&d->err, GIM_E_PROTOCOL,
+                      "The picture's host answers %d.", http);
+  d->err.http_status = http;
+  d->err.retryable = http == 429 || http >= 500 || http == 408;
+  wait_ms = gim_backoff_retry_after_millis(gim_str_of(r->retry_after_ms));
+  if (wait_ms < 0)
+    wait_ms = gim_backoff_retry_after_ms(gim_str_of(r->retry_after),
+                                         gim_net_unix_s());
+  d->err.retry_after_ms = wait_ms;
+  return status;
+}
+
+/* Does "bytes 100-199/200" begin where we asked? */
+static bool continues(const char *content_range, int64_t from) {
+  char wanted[32];
+  int n = 0;
+  for (int64_t rest = from; n == 0 || rest > 0; rest /= 10)
+    wanted[n++] = (char)('0' + rest % 10);
+  if (strncmp(content_range, "bytes ", 6) != 0) return false;
+  content_range += 6;
+  while (n > 0)
+    if (*content_range++ != wanted[--n]) return false;
+  return *content_range == '-';
+}
+
+static gim_status on_head(void *ud, const gim_response *r) {
+  gim_download *d = ud;
+  int http = r->http_status;
+  d->redirected = false;
+  if (http >= 300 && http < 400 && http != 304 && r->location != NULL) {
+    d->redirected = true;
+    return GIM_OK;
+  }
+  if (http == 206 && d->resume_from > 0 &&
+      continues(r->content_range, d->resume_from)) {
+    if (r->content_length > 0)
+      gim_sink_expect(d->sink, d->resume_from + r->content_length);
+    return GIM_OK;
+  }
+  if (http == 416 || (http == 206 && d->resume_from > 0)) {
+    /* What we have is not a beginning of what is there: start over. */
+    d->resume->etag[0] = '\0';
+    if (gim_sink_restart(d->sink, &d->err) != GIM_OK) return d->err.status;
+    d->err.status = gim_fail(&d->err, GIM_E_NETWORK,
+                             "The download could not be gone on with.");
+    d->err.retryable = true;
+    return d->err.status;
+  }
+  if (http != 200) return refuse_status(d, r);
+  if (gim_sink_size(d->sink) > 0 &&
+      gim_sink_restart(d->sink, &d->err) != GIM_OK)
+    return d->err.status;
+  /* A weak tag says nothing about bytes (RFC 9110, 8.8.1). */
+  gim_copy_text(d->resume->etag, sizeof(d->resume->etag),
+                strncmp(r->etag, "W/", 2) == 0 ? GIM_STR("")
+                                               : gim_str_of(r->etag));
+  if (r->content_length > GIM_LIMIT_DOWNLOAD)
+    return gim_fail(&d->err, GIM_E_TOO_BIG,
+                    "The picture would be %" PRId64
+                    " bytes long, more than any is.",
+                    r->content_length);
+  if (r->content_length > 0) gim_sink_expect(d->sink, r->content_length);
+  return GIM_OK;
+}
+
+static gim_status not_a_picture(gim_download *d) {
+  char first[24];
+  size_t got = 0;
+  if (gim_sink_read(d->sink, 0, first, sizeof(first), &got, NULL) != GIM_OK)
+    got = 0;
+  (void)gim_fail(&d->err, GIM_E_PROTOCOL,
+                 "What the link gave is not a picture: it begins with "
+                 "\"%.*s\".",
+                 (int)got, first);
+  /* Pages of errors at status 200 are a passing thing. */
+  d->err.retryable = true;
+  d->resume->etag[0] = '\0';
+  if (gim_sink_restart(d->sink, NULL) != GIM_OK) d->err.retryable = false;
+  return d->err.status;
+}
+
+static gim_status on_data(void *ud, const char *p, size_t n) {
+  gim_download *d = ud;
+  gim_status status;
+  if (d->redirected) return GIM_OK;
+  status = gim_sink_write(d->sink, p, n, &d->err);
+  if (status != GIM_OK) return status;
+  if (d->looked || gim_sink_size(d->sink) < GIM_IMAGE_PROBE) return GIM_OK;
+  d->looked = true;
+  if (gim_sink_image(d->sink)->type != GIM_IMAGE_UNKNOWN) return GIM_OK;
+  return not_a_picture(d);
+}
+
+static gim_status start_hop(gim_download *d, gim_err *err);
+
+/* Makes `location`, absolute or relative, the next hop's link. */
+static gim_status follow(gim_download *d, const char *location, gim_err *err) {
+  CURLU *joined;
+  char *text = NULL, *copy = NULL;
+  if (++d->hops > GIM_LIMIT_REDIRECTS)
+    return gim_fail(err, GIM_E_PROTOCOL,
+                    "The picture's link redirects more than %d times.",
+                    GIM_LIMIT_REDIRECTS);
+  joined = curl_url();
+  if (joined != NULL &&
+      curl_url_set(joined, CURLUPART_URL, d->url, 0) == CURLUE_OK &&
+      curl_url_set(joined, CURLUPART_URL, location, 0) == CURLUE_OK &&
+      curl_url_get(joined, CURLUPART_URL, &text, 0) == CURLUE_OK)
+    copy = gim_str_copy(gim_str_of(text));
+  curl_free(text);
+  curl_url_cleanup(joined);
+  if (copy == NULL)
+    return gim_fail(err, GIM_E_PROTOCOL,
+                    "The picture's link redirects to what is no link.");
+  free(d->url);
+  d->url = copy;
+  return start_hop(d, err);
+}
+
+static void on_transfer_done(void *ud, const gim_outcome *outcome) {
+  gim_download *d = ud;
+  gim_err err;
+  const gim_err *result = NULL;
+  d->transfer = NULL;
+  if (d->err.status != GIM_OK) {
+    result = &d->err;
+  }
+  else if (outcome->status != GIM_OK) {
+    err = *outcome->err;
+    err.retryable = err.status == GIM_E_NETWORK || err.status == GIM_E_TIMEOUT;
+    result = &err;
+  }
+  else if (d->redirected) {
+    if (follow(d, outcome->response->location, &err) == GIM_OK) return;
+    result = &err;
+  }
+  else if (gim_sink_size(d->sink) < GIM_IMAGE_PROBE) {
+    (void)gim_fail(&err, GIM_E_PROTOCOL,
+                   "What the link gave is not a picture: it is empty, or "
+                   "nearly so.");
+    err.retryable = true;
+    result = &err;
+  }
+  d->on_done(d->ud, result);
+  release(d);
+}
+
+static gim_status start_hop(gim_download *d, gim_err *err) {
+  static const gim_transfer_callbacks callbacks = {on_head, on_data,
+                                                   on_transfer_done};
+  static const char *const headers[] = {"Accept: image/*", NULL};
+  gim_transfer_spec spec;
+  gim_status status;
+  memset(&spec, 0, sizeof(spec));
+  status = judge(d, d->url, &spec.public_only, err);
+  if (status != GIM_OK) return status;
+  d->resume_from = 0;
+  if (d->resume->etag[0] != '\0') d->resume_from = gim_sink_size(d->sink);
+  d->looked = d->resume_from >= GIM_IMAGE_PROBE;
+  spec.transfer_class = GIM_CLASS_DOWNLOAD;
+  spec.url = d->url;
+  spec.headers = headers;
+  spec.timeout_ms = d->timeout_ms;
+  spec.max_bytes = GIM_LIMIT_DOWNLOAD;
+  spec.resume_from = d->resume_from;
+  spec.if_range = d->resume_from > 0 ? d->resume->etag : NULL;
+  return gim_net_start(d->net, &spec, &callbacks, d, &d->transfer, err);
+}
+
+gim_status gim_download_start(gim_download **download, gim_net *net,
+                              const gim_download_spec *spec,
+                              gim_download_done on_done, void *ud,
+                              gim_err *err) {
+  gim_status status;
+  gim_download *d = calloc(1, sizeof(*d));
+  if (d == NULL)
+    return gim_fail(err, GIM_E_NO_MEMORY, "No memory for a download.");
+  d->net = net;
+  d->on_done = on_done;
+  d->ud = ud;
+  d->sink = spec->sink;
+  d->resume = spec->resume;
+  d->timeout_ms = spec->timeout_ms;
+  d->allow_private = spec->allow_private;
+  d->url = gim_str_copy(gim_str_of(spec->url));
+  d->private_host = gim_str_copy(spec->private_host);
+  if (d->url == NULL || d->private_host == NULL) {
+    release(d);
+    return gim_fail(err, GIM_E_NO_MEMORY, "No memory for a download.");
+  }
+  status = start_hop(d, err);
+  if (status != GIM_OK) {
+    release(d);
+    return status;
+  }
+  *download = d;
+  return GIM_OK;
+}
+
+void gim_download_cancel(gim_download *download) {
+  if (download->transfer != NULL)
+    gim_net_cancel(download->net, download->transfer, NULL);
+  release(download);
+}

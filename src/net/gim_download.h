@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** gim_download.h - one picture by its link, into a sink   [floor 7]
+**
+** Redirects are followed by hand, hop by hop, each judged like the first:
+** https (http only where private links are allowed), a public host by name,
+** by literal and on the connected address. No key is sent. What a broken try
+** left in the sink is gone on with by Range and If-Range. The first bytes
+** must be those of a picture. DESIGN 4, Results.
+*/
+#ifndef gim_download_h
+#define gim_download_h
+
+#include "gim_base.h"
+#include "gim_net.h"
+#include "gim_sink.h"
+
+typedef struct gim_download gim_download;
+
+/*
+** How it ended: `err` NULL, the sink holds the whole picture; else why not,
+** with err->retryable and, for a link that has expired (403, 404, 410),
+** GIM_E_NOT_FOUND. BORROWED during the call.
+*/
+typedef void (*gim_download_done)(void *ud, const gim_err *err);
+
+/* What one try leaves for the next. Zeroed: nothing. */
+typedef struct gim_resume {
+  char etag[128]; /* strong entity tag of the bytes in the sink; "": none */
+} gim_resume;
+
+typedef struct gim_download_spec {
+  const char *url;      /* COPIED */
+  gim_str private_host; /* a host that may be private: base_url's, when it is
+                             loopback. BORROWED until on_done or cancel */
+  bool allow_private;   /* any host may be private, and http will do */
+  int64_t timeout_ms;   /* each hop */
+  gim_sink *sink;       /* BORROWED until on_done or cancel */
+  gim_resume *resume;   /* BORROWED likewise */
+} gim_download_spec;
+
+/*
+** Starts it; as gim_exchange_start. GIM_E_INVALID and GIM_E_PROTOCOL: the
+** link is not one that is followed; err says why.
+*/
+GIM_MUST_CHECK gim_status gim_download_start(gim_download **download,
+                                             gim_net *net,
+                                             const gim_download_spec *spec,
+                                             gim_download_done on_done,
+                                             void *ud, gim_err *err);
+
+/* Ends it at once, without on_done. The sink keeps what came. */
+void gim_download_cancel(gim_download *download);
+
+#endif

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+#include "gim_exchange.h"
+
+#include "gim_split.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/*
+** The largest answer that is read at all: GIM_LIMIT_IMAGES pictures of the
+** largest size would be more, but no service sends that.
+*/
+#define ANSWER_MAX (4 * GIM_LIMIT_DOWNLOAD)
+
+struct gim_exchange {
+  gim_net *net;
+  gim_transfer *transfer;
+  gim_exchange_done on_done;
+  void *ud;
+  gim_pool *pool;
+  char *folder; /* OWNED */
+  gim_split split;
+  gim_err split_err; /* status GIM_OK while the answer makes sense */
+  gim_sink **sinks;  /* OWNED; sink_count of them */
+  int sink_count;
+  int whole; /* payloads that have ended */
+  int64_t received;
+  size_t body_n;
+  bool paid;
+};
+
+static void release(gim_exchange *x) {
+  for (int i = 0; i < x->sink_count; i++) gim_sink_free(x->sinks[i]);
+  free(x->sinks);
+  free(x->folder);
+  gim_split_free(&x->split);
+  free(x);
+}
+
+static gim_status begin_picture(gim_exchange *x) {
+  gim_sink **sinks =
+      realloc(x->sinks, ((size_t)x->sink_count + 1) * sizeof(*x->sinks));
+  if (sinks == NULL) return GIM_E_NO_MEMORY;
+  x->sinks = sinks;
+  x->sinks[x->sink_count] = gim_sink_new(x->folder, x->pool);
+  if (x->sinks[x->sink_count] == NULL) return GIM_E_NO_MEMORY;
+  x->sink_count++;
+  return GIM_OK;
+}
+
+static gim_status on_picture(void *ud, gim_split_event event, int image,
+                             const unsigned char *p, size_t n) {
+  gim_exchange *x = ud;
+  switch (event) {
+  case GIM_SPLIT_BEGIN: return begin_picture(x);
+  case GIM_SPLIT_DATA:
+    if (x->sinks[image] == NULL) return GIM_OK;
+    if (gim_sink_write(x->sinks[image], p, n, NULL) != GIM_OK) {
+      /* Neither folder, memory nor temporary file: this one is lost, and
+         the others are not. */
+      gim_sink_free(x->sinks[image]);
+      x->sinks[image] = NULL;
+    }
+    return GIM_OK;
+  case GIM_SPLIT_END: x->whole++; break;
+  }
+  return GIM_OK;
+}
+
+static gim_status on_data(void *ud, const char *p, size_t n) {
+  gim_exchange *x = ud;
+  x->received += (int64_t)n;
+  /* After a fault the rest is drained: a paid answer is not hung up on. */
+  if (x->split_err.status != GIM_OK) return GIM_OK;
+  (void)gim_split_feed(&x->split, p, n, &x->split_err);
+  return GIM_OK;
+}
+
+/* What came whole before the answer broke: pictures without their words. */
+static bool salvage(gim_exchange *x, gim_reply *reply) {
+  if (x->whole == 0) return false;
+  memset(reply, 0, sizeof(*reply));
+  reply->shape = GIM_REPLY_IMAGES;
+  reply->state = GIM_TASK_COMPLETED;
+  reply->progress = -1;
+  reply->estimated_ms = -1;
+  reply->can_cancel = -1;
+  reply->credits_reserved_micro = -1;
+  reply->credits_used_micro = -1;
+  reply->images = calloc((size_t)x->whole, sizeof(*reply->images));
+  if (reply->images == NULL) return false;
+  reply->image_count = x->whole;
+  for (int i = 0; i < x->whole; i++) reply->images[i].payload = i;
+  return true;
+}
+
+static gim_status read_reply(gim_exchange *x, const gim_response *response,
+                             gim_reply *reply) {
+  gim_reply_input input;
+  memset(&input, 0, sizeof(input));
+  input.http_status = response->http_status;
+  input.content_type = gim_str_of(response->content_type);
+  input.retry_after = gim_str_of(response->retry_after);
+  input.retry_after_ms = gim_str_of(response->retry_after_ms);
+  input.request_id = gim_str_of(response->request_id);
+  input.body = gim_split_skeleton(&x->split);
+  input.payloads = x->whole;
+  input.now_unix_s = gim_net_unix_s();
+  input.poll = !x->paid;
+  return gim_reply_read(reply, &input);
+}
+
+static void on_transfer_done(void *ud, const gim_outcome *outcome) {
+  gim_exchange *x = ud;
+  gim_exchanged exchanged;
+  gim_reply reply;
+  gim_err err;
+  memset(&exchanged, 0, sizeof(exchanged));
+  memset(&reply, 0, sizeof(reply));
+  exchanged.status = outcome->status;
+  exchanged.err = outcome->err;
+  exchanged.handed = outcome->handed;
+  exchanged.total = outcome->total;
+  exchanged.http_status = outcome->response->http_status;
+  if (exchanged.status == GIM_OK && x->split_err.status == GIM_OK)
+    (void)gim_split_finish(&x->split, &x->split_err);
+  if (exchanged.status == GIM_OK && x->split_err.status != GIM_OK) {
+    exchanged.status = x->split_err.status;
+    exchanged.err = &x->split_err;
+  }
+  if (exchanged.status == GIM_OK &&
+      read_reply(x, outcome->response, &reply) != GIM_OK) {
+    exchanged.status =
+        gim_fail(&err, GIM_E_NO_MEMORY, "No memory to read the answer.");
+    exchanged.err = &err;
+  }
+  if (exchanged.status != GIM_OK && outcome->response->http_status / 100 == 2)
+    exchanged.salvaged = salvage(x, &reply);
+  exchanged.reply = &reply;
+  exchanged.skeleton = gim_split_skeleton(&x->split);
+  exchanged.sinks = x->sinks;
+  exchanged.sink_count = x->sink_count;
+  if (x->sink_count > x->whole) {
+    /* The last one was cut: half a picture is none. */
+    gim_sink_free(x->sinks[x->sink_count - 1]);
+    x->sinks[x->sink_count - 1] = NULL;
+  }
+  x->on_done(x->ud, &exchanged);
+  gim_reply_free(&reply);
+  release(x);
+}
+
+gim_status gim_exchange_start(gim_exchange **exchange, gim_net *net,
+                              const gim_exchange_spec *spec,
+                              gim_exchange_done on_done, void *ud,
+                              gim_err *err) {
+  static const gim_transfer_callbacks callbacks = {NULL, on_data,
+                                                   on_transfer_done};
+  gim_transfer_spec transfer;
+  gim_status status;
+  gim_exchange *x = calloc(1, sizeof(*x));
+  if (x == NULL)
+    return gim_fail(err, GIM_E_NO_MEMORY, "No memory for a request.");
+  gim_split_init(&x->split, GIM_LIMIT_SKELETON, on_picture, x);
+  x->net = net;
+  x->on_done = on_done;
+  x->ud = ud;
+  x->pool = spec->pool;
+  x->paid = spec->paid;
+  x->body_n = spec->body_n;
+  if (spec->folder != NULL) {
+    x->folder = gim_str_copy(gim_str_of(spec->folder));
+    if (x->folder == NULL) {
+      release(x);
+      return gim_fail(err, GIM_E_NO_MEMORY, "No memory for a request.");
+    }
+  }
+  memset(&transfer, 0, sizeof(transfer));
+  transfer.transfer_class = spec->paid ? GIM_CLASS_PAID : GIM_CLASS_POLL;
+  transfer.post = spec->paid;
+  transfer.url = spec->url;
+  transfer.headers = spec->headers;
+  transfer.body = spec->body;
+  transfer.body_n = spec->body_n;
+  transfer.timeout_ms = spec->timeout_ms;
+  transfer.max_bytes = ANSWER_MAX;
+  status = gim_net_start(net, &transfer, &callbacks, x, &x->transfer, err);
+  if (status != GIM_OK) {
+    release(x);
+    return status;
+  }
+  *exchange = x;
+  return GIM_OK;
+}
+
+void gim_exchange_cancel(gim_exchange *exchange, size_t *handed) {
+  gim_net_cancel(exchange->net, exchange->transfer, handed);
+  release(exchange);
+}
+
+size_t gim_exchange_handed(const gim_exchange *exchange) {
+  return gim_net_handed(exchange->transfer);
+}
+
+int64_t gim_exchange_received(const gim_exchange *exchange) {
+  return exchange->received;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** gim_exchange.h - one request to the API and its answer, read while it
+** arrives   [floor 7]
+**
+** Feeds the answer through gim_split: pictures in base64 go to sinks of their
+** own as they come, the rest is read by gim_reply at the end. A sink that
+** fails does not end the transfer: the other pictures are paid as well.
+*/
+#ifndef gim_exchange_h
+#define gim_exchange_h
+
+#include "gim_base.h"
+#include "gim_net.h"
+#include "gim_reply.h"
+#include "gim_sink.h"
+
+typedef struct gim_exchange gim_exchange;
+
+/* How an exchange ended. BORROWED during on_done but for what is MOVED. */
+typedef struct gim_exchanged {
+  gim_status status;  /* GIM_OK: `reply` was read from a whole answer */
+  const gim_err *err; /* detail when status is not GIM_OK */
+  size_t handed, total;
+  int http_status;  /* 0: none came */
+  bool salvaged;    /* status is not GIM_OK, but whole pictures came before
+                         it broke: `reply` names those */
+  gim_reply *reply; /* strings may be MOVED out of it */
+  gim_str skeleton; /* the answer without its pictures */
+  gim_sink **sinks; /* one per payload; NULL where it is not whole. A sink
+                         is MOVED by putting NULL in its place */
+  int sink_count;
+} gim_exchanged;
+
+typedef void (*gim_exchange_done)(void *ud, const gim_exchanged *exchanged);
+
+typedef struct gim_exchange_spec {
+  bool paid;                  /* POST with `body`; else GET */
+  const char *url;            /* COPIED */
+  const char *const *headers; /* as of gim_transfer_spec; COPIED */
+  const char *body;           /* BORROWED until on_done or cancel */
+  size_t body_n;
+  int64_t timeout_ms; /* GET: whole transfer */
+  const char *folder; /* COPIED; where pictures go, NULL: memory */
+  gim_pool *pool;     /* BORROWED until its sinks are freed */
+} gim_exchange_spec;
+
+/*
+** Starts it. on_done is called once, inside gim_net_step, unless it is
+** cancelled; the exchange is gone after that. `ud` is BORROWED until then.
+** As gim_net_start: GIM_E_INVALID, GIM_E_NO_MEMORY, GIM_E_TOO_BIG (no slot).
+*/
+GIM_MUST_CHECK gim_status gim_exchange_start(gim_exchange **exchange,
+                                             gim_net *net,
+                                             const gim_exchange_spec *spec,
+                                             gim_exchange_done on_done,
+                                             void *ud, gim_err *err);
+
+/* Ends it at once, without on_done. `*handed`, as of gim_net_cancel. */
+void gim_exchange_cancel(gim_exchange *exchange, size_t *handed);
+
+/* Body bytes handed over so far, and bytes of the answer that came. */
+size_t gim_exchange_handed(const gim_exchange *exchange);
+int64_t gim_exchange_received(const gim_exchange *exchange);
+
+#endif
