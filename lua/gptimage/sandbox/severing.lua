@@ -1,0 +1,82 @@
+-- SPDX-License-Identifier: MIT
+-- Ends connections as the world ends them: in order, with a reset, or one HTTP/2 stream alone.
+
+local cqueues = require "cqueues"
+
+local M = {}
+
+local NO_ERROR, REFUSED_STREAM, CANCEL = 0x0, 0x7, 0x8
+local WRITE_TIMEOUT = 10
+
+-- Makes close(2) send a reset instead of an orderly end. LuaSocket is the one library at hand that
+-- sets SO_LINGER; it is lent the descriptor for a moment.
+local function linger(socket)
+  local ok, luasocket = pcall(require, "socket")
+  if not ok then
+    return
+  end
+  local borrower = luasocket.tcp()
+  local own = borrower:getfd()
+  borrower:setfd(socket:pollfd())
+  borrower:setoption("linger", { on = true, timeout = 0 })
+  borrower:setfd(own)
+  borrower:close()
+end
+
+---Closes a cqueues socket.
+---@param how "rst"|"close"
+function M.close_socket(socket, how)
+  if how == "rst" then
+    linger(socket)
+  end
+  cqueues.cancel(socket:pollfd())
+  socket:close()
+end
+
+---Writes bytes past HTTP.
+function M.write_raw(stream, bytes)
+  local socket = stream.connection.socket
+  if socket then
+    socket:xwrite(bytes, "n", WRITE_TIMEOUT)
+  end
+end
+
+local function end_connection(stream, how)
+  local connection = stream.connection
+  local socket = connection.socket
+  if not socket then
+    return
+  end
+  connection.socket = nil -- lua-http then takes it for closed
+  if connection.version ~= 2 and stream.state ~= "closed" then
+    -- its own end of the stream; fails where pipelined requests are before it, which then end too
+    pcall(stream.set_state, stream, "closed")
+  end
+  M.close_socket(socket, how)
+end
+
+---Ends what a stream runs on.
+---@param how "rst"|"close"|"refused"|"cancel"|"goaway"  the last three on HTTP/2, else like "rst"
+---@param processed boolean  whether GOAWAY shall count this stream as processed
+function M.sever(stream, how, processed)
+  local connection = stream.connection
+  if connection.version == 2 then
+    if how == "refused" or how == "cancel" then
+      stream:write_rst_stream_frame(how == "refused" and REFUSED_STREAM or CANCEL, WRITE_TIMEOUT)
+      return
+    elseif how == "goaway" then
+      local last = processed and stream.id or math.max(0, stream.id - 2)
+      connection:write_goaway_frame(last, NO_ERROR, "", WRITE_TIMEOUT)
+      return end_connection(stream, "close")
+    end
+  end
+  end_connection(stream, how == "close" and "close" or "rst")
+end
+
+---Is this error only what is left of a coroutine whose socket was taken away above?
+function M.is_aftermath(err)
+  local text = tostring(err)
+  return text:find("field 'socket'", 1, true) ~= nil or text:find("socket closed", 1, true) ~= nil
+end
+
+return M
