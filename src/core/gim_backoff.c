@@ -153,14 +153,14 @@ static int64_t full_year(int two, int64_t now_unix_s) {
   return year > now_year + 50 ? year - 100 : year;
 }
 
-/* Unix seconds of an HTTP date, or -1. */
+/* Unix seconds of an HTTP date, or INT64_MIN. */
 static int64_t read_date(gim_str s, int64_t now_unix_s) {
   date d = {s.p, s.p + s.n, true};
   int64_t year = 0;
   int month, day, hour, minute, second;
   bool asctime = false;
   while (d.p < d.end && ((*d.p | 32) >= 'a' && (*d.p | 32) <= 'z')) d.p++;
-  if (d.p == s.p) return -1;
+  if (d.p == s.p) return INT64_MIN;
   if (take(&d, ',')) {
     bool old;
     expect(&d, ' ');
@@ -196,7 +196,7 @@ static int64_t read_date(gim_str s, int64_t now_unix_s) {
   }
   if (!d.good || d.p != d.end || year < 1601 || day < 1 || day > 31 ||
       hour > 23 || minute > 59 || second > 60)
-    return -1;
+    return INT64_MIN;
   return days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 +
          second;
 }
@@ -207,7 +207,7 @@ int64_t gim_backoff_retry_after_ms(gim_str value, int64_t now_unix_s) {
   if (value.n == 0) return -1;
   if (is_digit(value.p[0])) return read_number(value, 1000);
   when = read_date(value, now_unix_s);
-  if (when == -1) return -1;
+  if (when == INT64_MIN) return -1;
   if (when <= now_unix_s) return 0;
   wait_s = when - now_unix_s;
   return wait_s > DAY_MS / 1000 ? -1 : wait_s * 1000;

@@ -42,10 +42,11 @@ typedef struct gim_poll {
 ** Delay before the next poll of a task that was accepted `elapsed_ms` ago and
 ** polled `polls` times, whose service estimates `estimated_ms` in all (-1:
 ** says nothing). The first poll comes first_ms after it was accepted or,
-** without that, a quarter of the estimate (unknown: min_ms); every further one after half of
-** what remains of the estimate. Past the estimate, or without one, it is a
-** tenth of the time since then: the wait for a late picture grows with it. All
-** within min_ms and max_ms, then jittered but never below min_ms.
+** without that, a quarter of the estimate (unknown: min_ms); every further
+** one after half of what remains of the estimate. Past the estimate, or
+** without one, the delay is a tenth of the time gone by since then, so that
+** it grows with the lateness. All within min_ms and max_ms, then jittered but
+** never below min_ms.
 */
 int64_t gim_backoff_poll_ms(const gim_poll *poll, int polls,
                             int64_t elapsed_ms, int64_t estimated_ms,

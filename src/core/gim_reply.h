@@ -34,37 +34,37 @@ const char *gim_task_state_name(gim_task_state state);
 
 /* One picture of a reply. Strings are OWNED by the reply, NULL: absent. */
 typedef struct gim_reply_image {
-  char *url;            /* at most GIM_LIMIT_URL bytes, no control characters */
+  char *url; /* at most GIM_LIMIT_URL bytes, no control characters */
   char *revised_prompt;
-  int payload;          /* number of its gim_split payload, or -1 */
+  int payload; /* number of its gim_split payload, or -1 */
 } gim_reply_image;
 
 /* What the transport knows. All BORROWED during gim_reply_read. */
 typedef struct gim_reply_input {
   int http_status;
   gim_str content_type;
-  gim_str retry_after;    /* header values, {NULL, 0} when absent */
+  gim_str retry_after; /* header values, {NULL, 0} when absent */
   gim_str retry_after_ms;
-  gim_str request_id;     /* x-request-id, else x-oneapi-request-id */
-  gim_str body;           /* the skeleton of gim_split */
-  int payloads;           /* payloads that gim_split saw */
-  int64_t now_unix_s;     /* wall clock: for a Retry-After date */
-  bool poll;              /* reply to a task query, else to the paid POST */
+  gim_str request_id; /* x-request-id, else x-oneapi-request-id */
+  gim_str body;       /* the skeleton of gim_split */
+  int payloads;       /* payloads that gim_split saw */
+  int64_t now_unix_s; /* wall clock: for a Retry-After date */
+  bool poll;          /* reply to a task query, else to the paid POST */
 } gim_reply_input;
 
 typedef struct gim_reply {
   gim_reply_shape shape;
-  gim_task_state state;      /* IMAGES: GIM_TASK_COMPLETED */
-  char *id;                  /* task id as it came, or NULL. OWNED */
-  char *model;               /* "actual model name used", or NULL. OWNED */
-  char request_id[96];       /* header, error.request_id or message; "" */
-  int progress;              /* 0 to 100, -1: not said */
-  int64_t estimated_ms;      /* task_info.estimated_time, -1: not said */
-  int can_cancel;            /* 1, 0, -1: not said */
-  int64_t created_unix_s;    /* 0: not said */
+  gim_task_state state;   /* IMAGES: GIM_TASK_COMPLETED */
+  char *id;               /* task id as it came, or NULL. OWNED */
+  char *model;            /* "actual model name used", or NULL. OWNED */
+  char request_id[96];    /* header, error.request_id or message; "" */
+  int progress;           /* 0 to 100, -1: not said */
+  int64_t estimated_ms;   /* task_info.estimated_time, -1: not said */
+  int can_cancel;         /* 1, 0, -1: not said */
+  int64_t created_unix_s; /* 0: not said */
   int64_t credits_reserved_micro; /* usage.credits_reserved, -1: not said */
   int64_t credits_used_micro;     /* usage.credits_used, -1: not said */
-  gim_reply_image *images;   /* OWNED; image_count of them */
+  gim_reply_image *images;        /* OWNED; image_count of them */
   int image_count;
   gim_err err; /* shape ERROR, or a task that failed or was cancelled; else
                   its status is GIM_OK */
@@ -74,7 +74,7 @@ typedef struct gim_reply {
 ** Reads one whole reply into `reply` (memory of the caller, released with
 ** gim_reply_free whatever is returned). A reply that says "no" is GIM_OK with
 ** shape ERROR: reading it succeeded. Codes count before status (WIRE 2.2,
-** 5.6): the table from both to kind and retryable is in gim_reply.c.
+** 5.6): the tables from both to kind and retryable are in gim_verdict.c.
 ** Returns GIM_E_NO_MEMORY, or GIM_OK. A body that no service sends (2xx that
 ** is neither pictures nor task, HTML, nothing) is shape ERROR with
 ** GIM_E_PROTOCOL for a 2xx, and the kind of its status otherwise; its first

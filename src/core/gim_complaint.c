@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+#include "gim_complaint.h"
+
+#include "gim_buffer.h"
+#include "gim_redact.h"
+#include "gim_verdict.h"
+
+#include <string.h>
+
+#define QUOTED 80       /* bytes of a foreign body that an error shows */
+#define CONTENT_TYPE 48 /* and of its type */
+
+/* The parts of a complaint: slices of the body, or GIM_JSON_NONE. */
+typedef struct parts {
+  gim_json message;
+  gim_json code; /* a string or a number */
+  gim_json type;
+  gim_json param;
+  gim_json request_id;
+  bool says_no; /* there is an error, or success is false */
+} parts;
+
+/* A member that is a string and not "", or NONE. */
+static gim_json text_at(const gim_json *object, const char *key) {
+  gim_json value;
+  if (gim_json_member(object, gim_str_of(key), &value) &&
+      (value.type != GIM_JSON_STRING || value.text.n == 2))
+    value.type = GIM_JSON_NONE;
+  return value;
+}
+
+static gim_json message_at(const gim_json *object) {
+  static const char *const keys[] = {"message", "msg", "detail"};
+  gim_json value = {GIM_JSON_NONE, {NULL, 0}};
+  for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+    if (value.type == GIM_JSON_NONE) value = text_at(object, keys[i]);
+  return value;
+}
+
+static parts take_apart(const gim_json *root) {
+  parts of;
+  gim_json error, success, holder = *root;
+  bool good;
+  (void)gim_json_member(root, GIM_STR("error"), &error);
+  if (error.type == GIM_JSON_OBJECT) holder = error;
+  if (error.type == GIM_JSON_STRING) error = text_at(root, "error");
+  of.says_no = error.type == GIM_JSON_OBJECT || error.type == GIM_JSON_STRING;
+  if (gim_json_member(root, GIM_STR("success"), &success) &&
+      gim_json_get_bool(&success, &good) && !good)
+    of.says_no = true;
+  of.message = message_at(&holder);
+  if (of.message.type == GIM_JSON_NONE && error.type == GIM_JSON_STRING)
+    of.message = error;
+  if (of.message.type == GIM_JSON_NONE) of.message = message_at(root);
+  if (gim_json_member(&holder, GIM_STR("code"), &of.code) &&
+      of.code.type != GIM_JSON_NUMBER)
+    of.code = text_at(&holder, "code");
+  of.type = text_at(&holder, "type");
+  of.param = text_at(&holder, "param");
+  of.request_id = text_at(&holder, "request_id");
+  if (of.request_id.type == GIM_JSON_NONE)
+    of.request_id = text_at(root, "request_id");
+  return of;
+}
+
+/* A code of 400 to 599, as a number or as text, is a status; else 0. */
+static int code_as_status(const gim_json *code) {
+  char text[8];
+  gim_json number = *code;
+  int64_t value;
+  if (code->type == GIM_JSON_STRING) {
+    if (code->text.n != 5) return 0;
+    (void)gim_json_copy_string(code, text, sizeof(text));
+    for (size_t i = 0; i < 3; i++)
+      if (text[i] < '0' || text[i] > '9') return 0;
+    number.type = GIM_JSON_NUMBER;
+    number.text = gim_str_of(text);
+  }
+  if (!gim_json_get_int64(&number, &value)) return 0;
+  return value >= 400 && value <= 599 ? (int)value : 0;
+}
+
+/* The X of "(request id: X)" in a message. */
+static void request_id_of(gim_str message, char *to, size_t size) {
+  static const gim_str mark = {"(request id: ", 13};
+  for (; message.n > mark.n; message.p++, message.n--) {
+    gim_str id = {message.p + mark.n, message.n - mark.n};
+    const char *close;
+    if (!gim_str_starts(message, mark)) continue;
+    close = memchr(id.p, ')', id.n);
+    if (close == NULL) return;
+    id.n = (size_t)(close - id.p);
+    gim_copy_text(to, size, id);
+    return;
+  }
+}
+
+/* Ends a text like a sentence, so that advice may follow it. */
+static void end_sentence(char *text, size_t size) {
+  size_t n = strlen(text);
+  if (n == 0 || n + 1 >= size) return;
+  /* Other scripts have full stops of their own: no ASCII there. */
+  if ((unsigned char)text[n - 1] >= 0x80) return;
+  if (strchr(".!?:;", text[n - 1]) != NULL) return;
+  text[n] = '.';
+  text[n + 1] = '\0';
+}
+
+/* What stands in for the words that did not come. */
+static void describe(const gim_complaint *c, const char *code,
+                     const char *without, char *text, size_t size) {
+  char quoted[QUOTED + 1], type[CONTENT_TYPE + 1];
+  gim_err line;
+  gim_redact(quoted, sizeof(quoted), c->body);
+  gim_redact(type, sizeof(type), c->content_type);
+  if (quoted[0] == '\0')
+    (void)gim_fail(&line, GIM_E_PROTOCOL, "HTTP %d with an empty body.",
+                   c->http_status);
+  else if (c->root.type == GIM_JSON_NONE)
+    (void)gim_fail(&line, GIM_E_PROTOCOL,
+                   "HTTP %d with a body that is no JSON%s%s%s: '%s'.",
+                   c->http_status, type[0] != '\0' ? " (" : "", type,
+                   type[0] != '\0' ? ")" : "", quoted);
+  else if (code[0] != '\0')
+    (void)gim_fail(&line, GIM_E_PROTOCOL, "HTTP %d, %s.", c->http_status,
+                   code);
+  else if (without[0] != '\0')
+    (void)gim_fail(&line, GIM_E_PROTOCOL, "HTTP %d without %s: '%s'.",
+                   c->http_status, without, quoted);
+  else
+    (void)gim_fail(&line, GIM_E_PROTOCOL, "HTTP %d: '%s'.", c->http_status,
+                   quoted);
+  gim_copy_text(text, size, gim_str_of(line.message));
+}
+
+/* The string unescaped, into a buffer that is OWNED when this is GIM_OK. */
+static gim_status unescape(const gim_json *value, gim_buffer *to) {
+  gim_status status;
+  gim_buffer_init(to, value->text.n);
+  if (value->type != GIM_JSON_STRING) return GIM_OK;
+  status = gim_json_get_string(value, to);
+  if (status != GIM_OK) gim_buffer_free(to);
+  return status;
+}
+
+/* Code and type as the tables want them; "" when absent. */
+static void copy_code(const gim_complaint *c, const gim_json *code, char *to,
+                      size_t size) {
+  to[0] = '\0';
+  if (code_as_status(code) == c->http_status) return; /* says nothing new */
+  if (code->type == GIM_JSON_NUMBER)
+    gim_copy_text(to, size, code->text);
+  else {
+    char raw[sizeof(((gim_err *)0)->code)];
+    (void)gim_json_copy_string(code, raw, sizeof(raw));
+    gim_redact(to, size, gim_str_of(raw));
+  }
+}
+
+/*
+** Text and advice into err->message. The text is cut where both do not fit:
+** what to do is worth more than the end of what happened.
+*/
+static void fail(gim_err *err, gim_verdict verdict, char *text, bool advise) {
+  if (advise && verdict.advice[0] != '\0')
+    (void)gim_fail(err, verdict.kind, "%s %s", text, verdict.advice);
+  else
+    (void)gim_fail(err, verdict.kind, "%s", text);
+  err->retryable = verdict.retryable;
+}
+
+static gim_status fill(const gim_complaint *c, const parts *of,
+                       gim_verdict verdict, const char *code,
+                       const char *without, bool task, gim_err *err) {
+  char text[sizeof(err->message)];
+  size_t room = sizeof(text) - strlen(verdict.advice) - 1;
+  bool advise = task;
+  gim_buffer message;
+  gim_status status = unescape(&of->message, &message);
+  if (status != GIM_OK) return status;
+  gim_redact(text, room, gim_buffer_str(&message));
+  if (text[0] == '\0') {
+    if (task)
+      gim_copy_text(text, room, gim_str_of(without));
+    else
+      describe(c, code, without, text, room);
+    advise = true;
+  }
+  if (advise) end_sentence(text, room);
+  fail(err, verdict, text, advise);
+  gim_copy_text(err->code, sizeof(err->code), gim_str_of(code));
+  (void)gim_json_copy_string(&of->param, err->param, sizeof(err->param));
+  (void)gim_json_copy_string(&of->request_id, err->request_id,
+                             sizeof(err->request_id));
+  if (err->request_id[0] == '\0')
+    request_id_of(gim_buffer_str(&message), err->request_id,
+                  sizeof(err->request_id));
+  err->http_status = c->http_status;
+  gim_buffer_free(&message);
+  return GIM_OK;
+}
+
+gim_status gim_complaint_read(const gim_complaint *c, const char *without,
+                              gim_err *err) {
+  static const parts nothing = {0};
+  parts of = take_apart(&c->root);
+  char code[sizeof(err->code)], type[sizeof(err->code)];
+  bool success = c->http_status >= 200 && c->http_status <= 299;
+  int status = c->http_status;
+  gim_verdict verdict;
+  /* {"success": false, "code": 402} comes with HTTP 200. */
+  if (success && code_as_status(&of.code) != 0)
+    status = code_as_status(&of.code);
+  copy_code(c, &of.code, code, sizeof(code));
+  copy_code(c, &of.type, type, sizeof(type));
+  verdict = gim_verdict_http(status, gim_str_of(code), gim_str_of(type));
+  if (!success) without = "";
+  if (success && verdict.kind == GIM_E_PROTOCOL) {
+    if (of.says_no)
+      verdict.kind = GIM_E_SERVER; /* it did answer, if not clearly */
+    else {
+      of = nothing;
+      code[0] = '\0';
+    }
+  }
+  return fill(c, &of, verdict, code, without, false, err);
+}
+
+gim_status gim_complaint_read_task(const gim_complaint *c, bool cancelled,
+                                   gim_err *err) {
+  parts of = take_apart(&c->root);
+  char code[sizeof(err->code)];
+  gim_verdict verdict;
+  copy_code(c, &of.code, code, sizeof(code));
+  verdict = gim_verdict_task(gim_str_of(code));
+  if (cancelled) verdict.kind = GIM_E_CANCELLED;
+  return fill(c, &of, verdict, code,
+              cancelled ? "The service cancelled the task."
+                        : "The task failed; the service does not say why.",
+              true, err);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** gim_complaint.h - what a reply says about its failure   [floor 3]
+**
+** Knows the shapes in which services say no: {"error": {...}}, {"error":
+** "text"}, {"success": false, "code": 402, "msg": "text"}, {"message":
+** "text"}, and pages and silence of what stands before them. Every text is
+** freed of secrets before it is kept (gim_redact).
+*/
+#ifndef gim_complaint_h
+#define gim_complaint_h
+
+#include "gim_base.h"
+#include "gim_json.h"
+
+/* What came. All BORROWED during the calls. */
+typedef struct gim_complaint {
+  int http_status;
+  gim_str content_type; /* empty: not said */
+  gim_str body;
+  gim_json root; /* the body; GIM_JSON_NONE where it is no JSON */
+} gim_complaint;
+
+/*
+** Fills `err` from a reply that is neither pictures nor a task. The service's
+** own words are the message; without them it says what came, with the first
+** bytes of the body, and what to do. err->request_id is what the body says.
+** A 2xx that does not even say no is GIM_E_PROTOCOL; `without` says in a few
+** words what it lacks ("a picture"). Returns GIM_OK or GIM_E_NO_MEMORY.
+*/
+GIM_MUST_CHECK gim_status gim_complaint_read(const gim_complaint *c,
+                                             const char *without,
+                                             gim_err *err);
+
+/*
+** Fills `err` from a task that failed or was `cancelled`: the service's words
+** and one sentence of advice. Results as above.
+*/
+GIM_MUST_CHECK gim_status gim_complaint_read_task(const gim_complaint *c,
+                                                  bool cancelled,
+                                                  gim_err *err);
+
+#endif

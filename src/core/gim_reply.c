@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+#include "gim_reply.h"
+
+#include "gim_backoff.h"
+#include "gim_buffer.h"
+#include "gim_complaint.h"
+#include "gim_json.h"
+#include "gim_split.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* What the helpers share while one reply is read. */
+typedef struct reading {
+  gim_reply *reply;
+  const gim_reply_input *input;
+  gim_json root;     /* NONE: the body is no JSON */
+  gim_status status; /* GIM_E_NO_MEMORY from when that happened */
+} reading;
+
+static const struct {
+  const char *word;
+  gim_task_state state;
+} states[] = {
+    {"pending", GIM_TASK_PENDING},     {"processing", GIM_TASK_PROCESSING},
+    {"completed", GIM_TASK_COMPLETED}, {"failed", GIM_TASK_FAILED},
+    {"cancelled", GIM_TASK_CANCELLED}, {"canceled", GIM_TASK_CANCELLED},
+};
+
+const char *gim_task_state_name(gim_task_state state) {
+  for (size_t i = 0; i < COUNT(states); i++)
+    if (states[i].state == state) return states[i].word;
+  return "unknown";
+}
+
+static gim_task_state state_of(const gim_json *status) {
+  char word[16];
+  (void)gim_json_copy_string(status, word, sizeof(word));
+  for (size_t i = 0; i < COUNT(states); i++)
+    if (gim_str_equal_nocase(gim_str_of(word), gim_str_of(states[i].word)))
+      return states[i].state;
+  return GIM_TASK_UNKNOWN;
+}
+
+static bool is_over(gim_task_state state) {
+  return state == GIM_TASK_COMPLETED || state == GIM_TASK_FAILED ||
+         state == GIM_TASK_CANCELLED;
+}
+
+/* ---- strings that the reply owns ---- */
+
+/* Unescaped; NULL: no string, "", or longer than `limit`. All are absent. */
+static char *take_string(reading *r, const gim_json *value, size_t limit) {
+  gim_buffer b;
+  gim_status status;
+  size_t n;
+  gim_buffer_init(&b, limit);
+  status = gim_json_get_string(value, &b);
+  if (status == GIM_E_NO_MEMORY) r->status = status;
+  if (status != GIM_OK) gim_buffer_free(&b);
+  return gim_buffer_take(&b, &n);
+}
+
+/*
+** Takes a string whose bytes all lie above `lowest` and are no DEL. A NUL is
+** below: what comes back is as long as it looks.
+*/
+static char *take_clean(reading *r, const gim_json *value, size_t limit,
+                        unsigned char lowest) {
+  char *s = take_string(r, value, limit);
+  bool clean = s != NULL && gim_json_string_is(value, gim_str_of(s));
+  for (const char *p = s; clean && *p != '\0'; p++)
+    clean = (unsigned char)*p >= lowest && *p != 0x7F;
+  if (clean) return s;
+  free(s);
+  return NULL;
+}
+
+/* An id is a string or, with some gateways, a number. */
+static char *take_id(reading *r, const gim_json *value) {
+  gim_buffer b;
+  size_t n;
+  if (value->type != GIM_JSON_NUMBER)
+    return take_clean(r, value, GIM_LIMIT_TASK_ID, 0x20);
+  gim_buffer_init(&b, GIM_LIMIT_TASK_ID);
+  if (gim_buffer_append_str(&b, value->text) == GIM_E_NO_MEMORY)
+    r->status = GIM_E_NO_MEMORY;
+  return gim_buffer_take(&b, &n);
+}
+
+static char *take_url(reading *r, const gim_json *value) {
+  static const gim_str schemes[] = {{"https://", 8}, {"http://", 7}};
+  char *url = take_clean(r, value, GIM_LIMIT_URL, 0x21);
+  gim_str text = gim_str_of(url);
+  for (size_t i = 0; i < COUNT(schemes); i++) {
+    gim_str begin = {text.p, schemes[i].n};
+    if (text.n > begin.n && gim_str_equal_nocase(begin, schemes[i]))
+      return url;
+  }
+  free(url);
+  return NULL;
+}
+
+/* ---- pictures ---- */
+
+/* The link in a string, or in one of an object's members; or NULL. */
+static char *take_link(reading *r, const gim_json *item) {
+  /* Where the services' own clients look, in their order. */
+  static const char *const keys[] = {"url", "image_url", "result_url",
+                                     "file_url", "output_url"};
+  char *url = take_url(r, item);
+  for (size_t i = 0; i < COUNT(keys) && url == NULL; i++) {
+    gim_json member;
+    if (!gim_json_member(item, gim_str_of(keys[i]), &member)) continue;
+    if (member.type == GIM_JSON_OBJECT) /* image_url: {url: "..."} */
+      (void)gim_json_member(&member, GIM_STR("url"), &member);
+    url = take_url(r, &member);
+  }
+  return url;
+}
+
+static int payload_of(const reading *r, const gim_json *item) {
+  gim_json value;
+  gim_str text;
+  int payload;
+  if (!gim_json_member(item, GIM_STR("b64_json"), &value) ||
+      value.type != GIM_JSON_STRING)
+    return -1;
+  text.p = value.text.p + 1;
+  text.n = value.text.n - 2;
+  payload = gim_split_placeholder(text);
+  return payload < r->input->payloads ? payload : -1;
+}
+
+static void add_image(reading *r, const gim_json *item) {
+  gim_reply *reply = r->reply;
+  gim_reply_image image = {NULL, NULL, -1}, *images;
+  size_t size = sizeof(*images) * ((size_t)reply->image_count + 1);
+  gim_json prompt;
+  if (r->status != GIM_OK || reply->image_count == GIM_LIMIT_IMAGES) return;
+  image.url = take_link(r, item);
+  image.payload = payload_of(r, item);
+  if (image.url == NULL && image.payload < 0) return;
+  (void)gim_json_member(item, GIM_STR("revised_prompt"), &prompt);
+  image.revised_prompt = take_string(r, &prompt, prompt.text.n);
+  images = r->status == GIM_OK ? realloc(reply->images, size) : NULL;
+  if (images == NULL) {
+    free(image.url);
+    free(image.revised_prompt);
+    r->status = GIM_E_NO_MEMORY;
+    return;
+  }
+  reply->images = images;
+  images[reply->image_count++] = image;
+}
+
+/* A list of pictures, or one that stands alone. */
+static void add_images(reading *r, const char *key) {
+  gim_json value;
+  gim_json_cursor at;
+  if (!gim_json_member(&r->root, gim_str_of(key), &value)) return;
+  if (value.type != GIM_JSON_ARRAY) {
+    add_image(r, &value);
+    return;
+  }
+  for (bool more = gim_json_first(&value, &at); more;
+       more = gim_json_next(&at))
+    add_image(r, &at.value);
+}
+
+/* Of a task the first place with a picture counts: others repeat it. */
+static void add_results(reading *r) {
+  static const char *const keys[] = {"results", "data",       "result_url",
+                                     "url",     "file_url",   "output_url",
+                                     "result",  "result_data"};
+  for (size_t i = 0; i < COUNT(keys) && r->reply->image_count == 0; i++)
+    add_images(r, keys[i]);
+}
+
+/* ---- numbers ---- */
+
+/* object[key] as micro-units, or -1. */
+static int64_t micro_at(const gim_json *object, gim_str key) {
+  gim_json value;
+  int64_t micro = -1;
+  (void)gim_json_member(object, key, &value);
+  return gim_json_get_micro(&value, &micro) && micro >= 0 ? micro : -1;
+}
+
+static void read_details(reading *r) {
+  gim_reply *reply = r->reply;
+  const gim_json *root = &r->root;
+  gim_json value, usage;
+  bool can_cancel;
+  int64_t number = micro_at(root, GIM_STR("progress"));
+  if (number >= 0)
+    reply->progress = number > 100000000 ? 100 : (int)(number / 1000000);
+  if (gim_json_member(root, GIM_STR("task_info"), &value)) {
+    number = micro_at(&value, GIM_STR("estimated_time"));
+    if (number >= 0) reply->estimated_ms = number / 1000;
+    (void)gim_json_member(&value, GIM_STR("can_cancel"), &value);
+    if (gim_json_get_bool(&value, &can_cancel)) reply->can_cancel = can_cancel;
+  }
+  if (gim_json_member(root, GIM_STR("created"), &value) &&
+      gim_json_get_int64(&value, &number) && number > 0)
+    reply->created_unix_s = number;
+  (void)gim_json_member(root, GIM_STR("usage"), &usage);
+  reply->credits_reserved_micro =
+      micro_at(&usage, GIM_STR("credits_reserved"));
+  reply->credits_used_micro = micro_at(&usage, GIM_STR("credits_used"));
+  if (reply->credits_used_micro < 0) {
+    (void)gim_json_member(&usage, GIM_STR("cost"), &value);
+    reply->credits_used_micro = micro_at(&value, GIM_STR("credits"));
+  }
+  (void)gim_json_member(root, GIM_STR("model"), &value);
+  reply->model = take_string(r, &value, value.text.n);
+}
+
+/* ---- shapes ---- */
+
+static gim_complaint complaint_of(const reading *r) {
+  gim_complaint c;
+  c.http_status = r->input->http_status;
+  c.content_type = r->input->content_type;
+  c.body = r->input->body;
+  c.root = r->root;
+  return c;
+}
+
+/* The header's request id counts before the body's. */
+static void settle_request_id(reading *r) {
+  gim_reply *reply = r->reply;
+  gim_err *err = &reply->err;
+  gim_json value;
+  if (reply->request_id[0] == '\0')
+    memcpy(reply->request_id, err->request_id, sizeof(reply->request_id));
+  if (reply->request_id[0] == '\0') {
+    (void)gim_json_member(&r->root, GIM_STR("request_id"), &value);
+    (void)gim_json_copy_string(&value, reply->request_id,
+                               sizeof(reply->request_id));
+  }
+  if (err->status != GIM_OK)
+    memcpy(err->request_id, reply->request_id, sizeof(err->request_id));
+}
+
+static void read_error(reading *r, const char *without) {
+  gim_complaint c = complaint_of(r);
+  gim_reply *reply = r->reply;
+  const gim_reply_input *in = r->input;
+  int64_t after;
+  reply->shape = GIM_REPLY_ERROR;
+  r->status = gim_complaint_read(&c, without, &reply->err);
+  if (r->status != GIM_OK) return;
+  after = gim_backoff_retry_after_millis(in->retry_after_ms);
+  if (after < 0)
+    after = gim_backoff_retry_after_ms(in->retry_after, in->now_unix_s);
+  reply->err.retry_after_ms = after;
+}
+
+static bool says_error(const gim_json *root) {
+  gim_json error;
+  (void)gim_json_member(root, GIM_STR("error"), &error);
+  return error.type == GIM_JSON_OBJECT ||
+         (error.type == GIM_JSON_STRING && error.text.n > 2);
+}
+
+/*
+** A task has an id and a status. A poll's answer needs no id: it was asked
+** for by one. What was paid for is not given up over a missing status, as
+** long as there is an id to ask for and no error.
+*/
+static bool read_task(reading *r) {
+  gim_reply *reply = r->reply;
+  gim_json value, status;
+  if (gim_json_member(&r->root, GIM_STR("id"), &value) ||
+      gim_json_member(&r->root, GIM_STR("task_id"), &value))
+    reply->id = take_id(r, &value);
+  (void)gim_json_member(&r->root, GIM_STR("status"), &status);
+  reply->state = state_of(&status);
+  if (reply->id == NULL && !is_over(reply->state) &&
+      !(r->input->poll && reply->state != GIM_TASK_UNKNOWN))
+    return false;
+  if (status.type == GIM_JSON_NONE && (r->input->poll || says_error(&r->root)))
+    return false;
+  reply->shape = GIM_REPLY_TASK;
+  if (reply->state == GIM_TASK_COMPLETED) add_results(r);
+  if (reply->state == GIM_TASK_FAILED || reply->state == GIM_TASK_CANCELLED) {
+    gim_complaint c = complaint_of(r);
+    gim_status failed = gim_complaint_read_task(
+        &c, reply->state == GIM_TASK_CANCELLED, &reply->err);
+    if (failed != GIM_OK) r->status = failed;
+  }
+  return true;
+}
+
+static void read_success(reading *r) {
+  gim_reply *reply = r->reply;
+  gim_json data;
+  read_details(r);
+  (void)gim_json_member(&r->root, GIM_STR("data"), &data);
+  if (data.type == GIM_JSON_ARRAY) add_images(r, "data");
+  if (reply->image_count > 0) {
+    reply->shape = GIM_REPLY_IMAGES;
+    reply->state = GIM_TASK_COMPLETED;
+    return;
+  }
+  if (read_task(r)) return;
+  read_error(r, data.type == GIM_JSON_ARRAY ? "a picture in its data"
+                                            : "pictures or a task");
+}
+
+gim_status gim_reply_read(gim_reply *reply, const gim_reply_input *input) {
+  reading r = {reply, input, {GIM_JSON_NONE, {NULL, 0}}, GIM_OK};
+  memset(reply, 0, sizeof(*reply));
+  reply->state = GIM_TASK_UNKNOWN;
+  reply->progress = reply->can_cancel = -1;
+  reply->estimated_ms = -1;
+  reply->credits_reserved_micro = reply->credits_used_micro = -1;
+  reply->err.retry_after_ms = reply->err.offset = -1;
+  gim_copy_text(reply->request_id, sizeof(reply->request_id),
+                input->request_id);
+  /* Why it is no JSON matters less than what it is: that gets quoted. */
+  if (gim_json_parse(input->body, GIM_LIMIT_JSON_DEPTH, &r.root, NULL) !=
+      GIM_OK)
+    r.root.type = GIM_JSON_NONE;
+  if (input->http_status >= 200 && input->http_status <= 299 &&
+      r.root.type == GIM_JSON_OBJECT)
+    read_success(&r);
+  else
+    read_error(&r, "pictures or a task");
+  settle_request_id(&r);
+  return r.status;
+}
+
+void gim_reply_free(gim_reply *reply) {
+  for (int i = 0; i < reply->image_count; i++) {
+    free(reply->images[i].url);
+    free(reply->images[i].revised_prompt);
+  }
+  free(reply->images);
+  free(reply->id);
+  free(reply->model);
+  memset(reply, 0, sizeof(*reply));
+}
+
+bool gim_reply_not_accepted(const gim_reply *reply,
+                            const char *const *retry_codes) {
+  const gim_err *err = &reply->err;
+  if (reply->shape != GIM_REPLY_ERROR) return false;
+  if (err->http_status == 429) return err->retryable;
+  if (err->http_status != 503 || err->code[0] == '\0') return false;
+  for (; retry_codes != NULL && *retry_codes != NULL; retry_codes++)
+    if (strcmp(*retry_codes, err->code) == 0) return true;
+  return false;
+}
