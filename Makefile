@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # gptimage: build, demo and tests. `make help` lists the targets.
 #
 # Two objects are linked from one archive: core.so, which ships, and
@@ -117,8 +118,8 @@ lint: $(LINTS) ## luacheck, layout, floors, rockspec, exports, warnings of gcc a
 
 # luacheck is a program of its own, on the Lua that Debian gave it.
 lint-lua: lint-deps
-	@env -u LUA_PATH -u LUA_CPATH luacheck --quiet lua spec examples bench .ci bin/gptimage \
-	  .busted *.rockspec
+	@env -u LUA_PATH -u LUA_CPATH luacheck --quiet $(wildcard lua spec examples bench) .ci \
+	  bin/gptimage .busted .luacheckrc gptimage-scm-1.rockspec
 
 lint-format: lint-deps
 	@clang-format --dry-run -Werror $(SOURCES) $(WINDOW_SOURCES) $(HEADERS)
@@ -150,6 +151,9 @@ lint-deps:
 format: ## lays out the C files as lint wants them
 	clang-format -i $(SOURCES) $(WINDOW_SOURCES) $(HEADERS)
 
+rockspec: ## writes the rockspec's lists of sources and modules anew
+	@$(LUA) .ci/rockspec.lua --write
+
 rock: ## builds with LuaRocks into an empty folder and makes a picture from there
 	@sh .ci/install.sh
 	@bash .ci/rock.sh
@@ -171,5 +175,5 @@ clean: ## removes what make made
 help: ## lists the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
 
-.PHONY: build window deps demo test asan lint $(LINTS) lint-deps format rock install env \
-  clean help
+.PHONY: build window deps demo test asan lint $(LINTS) lint-deps format rockspec rock install \
+  env clean help

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Adds up the counts that .ci/report.lua left and prints them on a line of
 -- their own. Fails when a test failed, when a run left no counts (it died),
 -- and when no test ran. Usage: counts.lua FILE...

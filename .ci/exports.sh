@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # A module may give away luaopen_gptimage_core and no other name: what else it
 # defines could be taken for another library's, or be called by it.
 # Usage: exports.sh MODULE.so...

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- Keeps the house in order: who may include whom, and what every C file owes
 -- its reader. `lua5.4 .ci/floors.lua` reads the tree in the current folder and
 -- fails with one line for each complaint; loaded with dofile it gives

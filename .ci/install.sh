@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Installs what .ci/deps lists for the groups given (none given: all of it).
 # Does nothing, and needs no network, when everything is there.
 set -eu

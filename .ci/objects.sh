@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Two promises that only the compiled objects can prove: nothing that changes
 # is static (two Lua states in one process share no memory), and the library
 # never prints, exits, or reads the environment and the locale of its host.
@@ -13,10 +14,12 @@ allowed='gim_net_curl_started'
 
 # .data.rel.ro is constant once it is loaded: tables of pointers live there.
 statics=$(objdump -t "$1" | awk -v allowed="$allowed" '
-  /file format/ { object = $1 }
-  $(NF - 2) ~ /^\.(data|bss|tdata|tbss)(\.|$)/ &&
-  $(NF - 2) !~ /^\.data\.rel\.ro/ && $NF !~ /^\./ && $NF != allowed {
-    print "  " object " " $NF
+  /file format/ { object = $1; next }
+  $NF == allowed || $NF ~ /^\./ { next } # the section itself is a symbol, too
+  {
+    for (i = 2; i < NF; i++)
+      if ($i ~ /^\.(data|bss|tdata|tbss)(\.|$)/ && $i !~ /^\.data\.rel\.ro/)
+        print "  " object " " $NF
   }')
 if [ -n "$statics" ]; then
   echo "$1: these can change and live for ever:" >&2

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- busted's own report, and the counts of the run for .ci/counts.lua: busted's
 -- exit code alone cannot tell 256 failures from none, or no test from a pass.
 -- The counts go to the file that $GPTIMAGE_COUNTS names, if any.

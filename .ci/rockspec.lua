@@ -1,6 +1,7 @@
--- The rockspec lists each source and each module by hand, for LuaRocks can't
--- do otherwise; here the lists are compared with what is in src/, lua/ and bin/.
--- What is missing is printed as the line that is to be added.
+-- SPDX-License-Identifier: MIT
+-- A rockspec names each source and each module; here the lists are compared with
+-- what is in src/, lua/ and bin/. `rockspec.lua --write` (make rockspec) writes
+-- the lists of sources and modules anew.
 
 local PATH = "gptimage-scm-1.rockspec"
 local complaints = 0
@@ -27,12 +28,40 @@ local function set_of(values)
   return set
 end
 
+local sources = list "find src -name '*.c' ! -name 'lgim_window*'"
+local lua_files = list "find lua -name '*.lua'"
+
+local function module_name(path)
+  return (path:gsub("^lua/", ""):gsub("%.lua$", ""):gsub("/init$", ""):gsub("/", "."))
+end
+
+local function rewrite()
+  local input <close> = assert(io.open(PATH))
+  local text = input:read "a"
+  local lines = {}
+  for _, source in ipairs(sources) do
+    lines[#lines + 1] = ('        "%s",\n'):format(source)
+  end
+  local head, tail = text:match "^(.-\n      sources = {\n).-(      },\n.*)$"
+  text = head .. table.concat(lines) .. tail
+  lines = {}
+  for _, path in ipairs(lua_files) do
+    lines[#lines + 1] = ('    ["%s"] = "%s",\n'):format(module_name(path), path)
+  end
+  -- The module in C comes first and ends with the first brace of its depth.
+  head, tail = text:match '^(.-\n    %["gptimage%.core"%] = {\n.-\n    },\n).-(  },\n  install.*)$'
+  local output <close> = assert(io.open(PATH, "w"))
+  output:write(head, table.concat(lines), tail)
+end
+
+if arg[1] == "--write" then rewrite() end
+
 local rockspec = {}
 assert(loadfile(PATH, "t", rockspec))()
 
 local core = rockspec.build.modules["gptimage.core"]
 local listed = set_of(core.sources)
-for _, source in ipairs(list "find src -name '*.c' ! -name 'lgim_window*'") do
+for _, source in ipairs(sources) do
   if not listed[source] then complain('missing in sources: "%s",', source) end
   listed[source] = nil
 end
@@ -42,8 +71,8 @@ local modules = {}
 for name, path in pairs(rockspec.build.modules) do
   if path ~= core then modules[name] = path end
 end
-for _, path in ipairs(list "find lua -name '*.lua'") do
-  local name = path:gsub("^lua/", ""):gsub("%.lua$", ""):gsub("/init$", ""):gsub("/", ".")
+for _, path in ipairs(lua_files) do
+  local name = module_name(path)
   if modules[name] ~= path then complain('missing in modules: ["%s"] = "%s",', name, path) end
   modules[name] = nil
 end
@@ -57,4 +86,5 @@ for _, path in ipairs(list "find bin -type f") do
 end
 for path in pairs(programs) do complain("no such program: %s", path) end
 
+if complaints > 0 then io.stderr:write("`make rockspec` writes the lists anew\n") end
 os.exit(complaints == 0)
