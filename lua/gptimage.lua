@@ -1,0 +1,179 @@
+-- SPDX-License-Identifier: MIT
+-- Generates and edits images through the GPT Image services. See README.md for a first picture,
+-- lua/gptimage/meta.lua for every function and field.
+
+local core = require "gptimage.core"
+local deliver = require "gptimage.deliver"
+local json = require "gptimage.json"
+local results = require "gptimage.result"
+local wait = require "gptimage.wait"
+
+local M = {
+  version = core.version,
+  models = core.models,
+  sizes = core.sizes,
+}
+
+-- Parts that most programs never need, loaded when first asked for.
+local submodules = {
+  sandbox = "gptimage.sandbox",
+}
+
+setmetatable(M, {
+  __index = function(self, name)
+    local module = submodules[name]
+    if module == nil then
+      return nil
+    end
+    local value = require(module)
+    rawset(self, name, value)
+    return value
+  end,
+})
+
+-- Where the key comes from when the options do not give it.
+local key_variables = {
+  starmagic = "STARMAGIC_API_KEY",
+  evolink = "EVOLINK_API_KEY",
+  magick = "MAGICK_API_KEY",
+}
+
+local function from_environment(name)
+  local value = os.getenv(name)
+  if value ~= "" then
+    return value
+  end
+  return nil
+end
+
+-- Calls a function of the core that checks its arguments, so that what it raises points at the
+-- user's line (`level` as for error, seen from here) instead of ours.
+local function checked(level, f, ...)
+  local ok, value, err = pcall(f, ...)
+  if not ok then
+    error(value, type(value) == "string" and level or 0)
+  end
+  return value, err
+end
+
+-- The request as the core wants it: `extra` as JSON. The caller's table stays as it is.
+local function for_core(request, name, level)
+  if type(request) ~= "table" or type(request.extra) ~= "table" then
+    return request -- the core says what is wrong with it, if anything is
+  end
+  local copy = {}
+  for key, value in next, request do
+    copy[key] = value
+  end
+  local ok, text = pcall(json.encode_extra, request.extra)
+  if not ok then
+    error(("bad argument #1 to '%s' (%s)"):format(name, text), level)
+  end
+  copy.extra = text
+  return copy
+end
+
+--- A client of one service. See gptimage.options in meta.lua.
+---@param options gptimage.options?
+---@return gptimage.client? client, gptimage.error? err
+function M.client(options)
+  if options ~= nil and type(options) ~= "table" then
+    error(("bad argument #1 to 'client' (table expected, got %s)"):format(type(options)), 2)
+  end
+  local copy = {}
+  for key, value in next, options or {} do
+    copy[key] = value
+  end
+  -- A provider that does not exist is for the core to refuse, before we ask for its key.
+  local provider = copy.provider == nil and "starmagic" or copy.provider
+  local variable = key_variables[provider]
+  if copy.base_url == nil then
+    copy.base_url = from_environment("GPTIMAGE_BASE_URL")
+  end
+  local missing
+  if variable and (copy.api_key == nil or copy.api_key == "") then
+    missing = copy.api_key == nil
+      and ("no API key: set $%s, or give the option api_key"):format(variable)
+      or "the option api_key is empty"
+    copy.api_key = copy.api_key == nil and from_environment(variable) or nil
+    if copy.api_key then
+      missing = nil
+    end
+  end
+  if missing then
+    -- Mistakes in the other options come first: they raise, and a key would not cure them.
+    copy.api_key = "missing"
+    local client = checked(3, core.client, copy)
+    if client then
+      core.close(client)
+    end
+    return nil, results.failure { kind = "auth", message = missing, billed = "no",
+      field = "api_key" }
+  end
+  local client, err = checked(3, core.client, copy)
+  if not client then
+    return nil, err
+  end
+  deliver.prepare(client, copy)
+  wait.close_with(debug.getmetatable(client))
+  return client
+end
+
+--- What a request would be: pixels, tier, price, and the body that would be sent. Needs neither
+--- a key nor a network.
+---@param request gptimage.request
+---@param options gptimage.plan_options?
+---@return gptimage.plan? plan, gptimage.error? err
+function M.plan(request, options)
+  local plan, err = checked(3, core.plan, for_core(request, "plan", 3), options)
+  return plan, err -- no tail call: levels count
+end
+
+-- Methods that start a task -----------------------------------------------------------------
+
+local client_methods = core.methods.client
+
+local function start(client, name, starter, request, level)
+  local task, err = checked(level + 1, starter, client, for_core(request, name, level + 1))
+  if task then
+    wait.adopt(client, task, request.on_progress)
+  end
+  return task, err
+end
+
+function client_methods:submit(request)
+  local task, err = start(self, "submit", core.generate, request, 3)
+  return task, err
+end
+
+function client_methods:generate(request)
+  wait.check_may_wait(self, "client:generate", 3)
+  local task, err = start(self, "generate", core.generate, request, 3)
+  if not task then
+    return nil, err
+  end
+  local result
+  result, err = wait.wait_as_caller_can(task, 3)
+  return result, err
+end
+
+function client_methods:edit(request)
+  wait.check_may_wait(self, "client:edit", 3)
+  local task, err = start(self, "edit", core.edit, request, 3)
+  if not task then
+    return nil, err
+  end
+  local result
+  result, err = wait.wait_as_caller_can(task, 3)
+  return result, err
+end
+
+function client_methods:attach(id, options)
+  local task, err = checked(3, core.attach, self, id, options)
+  if task then
+    wait.adopt(self, task, options and options.on_progress)
+  end
+  return task, err
+end
+
+return M

@@ -1,0 +1,267 @@
+-- SPDX-License-Identifier: MIT
+-- The lower half of the scheduler: who is told what. The C core says at each step what came of
+-- its tasks; here that goes through a queue to callbacks and spawned coroutines, one at a time
+-- and never one inside another. gptimage.wait is the upper half: who waits, and how.
+--
+-- A client's `state` is core.data(client), one table that goes with the client:
+--   what, items, head, tail   the queue of things to tell; arrays instead of one table or closure
+--                             per entry, so that waiting and stepping make no garbage
+--   coroutines, spawned       coroutine -> its number; how many there were
+--   abroad                    coroutine of ours -> other client for whose task it waits
+--   live                      tasks not yet done, as far as known
+--   deliverers                coroutines of the host in whose step callbacks are running
+--   errors, on_error, log, loop, closed
+-- A task's core.data: waiter (coroutine), callbacks, on_progress, delivered, and what
+-- gptimage.result keeps there.
+
+local core = require "gptimage.core"
+local report = require "gptimage.report"
+local results = require "gptimage.result"
+
+local M = {}
+
+local running, status = coroutine.running, coroutine.status
+local core_step, core_data = core.step, core.data
+
+-- What our coroutines yield, so that a yield meant for another scheduler is told apart.
+local WAITING = setmetatable({}, { __name = "gptimage: waiting for a task" })
+
+-- Coroutine of spawn -> state of the client that spawned it. Only those are ours to resume, and
+-- only in those may we yield: any other coroutine belongs to a scheduler that we do not know.
+local owners = setmetatable({}, { __mode = "k" })
+
+--- A new client: `options` are those it was made with.
+---@param client gptimage.client
+---@param options gptimage.options
+function M.prepare(client, options)
+  local state = core_data(client)
+  state.what, state.items, state.head, state.tail = {}, {}, 1, 0
+  state.coroutines, state.spawned = {}, 0
+  state.abroad = {}
+  state.live = 0
+  state.deliverers = setmetatable({}, { __mode = "k" })
+  state.errors = {}
+  state.on_error, state.log = options.on_error, options.log
+  state.closed = false
+end
+
+--- Puts one thing to tell into the queue; `what` is a name in deliver_one.
+local function push(state, what, item)
+  local tail = state.tail + 1
+  state.tail = tail
+  state.what[tail], state.items[tail] = what, item
+end
+
+-- Is a step that delivers below us on the stack? A host coroutine that yielded out of a callback
+-- is suspended, so not on the stack, and must not keep others from working.
+local function is_delivering(state)
+  local deliverers = state.deliverers
+  if next(deliverers) == nil then
+    return false
+  end
+  for co in pairs(deliverers) do
+    local now = status(co)
+    if now == "running" or now == "normal" then
+      return true
+    elseif now == "dead" then
+      deliverers[co] = nil
+    end
+  end
+  return false
+end
+
+-- From outside a step: a host that sleeps on the descriptor must come and look.
+local function push_and_wake(client, state, what, item)
+  push(state, what, item)
+  if not is_delivering(state) then
+    core.wake(client)
+  end
+end
+
+-- Coroutines ------------------------------------------------------------------------------------
+
+local function close_coroutine(state, co)
+  state.coroutines[co] = nil
+  local failed = status(co) == "dead"
+  local ok, err = coroutine.close(co)
+  if not ok and not failed then
+    report.report(state, err, report.traceback_of(co, err))
+  end
+end
+
+local FOREIGN = "a coroutine of client:spawn yielded %s, which is not for us and would never be "
+  .. "resumed: inside it wait with task:await(), client:generate() or image:save(), and give "
+  .. "coroutines of another scheduler client:submit() and task:done() instead"
+
+local function came_back(state, co, ok, value)
+  if not ok then
+    report.report(state, value, report.traceback_of(co, value))
+    close_coroutine(state, co) -- runs what the coroutine left to be closed
+  elseif status(co) == "dead" then
+    state.coroutines[co] = nil
+  elseif value ~= WAITING then
+    local ok_text, text = pcall(tostring, value)
+    local message = FOREIGN:format(ok_text and text or type(value))
+    report.report(state, message, report.traceback_of(co, message))
+    close_coroutine(state, co)
+  elseif state.closed then
+    close_coroutine(state, co)
+  end
+end
+
+local function resume(co)
+  local state = owners[co]
+  if status(co) ~= "suspended" then
+    return -- dead, or resumed by somebody else: its await will look for itself
+  elseif state.closed then
+    return close_coroutine(state, co)
+  end
+  came_back(state, co, coroutine.resume(co))
+end
+
+-- Closed newest first, as Lua closes variables.
+local function close_coroutines(state)
+  if next(state.coroutines) == nil then
+    return
+  end
+  local order = {}
+  for co in pairs(state.coroutines) do
+    order[#order + 1] = co
+  end
+  table.sort(order, function(a, b)
+    return state.coroutines[a] > state.coroutines[b]
+  end)
+  for _, co in ipairs(order) do
+    if status(co) == "suspended" then -- else it runs now, and came_back closes it
+      close_coroutine(state, co)
+    end
+  end
+end
+
+-- Delivering ------------------------------------------------------------------------------------
+
+local deliver_one = {}
+
+function deliver_one.done(state, task)
+  local data = core_data(task)
+  data.delivered = true
+  local co, callbacks = data.waiter, data.callbacks
+  if co then
+    data.waiter = nil
+    resume(co)
+  end
+  if callbacks then
+    data.callbacks = nil
+    local result, err = results.of(task)
+    for _, f in ipairs(callbacks) do
+      report.call(state, f, task, result, err)
+    end
+  end
+end
+
+function deliver_one.progress(state, task)
+  local on_progress = core_data(task).on_progress
+  if on_progress then
+    report.call(state, on_progress, task)
+  end
+end
+
+-- on_done for a task whose end was told before.
+function deliver_one.late(state, entry)
+  local result, err = results.of(entry.task)
+  report.call(state, entry.f, entry.task, result, err)
+end
+
+function deliver_one.log(state, event)
+  report.call(state, state.log, event)
+end
+
+function deliver_one.start(_, co)
+  resume(co)
+end
+
+local function deliver_all(state)
+  local what, items = state.what, state.items
+  while true do
+    local head = state.head
+    if head > state.tail then
+      state.head, state.tail = 1, 0
+      break
+    end
+    local kind, item = what[head], items[head]
+    what[head], items[head] = nil, nil
+    state.head = head + 1
+    deliver_one[kind](state, item)
+  end
+  if state.closed then
+    close_coroutines(state)
+  end
+end
+
+-- Tells everybody what is in the queue, unless a step further down the stack is about to.
+-- Returns whether there was anything to do.
+local function deliver(state)
+  if state.head > state.tail or is_delivering(state) then
+    return false
+  end
+  local me = running()
+  state.deliverers[me] = true
+  -- Users' errors do not come this far; running out of memory may, and must not leave us marked.
+  local ok, err = pcall(deliver_all, state)
+  state.deliverers[me] = nil
+  if not ok then
+    error(err, 0)
+  end
+  return true
+end
+
+-- Does I/O and queues what came of it.
+local function pump(client, state, timeout, budget)
+  local live, events, logs = core_step(client, timeout, budget)
+  state.live = live
+  if logs then
+    for i = 1, #logs do
+      push(state, "log", logs[i])
+    end
+  end
+  if events then
+    for i = 1, #events, 2 do
+      push(state, events[i + 1], events[i])
+    end
+  end
+end
+
+-- One round: what waits in the queue, I/O, what came of it. Where there was something in the
+-- queue the I/O does not wait. With a step further down the stack it is I/O alone.
+local function turn(client, state, timeout, budget)
+  if deliver(state) then
+    timeout = 0
+    if state.closed then
+      return
+    end
+  end
+  pump(client, state, timeout, budget)
+  deliver(state)
+end
+
+--- Makes f(...) a coroutine of ours; it starts in the next round.
+function M.spawn(client, state, f)
+  local co = coroutine.create(f)
+  state.spawned = state.spawned + 1
+  state.coroutines[co] = state.spawned
+  owners[co] = state
+  push_and_wake(client, state, "start", co)
+end
+
+--- The state of the client that spawned the running coroutine; nil in any other.
+function M.owner()
+  return owners[running()]
+end
+
+M.WAITING = WAITING
+M.push, M.push_and_wake = push, push_and_wake
+M.is_delivering = is_delivering
+M.close_coroutines = close_coroutines
+M.deliver, M.turn = deliver, turn
+
+return M

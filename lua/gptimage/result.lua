@@ -1,0 +1,148 @@
+-- SPDX-License-Identifier: MIT
+-- What a finished task gave: results with a lazy `raw`, and images that can be saved or read.
+
+local core = require "gptimage.core"
+local json = require "gptimage.json"
+
+local M = {}
+
+-- What an image or a result must know and a reader of its fields need not see. Weak keys: the
+-- entry goes with the object.
+local source = setmetatable({}, { __mode = "k" }) -- image -> { task, index }
+local bodies = setmetatable({}, { __mode = "k" }) -- result -> text of the reply
+
+-- How a caller waits for a job; gptimage.wait sets it (it needs this file itself).
+local conduct
+
+---@param wait fun(task: gptimage.task, level: integer): any, gptimage.error?
+---@param check fun(client: gptimage.client, what: string, level: integer)
+function M.wait_with(wait, check)
+  conduct = { wait = wait, check = check }
+end
+
+local Result = { __name = "gptimage.result" }
+
+function Result.__index(self, key)
+  if key ~= "raw" then
+    return nil
+  end
+  local body = bodies[self]
+  if body == nil then
+    return nil
+  end
+  bodies[self] = nil
+  local raw, reason = json.decode(body)
+  if reason then
+    self.warnings[#self.warnings + 1] = "raw: cjson cannot read the reply: " .. reason
+  end
+  self.raw = raw
+  return raw
+end
+
+local image_methods = {}
+local Image = { __name = "gptimage.image", __index = image_methods }
+
+local function source_of(image, name)
+  local from = source[image]
+  if from == nil then
+    error(("bad argument #1 to '%s' (image expected, got %s; call it as image:%s())")
+      :format(name, type(image), name), 3)
+  end
+  return from.task, from.index
+end
+
+-- Starts the job that fetches a picture, and waits for it as generate would.
+local function fetch(task, index, path, name)
+  conduct.check(task.client, "image:" .. name, 4)
+  local ok, job, err = pcall(core.fetch, task, index, path)
+  if not ok then
+    error(job, 3)
+  elseif job == nil then
+    return nil, err
+  end
+  local done
+  done, err = conduct.wait(job, 4) -- no tail call: levels count
+  return done, err
+end
+
+function image_methods:save(path)
+  local task, index = source_of(self, "save")
+  if type(path) ~= "string" or path == "" then
+    error("bad argument #1 to 'save' (name of a file expected, got "
+      .. (path == "" and "an empty string" or type(path)) .. ")", 2)
+  end
+  if self.error then
+    return nil, self.error
+  end
+  local done, err = fetch(task, index, path, "save")
+  if not done then
+    return nil, err
+  end
+  if self.path == nil then
+    self.path = path
+  end
+  return path
+end
+
+function image_methods:data()
+  local task, index = source_of(self, "data")
+  if self.error then
+    return nil, self.error
+  end
+  local bytes, err = core.read(task, index)
+  if bytes or err then
+    return bytes, err
+  end
+  local done
+  done, err = fetch(task, index, nil, "data")
+  if not done then
+    return nil, err
+  end
+  bytes, err = core.read(task, index)
+  if bytes == nil and err == nil then
+    err = M.failure {
+      kind = "io", message = "the picture was fetched and is gone again", task_id = task.id,
+      retryable = true, billed = task.billed,
+    }
+  end
+  return bytes, err
+end
+
+--- An error as the core makes them: a table whose tostring is one line.
+---@param fields table
+---@return gptimage.error
+function M.failure(fields)
+  if fields.retryable == nil then
+    fields.retryable = false
+  end
+  return setmetatable(fields, core.error_metatable)
+end
+
+-- Gives the plain table of the core its methods.
+local function dress(result, task)
+  bodies[result] = result.body
+  result.body = nil
+  result.warnings = result.warnings or {}
+  result.images = result.images or {}
+  for index, image in ipairs(result.images) do
+    source[image] = { task = task, index = index }
+    setmetatable(image, Image)
+  end
+  return setmetatable(result, Result)
+end
+
+--- The outcome of a task that is done: the same tables at each call.
+---@param task gptimage.task
+---@return gptimage.result? result, gptimage.error? err
+function M.of(task)
+  local data = core.data(task)
+  if not data.settled then
+    local result, err = core.outcome(task)
+    data.result = result and dress(result, task) or nil
+    data.error = err
+    data.settled = true
+  end
+  return data.result, data.error
+end
+
+return M

@@ -1,0 +1,334 @@
+-- SPDX-License-Identifier: MIT
+-- The upper half of the scheduler: who waits, and how. `wait` blocks, `await` yields, `generate`
+-- does what fits the place it is called from; `step` and `run` drive a client. All of it is Lua
+-- around one coroutine.yield; the core never blocks longer than asked and never yields.
+-- gptimage.deliver is the lower half, and says what a client's state is made of.
+
+local core = require "gptimage.core"
+local deliver = require "gptimage.deliver"
+local report = require "gptimage.report"
+local results = require "gptimage.result"
+
+local M = {}
+
+local running, status, yield = coroutine.running, coroutine.status, coroutine.yield
+local core_data = core.data
+local turn, is_delivering, owner_of_this = deliver.turn, deliver.is_delivering, deliver.owner
+
+-- How long `run` sleeps on one client while tasks of another are live as well.
+local SLICE = 0.01
+
+local function check_seconds(value, name, level)
+  if value == nil or (type(value) == "number" and value >= 0) then
+    return
+  end
+  local got = type(value) == "number" and tostring(value) or type(value)
+  error(("bad argument #1 to '%s' (seconds expected, got %s)"):format(name, got), level)
+end
+
+local function check_open(client, level)
+  if client:closed() then
+    error("client is closed", level)
+  end
+end
+
+-- Blocks until the task is done or the time is over; returns whether it is done.
+local function block(client, task, timeout)
+  local state = core_data(client)
+  local deadline = timeout and core.now() + timeout
+  while not task:done() do
+    local remaining = -1
+    if deadline then
+      remaining = deadline - core.now()
+      if remaining < 0 then
+        remaining = 0
+      end
+    end
+    turn(client, state, remaining)
+    if deadline and core.now() >= deadline then
+      return task:done()
+    end
+  end
+  return true
+end
+
+-- Yields until the task is done; for coroutines of spawn only.
+local function sleep(task, owner, level)
+  if task:done() then
+    return
+  end
+  local data = core_data(task)
+  local co = running()
+  local other = data.waiter
+  if other and other ~= co and status(other) ~= "dead" then
+    error("another coroutine already waits for this task", level)
+  end
+  data.waiter = co
+  local client = task.client
+  if core_data(client) ~= owner then
+    owner.abroad[co] = client
+  end
+  repeat -- whoever resumed us: look again
+    yield(deliver.WAITING)
+  until task:done()
+  data.waiter = nil
+  owner.abroad[co] = nil
+end
+
+-- How the caller would have to wait for a task of `state`: "sleep" in a coroutine of spawn,
+-- "suspend" with the function in a coroutine of the attached loop, nil elsewhere.
+local function way_to_yield(state)
+  local owner = owner_of_this()
+  if owner then
+    return "sleep", owner
+  end
+  local loop = state.loop
+  local suspend = loop and loop.running()
+  if suspend then
+    return "suspend", suspend
+  end
+  return nil
+end
+
+local function yield_until_done(task, way, how, level)
+  if way == "sleep" then
+    sleep(task, how, level + 1)
+  else
+    repeat
+      how(task)
+    until task:done()
+  end
+end
+
+-- Raises where `what` could only block a loop that the host attached.
+local function check_may_wait(client, what, level)
+  local state = core_data(client)
+  local loop = state.loop
+  if loop and not way_to_yield(state) then
+    error(("%s would block the loop '%s' that drives this client: call it inside a coroutine of "
+      .. "the loop or of client:spawn, or use client:submit with task:on_done; task:wait blocks "
+      .. "all the same"):format(what, loop.name), level)
+  end
+end
+
+-- Waits as generate does: yields where we may, blocks elsewhere.
+local function wait_as_caller_can(task, level)
+  local client = task.client
+  local way, how = way_to_yield(core_data(client))
+  if way then
+    yield_until_done(task, way, how, level + 1)
+  else
+    block(client, task)
+  end
+  return results.of(task)
+end
+
+results.wait_with(wait_as_caller_can, check_may_wait)
+
+M.check_may_wait = check_may_wait
+M.wait_as_caller_can = wait_as_caller_can
+
+--- A task was started: remembers what the core does not keep for Lua.
+function M.adopt(client, task, on_progress)
+  local state = core_data(client)
+  state.live = state.live + 1
+  if on_progress then
+    core_data(task).on_progress = on_progress
+    core.watch(task, true)
+  end
+end
+
+--- Tells the client that a loop drives it, or (nil) that none does any more. For the adapters
+--- under gptimage.loop. `loop.name` is for messages; `loop.running()` returns nil, or, inside one
+--- of the loop's own coroutines, a function(task) that suspends the caller until the task may be
+--- done (it is called again while it is not; task:on_done tells when).
+---@param client gptimage.client
+---@param loop {name: string, running: fun(): (fun(task: gptimage.task))?}?
+function M.attach_loop(client, loop)
+  local state = core_data(client)
+  if loop then
+    check_open(client, 3)
+  end
+  if loop and state.loop then
+    error(("client is already driven by the loop '%s'"):format(state.loop.name), 2)
+  end
+  state.loop = loop
+end
+
+-- Methods ---------------------------------------------------------------------------------------
+
+local client_methods, task_methods = core.methods.client, core.methods.task
+
+function task_methods:wait(timeout)
+  check_seconds(timeout, "wait", 3)
+  if block(self.client, self, timeout) then
+    return results.of(self)
+  end
+  return nil, results.failure {
+    kind = "timeout", task_id = self.id, billed = "maybe",
+    message = ("still running after %g s; it goes on: wait again, or attach to it later%s")
+      :format(timeout, self.id and (" (task " .. self.id .. ")") or ""),
+  }
+end
+
+function task_methods:await()
+  local way, how = way_to_yield(core_data(self.client))
+  if way then
+    yield_until_done(self, way, how, 3)
+  else
+    error("task:await() works only inside coroutines of client:spawn or of an attached loop; "
+      .. "elsewhere use task:wait(), which blocks, or ask task:done()", 2)
+  end
+  return results.of(self)
+end
+
+function task_methods:on_done(f)
+  if type(f) ~= "function" then
+    error(("bad argument #1 to 'on_done' (function expected, got %s)"):format(type(f)), 2)
+  end
+  local client = self.client
+  check_open(client, 3)
+  local data = core_data(self)
+  if data.delivered then
+    deliver.push_and_wake(client, core_data(client), "late", { task = self, f = f })
+  elseif data.callbacks then
+    data.callbacks[#data.callbacks + 1] = f
+  else
+    data.callbacks = { f }
+  end
+end
+
+-- The first resume of a spawned coroutine has no arguments to give, so they are bound here.
+local function bind(f, ...)
+  if select("#", ...) == 0 then
+    return f
+  end
+  local arguments = table.pack(...)
+  return function()
+    return f(table.unpack(arguments, 1, arguments.n))
+  end
+end
+
+function client_methods:spawn(f, ...)
+  if type(f) ~= "function" then
+    error(("bad argument #1 to 'spawn' (function expected, got %s)"):format(type(f)), 2)
+  end
+  check_open(self, 3)
+  deliver.spawn(self, core_data(self), bind(f, ...))
+end
+
+function client_methods:step(timeout, budget)
+  check_open(self, 3)
+  local state = core_data(self)
+  turn(self, state, timeout or 0, budget)
+  if not is_delivering(state) then
+    report.raise(state)
+  end
+  return state.live
+end
+
+-- The other clients for whose tasks our coroutines wait and which nobody else is stepping just
+-- now, as an array; nil when there are none.
+local function clients_abroad(state)
+  local found
+  for co, other in pairs(state.abroad) do
+    local theirs = core_data(other)
+    if status(co) == "dead" or theirs.closed then
+      state.abroad[co] = nil
+    elseif not is_delivering(theirs) then
+      found = found or {}
+      if not found[other] then
+        found[other] = true
+        found[#found + 1] = other
+      end
+    end
+  end
+  return found
+end
+
+-- One round of `run` where our coroutines wait for tasks of other clients, which somebody has to
+-- drive. Two descriptors cannot be slept on at once from here, so it goes by slices, unless only
+-- one of the clients has anything to do.
+local function turn_abroad(client, state, others, remaining)
+  local alone = state.live == 0 and #others == 1
+  local slice = alone and remaining or remaining >= 0 and math.min(SLICE, remaining) or SLICE
+  for index, other in ipairs(others) do
+    local theirs = core_data(other)
+    if not theirs.closed then
+      turn(other, theirs, state.live == 0 and index == #others and slice or 0)
+      -- What their callbacks raised is raised by the run that drove them.
+      table.move(theirs.errors, 1, #theirs.errors, #state.errors + 1, state.errors)
+      theirs.errors = {}
+    end
+  end
+  if not state.closed then
+    turn(client, state, state.live > 0 and slice or 0)
+  end
+end
+
+function client_methods:run(timeout)
+  check_seconds(timeout, "run", 3)
+  check_open(self, 3)
+  local state = core_data(self)
+  local deadline = timeout and core.now() + timeout
+  local inner = is_delivering(state)
+  local others
+  repeat
+    local remaining = deadline and math.max(0, deadline - core.now()) or -1
+    others = not inner and clients_abroad(state)
+    if others then
+      turn_abroad(self, state, others, remaining)
+    else
+      turn(self, state, state.live > 0 and remaining or 0)
+    end
+    others = not inner and clients_abroad(state)
+    local undone = state.live > 0 or others or (not inner and state.head <= state.tail)
+  until state.closed or not undone or (deadline and core.now() >= deadline)
+  if not inner then
+    report.raise(state)
+  end
+  return state.live
+end
+
+local core_timeout = client_methods.timeout
+
+function client_methods:timeout()
+  check_open(self, 3)
+  local state = core_data(self)
+  if state.head <= state.tail then
+    return 0.0
+  end
+  return core_timeout(self)
+end
+
+-- Lets go of everything; what was live is told to be cancelled. Inside a callback or a spawned
+-- coroutine the network is let go of at once, the rest when the step below us unwinds.
+local function close(client)
+  if client:closed() or client.foreign then
+    core.close(client) -- idempotent; in a forked child it touches nothing of the parent's
+    return
+  end
+  local state = core_data(client)
+  state.closed = true
+  local ended = core.close(client)
+  state.live = 0
+  for _, task in ipairs(ended or {}) do
+    deliver.push(state, "done", task)
+  end
+  if is_delivering(state) then
+    return
+  end
+  deliver.close_coroutines(state)
+  deliver.deliver(state)
+  report.raise(state)
+end
+
+client_methods.close = close
+
+--- Makes `local client <close>` close as client:close() does. Collecting a client stays the
+--- core's: a finalizer is no place for callbacks.
+function M.close_with(metatable)
+  metatable.__close = close
+end
+
+return M
