@@ -69,23 +69,31 @@ endif
 build: $(CORE) ## the module that ships: build/gptimage/core.so
 window: $(CORE) $(WINDOW)
 
+# One short line a file; V=1 shows the whole commands.
+Q   := $(if $(V),,@)
+say = $(if $(V),,@echo "  $(1) $@")
+
 $(ARCHIVE): $(OBJECTS)
+	$(call say,ar)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $(CORE): $(ARCHIVE)
+	$(call say,ld)
 	@mkdir -p $(@D)
-	$(CC) -shared $(SANITIZE) -pthread $(LDFLAGS) -o $@ -Wl,--whole-archive $(ARCHIVE) \
+	$(Q)$(CC) -shared $(SANITIZE) -pthread $(LDFLAGS) -o $@ -Wl,--whole-archive $(ARCHIVE) \
 	  -Wl,--no-whole-archive $(CURL_LIBS)
 
 $(WINDOW): $(ARCHIVE) $(WINDOW_OBJECTS)
+	$(call say,ld)
 	@mkdir -p $(@D)
-	$(CC) -shared $(SANITIZE) -pthread $(LDFLAGS) $(WRAP) -o $@ $(WINDOW_OBJECTS) \
+	$(Q)$(CC) -shared $(SANITIZE) -pthread $(LDFLAGS) $(WRAP) -o $@ $(WINDOW_OBJECTS) \
 	  -Wl,--whole-archive $(ARCHIVE) -Wl,--no-whole-archive $(CURL_LIBS)
 
 $(BUILD)/obj/%.o: src/%.c
+	$(call say,cc)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 -include $(OBJECTS:.o=.d) $(WINDOW_OBJECTS:.o=.d)
 
@@ -116,10 +124,11 @@ LINTS := lint-lua lint-format lint-floors lint-rockspec lint-headers lint-gcc li
 
 lint: $(LINTS) ## luacheck, layout, floors, rockspec, exports, warnings of gcc and clang
 
-# luacheck is a program of its own, on the Lua that Debian gave it.
+# luacheck is a program of its own, on the Lua that Debian gave it. Given the
+# rockspec it would look at every file named there once more.
 lint-lua: lint-deps
-	@env -u LUA_PATH -u LUA_CPATH luacheck --quiet $(wildcard lua spec examples bench) .ci \
-	  bin/gptimage .busted .luacheckrc gptimage-scm-1.rockspec
+	@env -u LUA_PATH -u LUA_CPATH luacheck --quiet --no-color $(wildcard lua spec examples bench) .ci \
+	  bin/gptimage .busted .luacheckrc
 
 lint-format: lint-deps
 	@clang-format --dry-run -Werror $(SOURCES) $(WINDOW_SOURCES) $(HEADERS)
