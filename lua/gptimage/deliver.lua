@@ -111,10 +111,10 @@ end
 
 local function resume(co)
   local state = owners[co]
-  if status(co) ~= "suspended" then
-    return -- dead, or resumed by somebody else: its await will look for itself
-  elseif state.closed then
-    return close_coroutine(state, co)
+  -- Dead, or resumed by somebody else: its await will look for itself. Or its client was closed
+  -- just now, and all of them are closed together when the queue is empty.
+  if status(co) ~= "suspended" or state.closed then
+    return
   end
   came_back(state, co, coroutine.resume(co))
 end

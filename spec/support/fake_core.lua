@@ -40,7 +40,7 @@ function M.new()
 
   local function live_client(client)
     if private[client].closed then
-      error("client is closed", 3)
+      error("client is closed", 0)
     end
     return private[client]
   end
