@@ -3,6 +3,7 @@
 
 #include "gim_decimal.h"
 #include "gim_escape.h"
+#include "gim_utf8.h"
 
 #include <string.h>
 
@@ -406,16 +407,6 @@ bool gim_json_string_is(const gim_json *value, gim_str s) {
 
 /* ---- writer ---- */
 
-static bool is_utf8(gim_str s) {
-  while (s.n > 0) {
-    size_t n = gim_str_sequence(s);
-    if (n == 0) return false;
-    s.p += n;
-    s.n -= n;
-  }
-  return true;
-}
-
 static gim_status write_escape(gim_buffer *b, unsigned char c) {
   switch (c) {
   case '"': return gim_buffer_append_str(b, GIM_STR("\\\""));
@@ -448,7 +439,7 @@ static gim_status write_quoted(gim_buffer *b, gim_str s) {
 gim_status gim_json_write_string(gim_buffer *b, gim_str s) {
   size_t before = b->n;
   gim_status status;
-  if (!is_utf8(s)) return GIM_E_INVALID;
+  if (!gim_utf8_valid(s)) return GIM_E_INVALID;
   if (s.n == 0) return gim_buffer_append_str(b, GIM_STR("\"\""));
   status = write_quoted(b, s);
   if (status != GIM_OK) gim_buffer_cut(b, before);

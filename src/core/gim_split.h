@@ -5,7 +5,8 @@
 **
 ** Feeds on a response body in pieces of any size. Every non-empty string that
 ** is the value of a "b64_json" member, at any depth, is a payload: its base64
-** text (string escapes, line breaks and a data-URI prefix allowed) is decoded
+** text (string escapes, line breaks, even raw ones, and a data-URI prefix
+** allowed) is decoded
 ** and handed to the sink as it arrives. Everything else is kept as it came:
 ** the skeleton, in which payload number N stands as the string "<image N>".
 ** A literal "<image 0>" cannot come from a service unnoticed: `<` is not
@@ -37,20 +38,22 @@ typedef gim_status (*gim_split_sink)(void *ud, gim_split_event event,
                                      size_t n);
 
 typedef struct gim_split {
-  int images;     /* payloads begun so far */
-  int64_t offset; /* bytes fed so far */
-  /* private: gim_split.c defines more behind `scan` */
+  int images; /* payloads begun so far */
+  int64_t
+      offset; /* bytes fed so far; after a failure: those before its place */
+  /* private: */
   gim_split_sink sink;
   void *ud;
   gim_buffer skeleton;
+  size_t skeleton_max;
   gim_base64 base64;
   gim_err failure; /* status GIM_OK while the scan is well */
-  int state, depth;
-  unsigned escape;
-  uint8_t key_match;
+  uint8_t state;
+  uint8_t stage;    /* of a payload: before, in or behind a data-URI prefix */
+  uint8_t escape_n; /* bytes of an escape that are in `escape` */
   uint8_t held_n;
-  bool in_payload;
-  char held[64];
+  char escape[6];
+  char held[64]; /* a string that may be a key; a data-URI prefix */
 } gim_split;
 
 /*
@@ -67,18 +70,18 @@ void gim_split_init(gim_split *s, size_t skeleton_max, gim_split_sink sink,
 ** sum, nor the skeleton, nor the place and text of an error.
 ** Returns
 **   GIM_OK           all `n` bytes were eaten
-**   GIM_E_PROTOCOL   a payload is not base64, or a string holds a raw control
-**                    character; err->offset is the bad byte's. The skeleton's
-**                    grammar is judged by its reader, gim_json, later: a body
-**                    that is not JSON at all is kept, up to the limit, so
-**                    that gim_reply can quote it.
+**   GIM_E_PROTOCOL   a payload is not base64; err->offset is the bad byte's
+**                    (of an escape: its backslash). The skeleton's grammar is
+**                    judged by its reader, gim_json, later: a body that is
+**                    not JSON at all is kept, up to the limit, so that
+**                    gim_reply can quote it.
 **   GIM_E_TOO_BIG    skeleton_max or GIM_LIMIT_IMAGES was reached
 **   GIM_E_NO_MEMORY  the skeleton could not grow
 **   else             what the sink returned
 ** A failed scan is stuck: it returns the same status and `err` from then on.
 */
-GIM_MUST_CHECK gim_status gim_split_feed(gim_split *s, const char *p,
-                                         size_t n, gim_err *err);
+GIM_MUST_CHECK gim_status gim_split_feed(gim_split *s, const char *p, size_t n,
+                                         gim_err *err);
 
 /*
 ** Says that no more bytes come. GIM_E_PROTOCOL when the body ends inside a
