@@ -56,10 +56,12 @@ HERMETIC = env -u LUA_INIT -u LUA_INIT_5_4 -u LUA_PATH_5_4 -u LUA_CPATH_5_4 \
 
 # A sanitized module in an interpreter that is not: the runtimes have to be
 # there first. Leaks are not looked for at exit, where Lua's own memory and
-# libcurl's pinned module would be reported; the specs count allocations.
+# libcurl's pinned module would be reported; the specs count allocations. Lua
+# collects without a pause: what was let go of too early is gone when it is used.
 ifneq ($(SANITIZE),)
 SANITIZED_ENV = \
   LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
+  LUA_INIT="collectgarbage('setpause', 100)" \
   ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=1 \
   UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 endif

@@ -216,6 +216,9 @@ local function check(files)
             complain(path, "may not include <%s>, which stays in %s", include.name, home)
           end
         end
+        if include.name:find "^curl/" and path:find "%.h$" and folder == "src/net/" then
+          complain(path, "may not include <%s>: no header shows a type of libcurl", include.name)
+        end
       end
     end
     if own and #includes_of(text) == 0 then

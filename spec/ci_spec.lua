@@ -118,6 +118,13 @@ describe("floors.lua", function()
     end)
   end
 
+  it("keeps libcurl's types out of the headers of src/net", function()
+    assert.same({ "src/net/gim_net.h: may not include <curl/curl.h>: no header shows a type of "
+      .. "libcurl" },
+      complaints { ["src/net/gim_net.h"] = header("gim_net.h", 6,
+        { includes = "#include <curl/curl.h>\n" }) })
+  end)
+
   it("wants a floor in every header, and in a .c file that has none", function()
     assert.same({ "src/core/gim_split.h: its banner names no [floor N]" },
       complaints { ["src/core/gim_split.h"] = header("gim_split.h", 2,
