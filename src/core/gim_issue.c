@@ -46,6 +46,47 @@ void gim_report_add(gim_report *report, gim_severity severity,
   gim_copy_text(issue->message, sizeof(issue->message), gim_str_of(text));
 }
 
+bool gim_choice_has(const char *const *list, gim_str value) {
+  if (list == NULL) return false;
+  for (; *list != NULL; list++)
+    if (gim_str_equal(value, gim_str_of(*list))) return true;
+  return false;
+}
+
+/* The entry that differs in case only, or that `value` begins. */
+static const char *nearest_choice(gim_str value, const char *const *list) {
+  if (value.n == 0) return NULL;
+  for (; *list != NULL; list++) {
+    gim_str entry = gim_str_of(*list);
+    if (entry.n >= value.n) entry.n = value.n;
+    if (gim_str_equal_nocase(value, entry)) return *list;
+  }
+  return NULL;
+}
+
+/* "low, medium, high" */
+static void join(char *to, size_t size, const char *const *list) {
+  size_t n = 0;
+  to[0] = '\0';
+  for (int i = 0; list[i] != NULL && n < size; i++) {
+    int more = snprintf(to + n, size - n, "%s%s", i == 0 ? "" : ", ", list[i]);
+    if (more < 0) return;
+    n += (size_t)more;
+  }
+}
+
+void gim_report_choice(gim_report *report, gim_severity severity,
+                       const char *field, gim_str value,
+                       const char *const *list, const char *owner,
+                       const char *nearest) {
+  char choices[128];
+  if (gim_choice_has(list, value)) return;
+  join(choices, sizeof(choices), list);
+  gim_report_add(report, severity, field, "one_of", value,
+                 nearest == NULL ? nearest_choice(value, list) : nearest,
+                 "%s of %s is one of %s", field, owner, choices);
+}
+
 void gim_report_free(gim_report *report) {
   free(report->issues);
   free(report->warnings);

@@ -52,6 +52,19 @@ void gim_report_add(gim_report *report, gim_severity severity,
 /* Nothing given: for `got`. */
 #define GIM_NOTHING ((gim_str){NULL, 0})
 
+/* True when `value` is in the NULL-terminated `list` (NULL: it is not). */
+bool gim_choice_has(const char *const *list, gim_str value);
+
+/*
+** Reports one_of unless `value` is in `list`. `owner` is whose field it is,
+** for the message. `nearest` NULL: the entry that differs in case only, or
+** that `value` begins.
+*/
+void gim_report_choice(gim_report *report, gim_severity severity,
+                       const char *field, gim_str value,
+                       const char *const *list, const char *owner,
+                       const char *nearest);
+
 /* Releases what the report OWNS and leaves it zeroed. Idempotent. */
 void gim_report_free(gim_report *report);
 

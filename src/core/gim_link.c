@@ -2,7 +2,6 @@
 #include "gim_link.h"
 
 #include "gim_address.h"
-#include "gim_model.h"
 #include "gim_url.h"
 #include "gim_utf8.h"
 
@@ -62,8 +61,8 @@ static void check_format(const gim_url *url, const gim_link_rule *rule,
   gim_str name;
   extension_of(url->path, extension);
   name = gim_str_of(extension);
-  if (!gim_model_listed(image_extensions, name) ||
-      gim_model_listed(rule->formats, name))
+  if (!gim_choice_has(image_extensions, name) ||
+      gim_choice_has(rule->formats, name))
     return;
   gim_report_add(report, GIM_REFUSAL, field, "image_format", shown(link),
                  rule->formats[0], "the service does not take .%s pictures",

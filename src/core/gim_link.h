@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** gim_link.h - may a service be given this link?   [floor 3]
+** gim_link.h - may a service be given this link?   [floor 2]
 **
 ** For callback_url, image_urls and mask_url: links that somebody else will
 ** open. Nothing is resolved or fetched.

@@ -281,9 +281,6 @@ const gim_tier_price *gim_model_tier(const gim_model *model, int tier) {
   return NULL;
 }
 
-bool gim_model_listed(const char *const *list, gim_str name) {
-  if (list == NULL) return false;
-  for (; *list != NULL; list++)
-    if (gim_str_equal(name, gim_str_of(*list))) return true;
-  return false;
+const char *gim_model_title(const gim_model *model) {
+  return model->name[0] == '\0' ? "this model" : model->name;
 }

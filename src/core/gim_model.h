@@ -10,6 +10,7 @@
 #define gim_model_h
 
 #include "gim_base.h"
+#include "gim_pixels.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -20,12 +21,6 @@ typedef enum gim_provider {
 } gim_provider;
 
 #define GIM_PROVIDER_COUNT (GIM_MAGICK + 1)
-
-/* How a ratio and a resolution become pixels; see gim_size.h. */
-typedef enum gim_size_procedure {
-  GIM_SIZES_ANCHOR = 0, /* an edge is given, the other follows */
-  GIM_SIZES_BUDGET      /* a number of pixels is given */
-} gim_size_procedure;
 
 /*
 ** The fields of a request, in the order in which they are written. A set of
@@ -52,21 +47,6 @@ typedef enum gim_field {
 /* The field's name on the wire and in Lua. Never NULL. */
 const char *gim_field_name(gim_field field);
 
-typedef struct gim_ratio {
-  int width, height; /* 16, 9 */
-} gim_ratio;
-
-/* Limits of a size in pixels, and the ratios beside it. */
-typedef struct gim_pixel_rule {
-  const gim_ratio *ratios; /* `ratio_count` of them */
-  int ratio_count;
-  int step_px;        /* both edges are multiples of it */
-  int edge_max_px;    /* longest edge */
-  int64_t pixels_min; /* width times height */
-  int64_t pixels_max;
-  int ratio_max; /* long edge over short edge, at most */
-} gim_pixel_rule;
-
 /* One billed tier: 1K, 2K, 4K. */
 typedef struct gim_tier_price {
   int tier;             /* 1, 2, 4 */
@@ -80,8 +60,6 @@ typedef struct gim_quality {
   int64_t factor_micro; /* times the base, at the row's quality_unit_px
                            square; -1: unknown */
 } gim_quality;
-
-#define GIM_TIER_COUNT 3
 
 typedef struct gim_provider_row {
   gim_provider id;
@@ -162,9 +140,7 @@ const gim_quality *gim_model_quality(const gim_model *model, gim_str name);
 /* The tier's row (tier 1, 2, 4), or NULL where the model has no prices. */
 const gim_tier_price *gim_model_tier(const gim_model *model, int tier);
 
-/* True when `name` is in the NULL-terminated `list` (which may be NULL). */
-bool gim_model_listed(const char *const *list, gim_str name);
-
-#pragma GCC visibility pop
+/* What is said of a model in messages: its name, or "this model". */
+const char *gim_model_title(const gim_model *model);
 
 #endif

@@ -3,301 +3,297 @@
 
 #include <stdio.h>
 
-/* Seeds: "Anchor-edge rules", and the pixels that beta's table aims at. */
-static const struct {
-  int tier;
-  const char *name;
-  const char *small_name;
-  bool anchors_long; /* else the short edge */
-  int anchor_px;
-  int64_t budget_pixels;
-} tiers[GIM_TIER_COUNT] = {{1, "1K", "1k", false, 1024, 1048576},
-                           {2, "2K", "2k", true, 2048, 4194304},
-                           {4, "4K", "4k", true, 3840, 8294400}};
+#define NEAREST_MAX 64
+#define PRICED_MAX 1000000 /* pictures whose price is still worked out */
 
-/* A number from 1 without zeros in front; 0 when there is none at *p. */
-static int64_t read_number(const char **p, const char *end) {
-  int64_t value = 0;
-  if (*p < end && **p == '0') return 0;
-  for (; *p < end && **p >= '0' && **p <= '9'; (*p)++) {
-    value = value * 10 + (**p - '0');
-    if (value > GIM_SIZE_NUMBER_MAX) value = GIM_SIZE_NUMBER_MAX;
-  }
-  return value;
+static const int all_tiers[GIM_TIER_COUNT] = {1, 2, 4};
+
+gim_cell gim_size_cell(const gim_model *model, gim_size_procedure procedure,
+                       gim_ratio ratio, int tier) {
+  return gim_pixels_solve(
+      model->pixels, model->procedure_option ? procedure : model->procedure,
+      ratio, tier);
 }
 
-gim_size gim_size_parse(gim_str text) {
-  static const gim_size other = {GIM_SIZE_OTHER, 0, 0, false};
-  const gim_str cross = GIM_STR("\xC3\x97"); /* U+00D7 */
-  const char *p = text.p, *end = p + text.n;
-  gim_size size = other;
-  gim_str rest;
-  if (gim_str_equal(text, GIM_STR("auto"))) {
-    size.kind = GIM_SIZE_AUTO;
-    return size;
+/* "1920x1088 or 16:9": legal for the row, near to `size`. */
+static void nearest_size(const gim_model *model, const gim_size *size,
+                         char to[NEAREST_MAX]) {
+  const char *pixels = NULL, *ratio = NULL;
+  gim_ratio shape;
+  int width = 0, height = 0;
+  to[0] = '\0';
+  if (size->kind == GIM_SIZE_AUTO && model->size_auto)
+    snprintf(to, NEAREST_MAX, "auto");
+  if (size->kind != GIM_SIZE_RATIO && size->kind != GIM_SIZE_PIXELS) return;
+  if (model->size_list != NULL) {
+    gim_pixels_nearest_listed(model->size_list, size, &pixels, &ratio);
+    snprintf(to, NEAREST_MAX, "%s%s%s",
+             size->kind == GIM_SIZE_RATIO || pixels == NULL ? "" : pixels,
+             size->kind == GIM_SIZE_RATIO || pixels == NULL ? "" : " or ",
+             ratio == NULL ? "" : ratio);
+    return;
   }
-  size.width = read_number(&p, end);
-  if (size.width == 0 || p == end) return other;
-  rest.p = p;
-  rest.n = (size_t)(end - p);
-  if (*p == ':' || *p == 'x') {
-    size.kind = *p == ':' ? GIM_SIZE_RATIO : GIM_SIZE_PIXELS;
-    p++;
+  if (model->pixels == NULL) return;
+  shape = gim_pixels_nearest_ratio(model->pixels, size->width, size->height);
+  if (size->kind == GIM_SIZE_RATIO) {
+    snprintf(to, NEAREST_MAX, "%d:%d", shape.width, shape.height);
+    return;
   }
-  else if (gim_str_starts(rest, cross)) {
-    size.kind = GIM_SIZE_PIXELS;
-    size.cross = true;
-    p += cross.n;
+  gim_pixels_nearest(model->pixels, size->width, size->height, &width,
+                     &height);
+  snprintf(to, NEAREST_MAX, "%dx%d or %d:%d", width, height, shape.width,
+           shape.height);
+}
+
+/* Was "1024 X 1024", "16/9" or "Auto" meant? The legal size next to that. */
+static void nearest_misspelt(const gim_model *model, gim_str text,
+                             char to[NEAREST_MAX]) {
+  char clean[32];
+  size_t n = 0;
+  gim_size size;
+  to[0] = '\0';
+  if (text.n >= sizeof(clean)) return;
+  for (size_t i = 0; i < text.n; i++) {
+    char c = text.p[i];
+    if (c == ' ') continue;
+    if (c >= 'A' && c <= 'Z') c = (char)(c - 'A' + 'a');
+    if (c == '*') c = 'x';
+    if (c == '/') c = ':';
+    clean[n++] = c;
   }
+  size = gim_pixels_parse((gim_str){clean, n});
+  if (size.kind == GIM_SIZE_PIXELS && model->pixels != NULL &&
+      gim_pixels_broken(model->pixels, size.width, size.height) == 0)
+    gim_pixels_write(&size, to);
   else
-    return other;
-  size.height = read_number(&p, end);
-  return size.height == 0 || p != end ? other : size;
+    nearest_size(model, &size, to);
 }
 
-void gim_size_write(const gim_size *size, char to[GIM_SIZE_TEXT]) {
-  if (size->kind == GIM_SIZE_AUTO)
-    snprintf(to, GIM_SIZE_TEXT, "auto");
-  else
-    snprintf(to, GIM_SIZE_TEXT, "%lld%c%lld", (long long)size->width,
-             size->kind == GIM_SIZE_RATIO ? ':' : 'x',
-             (long long)size->height);
-}
-
-int gim_size_tier_named(gim_str resolution, bool any_case) {
-  for (int i = 0; i < GIM_TIER_COUNT; i++)
-    if (gim_str_equal(resolution, gim_str_of(tiers[i].name)) ||
-        (any_case &&
-         gim_str_equal(resolution, gim_str_of(tiers[i].small_name))))
-      return tiers[i].tier;
-  return 0;
-}
-
-const char *gim_size_tier_name(int tier) {
-  for (int i = 0; i < GIM_TIER_COUNT; i++)
-    if (tiers[i].tier == tier) return tiers[i].name;
-  return "";
-}
-
-bool gim_size_has_ratio(const gim_pixel_rule *rule, int64_t width,
-                        int64_t height) {
-  for (int i = 0; i < rule->ratio_count; i++)
-    if (rule->ratios[i].width == width && rule->ratios[i].height == height)
-      return true;
-  return false;
-}
-
-/* The square of an exact edge, as a fraction. */
-typedef struct square {
-  int64_t over, under;
-} square;
-
-static square smaller(square a, square b) {
-  return a.over * b.under <= b.over * a.under ? a : b;
-}
-
-/*
-** The largest multiple of `step` whose square, after `back` was taken from
-** it, is not over `edge`: with back 0 the edge rounded down, with half a step
-** rounded to the nearest.
-*/
-static int round_edge(square edge, int step, int back) {
-  int64_t multiple = 0;
-  for (;;) {
-    int64_t next = multiple + step - back;
-    if (next * next * edge.under > edge.over) return (int)multiple;
-    multiple += step;
+static void judge_listed(const gim_size_input *input, gim_sized *sized,
+                         gim_report *report) {
+  const gim_model *model = input->model;
+  const gim_size *size = &sized->size;
+  char text[GIM_SIZE_TEXT] = "", nearest[NEAREST_MAX];
+  if (size->kind != GIM_SIZE_OTHER) gim_pixels_write(size, text);
+  if (!gim_choice_has(model->size_list, gim_str_of(text))) {
+    if (size->kind == GIM_SIZE_OTHER)
+      nearest_misspelt(model, input->size, nearest);
+    else
+      nearest_size(model, size, nearest);
+    gim_report_choice(report, input->severity, "size", input->size,
+                      model->size_list, gim_model_title(model), nearest);
+    return;
   }
-}
-
-/* The square of the short edge that belongs to a long one. */
-static square short_edge(square long_edge, int64_t a, int64_t b) {
-  square s;
-  s.over = long_edge.over * b * b;
-  s.under = long_edge.under * a * a;
-  return s;
-}
-
-static square exact_long_edge(gim_size_procedure procedure, int index,
-                              int64_t a, int64_t b) {
-  int64_t anchor = tiers[index].anchor_px;
-  square s;
-  s.under = 1;
-  if (procedure == GIM_SIZES_BUDGET) {
-    s.over = tiers[index].budget_pixels * a;
-    s.under = b;
+  if (size->kind == GIM_SIZE_RATIO) {
+    (void)gim_pixels_listed(model->size_list, size, &sized->width_px,
+                            &sized->height_px);
+    return;
   }
-  else if (tiers[index].anchors_long)
-    s.over = anchor * anchor;
-  else {
-    s.over = anchor * anchor * a * a;
-    s.under = b * b;
+  sized->width_px = (int)size->width;
+  sized->height_px = (int)size->height;
+}
+
+/* One problem for each limit that the pixels break. */
+static void report_pixels(const gim_size_input *input, const gim_size *size,
+                          unsigned broken, gim_report *report) {
+  const gim_pixel_rule *rule = input->model->pixels;
+  long long pixels = (long long)size->width * size->height;
+  char nearest[NEAREST_MAX];
+  nearest_size(input->model, size, nearest);
+  if ((broken & GIM_PIXELS_NO_MULTIPLE) != 0) {
+    bool width = size->width % rule->step_px != 0;
+    bool height = size->height % rule->step_px != 0;
+    gim_report_add(report, input->severity, "size", "multiple_of_16",
+                   input->size, nearest, "%s no multiple of %d",
+                   width && height ? "width and height are"
+                   : width         ? "the width is"
+                                   : "the height is",
+                   rule->step_px);
   }
-  return s;
+  if ((broken & GIM_PIXELS_EDGE_OVER) != 0)
+    gim_report_add(report, input->severity, "size", "edge_max", input->size,
+                   nearest, "an edge is at most %d pixels long",
+                   rule->edge_max_px);
+  if ((broken & GIM_PIXELS_UNDER) != 0)
+    gim_report_add(report, input->severity, "size", "pixels_min", input->size,
+                   nearest, "%lld pixels are fewer than %lld", pixels,
+                   (long long)rule->pixels_min);
+  if ((broken & GIM_PIXELS_OVER) != 0)
+    gim_report_add(report, input->severity, "size", "pixels_max", input->size,
+                   nearest, "%lld pixels are more than %lld", pixels,
+                   (long long)rule->pixels_max);
+  if ((broken & GIM_PIXELS_RATIO_OVER) != 0)
+    gim_report_add(
+        report, input->severity, "size", "ratio_max", input->size, nearest,
+        "the long edge is more than %d times the short one", rule->ratio_max);
 }
 
-gim_cell gim_size_solve(const gim_pixel_rule *rule,
-                        gim_size_procedure procedure, gim_ratio ratio,
-                        int tier) {
-  bool portrait = ratio.width < ratio.height;
-  int64_t a = portrait ? ratio.height : ratio.width; /* long */
-  int64_t b = portrait ? ratio.width : ratio.height; /* short */
-  int index = 0, step = rule->step_px, long_px, short_px;
-  square edge, most;
-  gim_cell cell = {0, 0, false};
-  while (index < GIM_TIER_COUNT - 1 && tiers[index].tier != tier) index++;
-  edge = exact_long_edge(procedure, index, a, b);
-  long_px = round_edge(edge, step, step / 2);
-  short_px = round_edge(short_edge(edge, a, b), step, step / 2);
-  if (long_px > rule->edge_max_px ||
-      (int64_t)long_px * short_px > rule->pixels_max) {
-    cell.scaled_down = true;
-    most.over = (int64_t)rule->edge_max_px * rule->edge_max_px;
-    most.under = 1;
-    edge = smaller(edge, most);
-    most.over = rule->pixels_max * a;
-    most.under = b;
-    edge = smaller(edge, most);
-    long_px = round_edge(edge, step, 0);
-    short_px = round_edge(short_edge(edge, a, b), step, 0);
-  }
-  cell.width_px = portrait ? short_px : long_px;
-  cell.height_px = portrait ? long_px : short_px;
-  return cell;
-}
-
-unsigned gim_size_broken(const gim_pixel_rule *rule, int64_t width,
-                         int64_t height) {
-  int64_t long_px = width > height ? width : height;
-  int64_t short_px = width > height ? height : width;
-  int64_t pixels = width * height;
-  return (width % rule->step_px != 0 || height % rule->step_px != 0
-              ? GIM_SIZE_NO_MULTIPLE
-              : 0) |
-         (long_px > rule->edge_max_px ? GIM_SIZE_EDGE_OVER : 0) |
-         (pixels < rule->pixels_min ? GIM_SIZE_PIXELS_UNDER : 0) |
-         (pixels > rule->pixels_max ? GIM_SIZE_PIXELS_OVER : 0) |
-         (long_px > short_px * rule->ratio_max ? GIM_SIZE_RATIO_OVER : 0);
-}
-
-static int64_t at_least(int64_t a, int64_t b) {
-  return a > b ? a : b;
-}
-
-static int64_t at_most(int64_t a, int64_t b) {
-  return a < b ? a : b;
-}
-
-static int64_t divide_up(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
-
-static int64_t distance(int64_t w, int64_t h, int64_t to_w, int64_t to_h) {
-  return (w - to_w) * (w - to_w) + (h - to_h) * (h - to_h);
-}
-
-void gim_size_nearest_pixels(const gim_pixel_rule *rule, int64_t width,
-                             int64_t height, int *to_width, int *to_height) {
-  int64_t step = rule->step_px, edge_max = rule->edge_max_px;
-  int64_t best = -1;
-  /* For each legal width, the legal heights are one run of multiples. */
-  for (int64_t w = step; w <= edge_max; w += step) {
-    int64_t low = at_least(divide_up(rule->pixels_min, w),
-                           divide_up(w, rule->ratio_max));
-    int64_t high =
-        at_most(at_most(rule->pixels_max / w, w * rule->ratio_max), edge_max);
-    int64_t h = (height + step / 2) / step * step;
-    int64_t d;
-    low = divide_up(low, step) * step;
-    high = high / step * step;
-    if (low > high) continue;
-    h = at_least(low, at_most(high, h));
-    d = distance(w, h, width, height);
-    /* Widths grow, so of equal ones the later has more pixels, or as many. */
-    if (best < 0 || d < best ||
-        (d == best && w * h > (int64_t)*to_width * *to_height)) {
-      best = d;
-      *to_width = (int)w;
-      *to_height = (int)h;
-    }
-  }
-}
-
-/*
-** How far two shapes are apart: the larger of w/h over a/b and its inverse,
-** as a fraction. Sizes have six digits and lists four, so products of two fit.
-*/
-static square shape_distance(int64_t w, int64_t h, int64_t a, int64_t b) {
-  square d;
-  d.over = at_least(w * b, h * a);
-  d.under = at_most(w * b, h * a);
-  return d;
-}
-
-static bool is_nearer(square a, square b) {
-  return a.over * b.under < b.over * a.under;
-}
-
-gim_ratio gim_size_nearest_ratio(const gim_pixel_rule *rule, int64_t width,
-                                 int64_t height) {
-  gim_ratio best = rule->ratios[0];
-  square nearest = shape_distance(width, height, best.width, best.height);
-  for (int i = 1; i < rule->ratio_count; i++) {
-    gim_ratio ratio = rule->ratios[i];
-    square d = shape_distance(width, height, ratio.width, ratio.height);
-    if (!is_nearer(d, nearest)) continue;
-    nearest = d;
-    best = ratio;
-  }
-  return best;
-}
-
-void gim_size_nearest_listed(const char *const *list, const gim_size *like,
-                             const char **pixels, const char **ratio) {
-  square best_shape = {0, 0}, pixels_shape = {0, 0};
-  int64_t best = 0;
-  *pixels = *ratio = NULL;
-  for (; *list != NULL; list++) {
-    gim_size entry = gim_size_parse(gim_str_of(*list));
-    int64_t d = distance(entry.width, entry.height, like->width, like->height);
-    square shape;
-    if (entry.kind != GIM_SIZE_RATIO && entry.kind != GIM_SIZE_PIXELS)
-      continue;
-    shape =
-        shape_distance(entry.width, entry.height, like->width, like->height);
-    if (entry.kind == GIM_SIZE_RATIO) {
-      if (*ratio != NULL && !is_nearer(shape, best_shape)) continue;
-      best_shape = shape;
-      *ratio = *list;
-    }
-    else if (*pixels == NULL || (like->kind == GIM_SIZE_PIXELS
-                                     ? d < best
-                                     : is_nearer(shape, pixels_shape))) {
-      best = d;
-      pixels_shape = shape;
-      *pixels = *list;
-    }
-  }
-}
-
-bool gim_size_listed_pixels(const char *const *list, const gim_size *ratio,
-                            int *width_px, int *height_px) {
-  for (; *list != NULL; list++) {
-    gim_size entry = gim_size_parse(gim_str_of(*list));
-    if (entry.kind != GIM_SIZE_PIXELS ||
-        entry.width * ratio->height != entry.height * ratio->width)
-      continue;
-    *width_px = (int)entry.width;
-    *height_px = (int)entry.height;
-    return true;
-  }
-  return false;
-}
-
-int gim_size_tier_of(const gim_model *model, int64_t width, int64_t height) {
+static int tier_of_pixels(const gim_model *model, int64_t pixels) {
   if (model->tiers == NULL) return 0;
   for (int i = 0; i < GIM_TIER_COUNT - 1; i++)
-    if (width * height <= model->tiers[i].pixels_max)
-      return model->tiers[i].tier;
+    if (pixels <= model->tiers[i].pixels_max) return model->tiers[i].tier;
   return model->tiers[GIM_TIER_COUNT - 1].tier;
+}
+
+static void judge_pixels(const gim_size_input *input, gim_sized *sized,
+                         gim_report *report) {
+  const gim_size *size = &sized->size;
+  unsigned broken =
+      gim_pixels_broken(input->model->pixels, size->width, size->height);
+  if (broken != 0) {
+    report_pixels(input, size, broken, report);
+    return;
+  }
+  sized->width_px = (int)size->width;
+  sized->height_px = (int)size->height;
+  sized->tier = tier_of_pixels(input->model, size->width * size->height);
+}
+
+/* A lower tier that gives as many pixels, or more, for less money or wait. */
+static void warn_fewer_pixels(const gim_size_input *input, gim_ratio ratio,
+                              int tier, const gim_cell *cell,
+                              gim_report *report) {
+  int64_t pixels = (int64_t)cell->width_px * cell->height_px;
+  char size[GIM_SIZE_TEXT];
+  for (int i = 0; i < GIM_TIER_COUNT && all_tiers[i] < tier; i++) {
+    gim_cell other =
+        gim_size_cell(input->model, input->procedure, ratio, all_tiers[i]);
+    int64_t others = (int64_t)other.width_px * other.height_px;
+    if (others < pixels) continue;
+    snprintf(size, sizeof(size), "%dx%d", other.width_px, other.height_px);
+    gim_report_add(report, GIM_WARNING, "resolution", "fewer_pixels",
+                   input->resolution, gim_pixels_tier_name(all_tiers[i]),
+                   "%d:%d has %s pixels at %s (%dx%d) than at %s (%s)",
+                   ratio.width, ratio.height,
+                   others == pixels ? "no more" : "fewer",
+                   gim_pixels_tier_name(tier), cell->width_px, cell->height_px,
+                   gim_pixels_tier_name(all_tiers[i]), size);
+    return;
+  }
+}
+
+/* `tier` is 1, 2, 4, or 0 where the resolution was a bad one. */
+static void judge_ratio(const gim_size_input *input, int tier,
+                        gim_sized *sized, gim_report *report) {
+  const gim_model *model = input->model;
+  const gim_size *size = &sized->size;
+  gim_ratio ratio = {(int)size->width, (int)size->height};
+  char nearest[NEAREST_MAX];
+  gim_cell cell;
+  if (!gim_pixels_has_ratio(model->pixels, size->width, size->height)) {
+    nearest_size(model, size, nearest);
+    gim_report_add(report, input->severity, "size", "ratio", input->size,
+                   nearest, "%s has no such ratio", gim_model_title(model));
+    return;
+  }
+  if (tier == 0) return;
+  cell = gim_size_cell(model, input->procedure, ratio, tier);
+  sized->width_px = cell.width_px;
+  sized->height_px = cell.height_px;
+  sized->scaled_down = cell.scaled_down;
+  if (cell.scaled_down)
+    gim_report_add(report, GIM_WARNING, "resolution", "scaled_down",
+                   input->resolution, NULL,
+                   "%d:%d at %s is scaled down to fit the service's limits: "
+                   "%dx%d",
+                   ratio.width, ratio.height, gim_pixels_tier_name(tier),
+                   cell.width_px, cell.height_px);
+  warn_fewer_pixels(input, ratio, tier, &cell, report);
+  if (!model->solves_ratios) {
+    sized->tier = tier;
+    return;
+  }
+  sized->solved = sized->resolution_dropped = true;
+  gim_report_add(report, GIM_WARNING, "size", "solved", input->size, NULL,
+                 "this service takes pixels: %d:%d at %s is sent as %dx%d",
+                 ratio.width, ratio.height, gim_pixels_tier_name(tier),
+                 cell.width_px, cell.height_px);
+}
+
+/* The tier that was asked for; 0 where that is none. */
+static int judge_resolution(const gim_size_input *input, gim_report *report) {
+  static const char *const names[] = {"1K", "2K", "4K", NULL};
+  int tier;
+  if (input->resolution.p == NULL) return 1;
+  tier = gim_pixels_tier(input->resolution, input->model->resolution_any_case);
+  /* Not the row's severity: where a page has no such field, it is ours. */
+  if (tier == 0)
+    gim_report_choice(report, GIM_REFUSAL, "resolution", input->resolution,
+                      names, gim_model_title(input->model), NULL);
+  return tier;
+}
+
+static void ignore_resolution(const gim_size_input *input, gim_sized *sized,
+                              gim_report *report) {
+  bool pixels = sized->size.kind == GIM_SIZE_PIXELS;
+  sized->resolution_dropped = true;
+  gim_report_add(report, GIM_WARNING, "resolution", "ignored",
+                 input->resolution, NULL,
+                 "resolution counts only with a ratio; size is %s%s%s",
+                 pixels                  ? "in pixels"
+                 : input->size.p == NULL ? "auto when it is left out"
+                                         : "auto",
+                 input->model->tiers == NULL ? ""
+                 : pixels ? ", and the tier follows from them"
+                          : ", billed as 1K",
+                 "; it is not sent");
+}
+
+void gim_size_judge(const gim_size_input *input, gim_sized *sized,
+                    gim_report *report) {
+  const gim_model *model = input->model;
+  bool has_resolution = (model->fields & GIM_HAS(GIM_FIELD_RESOLUTION)) != 0 ||
+                        (model->solves_ratios && input->size.p != NULL);
+  int tier = 0;
+  *sized = (gim_sized){.width_px = 0};
+  if (input->size.p != NULL)
+    sized->size = gim_pixels_parse(input->size);
+  else if (model->size_auto)
+    sized->size.kind = GIM_SIZE_AUTO;
+  if (model->pixels != NULL && has_resolution)
+    tier = judge_resolution(input, report);
+  if (model->size_list != NULL) {
+    if (input->size.p != NULL) judge_listed(input, sized, report);
+    return;
+  }
+  if (model->pixels == NULL) {
+    if (sized->size.kind != GIM_SIZE_PIXELS ||
+        sized->size.width == GIM_SIZE_NUMBER_MAX ||
+        sized->size.height == GIM_SIZE_NUMBER_MAX)
+      return;
+    sized->width_px = (int)sized->size.width;
+    sized->height_px = (int)sized->size.height;
+    return;
+  }
+  switch (sized->size.kind) {
+  case GIM_SIZE_AUTO: sized->tier = model->tiers == NULL ? 0 : 1; break;
+  case GIM_SIZE_PIXELS: judge_pixels(input, sized, report); break;
+  case GIM_SIZE_RATIO: judge_ratio(input, tier, sized, report); return;
+  case GIM_SIZE_OTHER: {
+    char nearest[NEAREST_MAX];
+    nearest_misspelt(model, input->size, nearest);
+    gim_report_add(report, input->severity, "size", "size_format", input->size,
+                   nearest,
+                   "a size is auto, a ratio like 16:9 or pixels like "
+                   "1024x1536");
+    return;
+  }
+  }
+  if (has_resolution && input->resolution.p != NULL && tier != 0)
+    ignore_resolution(input, sized, report);
+}
+
+int64_t gim_size_price_micro(const gim_model *model, const gim_sized *sized,
+                             gim_str quality, int64_t n) {
+  const gim_tier_price *tier = gim_model_tier(model, sized->tier);
+  const gim_quality *row;
+  if (model->price_unit == NULL || n < 1 || n > PRICED_MAX) return -1;
+  if (tier != NULL) return tier->factor_micro * n;
+  if (quality.p == NULL) quality = gim_str_of(model->default_quality);
+  row = gim_model_quality(model, quality);
+  if (row == NULL || row->factor_micro < 0 ||
+      sized->width_px != model->quality_unit_px ||
+      sized->height_px != model->quality_unit_px)
+    return -1;
+  return row->factor_micro * n;
 }

@@ -9,10 +9,6 @@
 #define CHOICES_MAX 16
 #define KEY_MAX 64
 
-const char *gim_value_owner(const gim_model *model) {
-  return model->name[0] == '\0' ? "this model" : model->name;
-}
-
 static bool check_utf8(const gim_utf8_facts *facts, const char *field,
                        gim_report *report) {
   if (!facts->valid)
@@ -53,7 +49,7 @@ void gim_value_prompt(const gim_model *model, gim_str prompt,
     gim_report_add(report, model->advisory ? GIM_WARNING : GIM_REFUSAL,
                    "prompt", "too_long", gim_str_of(got), NULL,
                    "a prompt of %s has at most %lld characters",
-                   gim_value_owner(model),
+                   gim_model_title(model),
                    (long long)model->prompt_max_code_points);
     return;
   }
@@ -64,41 +60,8 @@ void gim_value_prompt(const gim_model *model, gim_str prompt,
         report, GIM_WARNING, "prompt", "long_prompt", gim_str_of(got), NULL,
         "%s takes %lld tokens; this prompt has about %lld and may "
         "be refused or cut",
-        gim_value_owner(model), (long long)model->prompt_warn_tokens,
+        gim_model_title(model), (long long)model->prompt_warn_tokens,
         (long long)facts.tokens);
-}
-
-/* The entry that differs in case only, or that `value` begins. */
-static const char *nearest_choice(gim_str value, const char *const *list) {
-  if (value.n == 0) return NULL;
-  for (; *list != NULL; list++) {
-    gim_str entry = gim_str_of(*list);
-    if (entry.n >= value.n) entry.n = value.n;
-    if (gim_str_equal_nocase(value, entry)) return *list;
-  }
-  return NULL;
-}
-
-/* "low, medium, high" */
-static void join(char *to, size_t size, const char *const *list) {
-  size_t n = 0;
-  to[0] = '\0';
-  for (int i = 0; list[i] != NULL && n < size; i++) {
-    int more = snprintf(to + n, size - n, "%s%s", i == 0 ? "" : ", ", list[i]);
-    if (more < 0) return;
-    n += (size_t)more;
-  }
-}
-
-void gim_value_choice(const gim_model *model, gim_severity severity,
-                      gim_str value, const char *field,
-                      const char *const *list, gim_report *report) {
-  char choices[128];
-  if (list == NULL || gim_model_listed(list, value)) return;
-  join(choices, sizeof(choices), list);
-  gim_report_add(report, severity, field, "one_of", value,
-                 nearest_choice(value, list), "%s of %s is one of %s", field,
-                 gim_value_owner(model), choices);
 }
 
 void gim_value_quality(const gim_model *model, gim_severity severity,
@@ -107,7 +70,8 @@ void gim_value_quality(const gim_model *model, gim_severity severity,
   if (model->qualities == NULL) return;
   for (int i = 0; i < CHOICES_MAX - 1 && model->qualities[i].name != NULL; i++)
     names[i] = model->qualities[i].name;
-  gim_value_choice(model, severity, quality, "quality", names, report);
+  gim_report_choice(report, severity, "quality", quality, names,
+                    gim_model_title(model), NULL);
 }
 
 void gim_value_n(const gim_model *model, int64_t n, gim_report *report) {
@@ -134,11 +98,11 @@ void gim_value_n(const gim_model *model, int64_t n, gim_report *report) {
     if (model->n_min == model->n_max)
       gim_report_add(report, GIM_REFUSAL, "n", "range", gim_str_of(got),
                      nearest, "%s makes one picture at a time",
-                     gim_value_owner(model));
+                     gim_model_title(model));
     else
       gim_report_add(report, GIM_REFUSAL, "n", "range", gim_str_of(got),
                      nearest, "n of %s is from %d to %d",
-                     gim_value_owner(model), model->n_min, model->n_max);
+                     gim_model_title(model), model->n_min, model->n_max);
     return;
   }
   if (n == 0)
@@ -148,7 +112,7 @@ void gim_value_n(const gim_model *model, int64_t n, gim_report *report) {
     snprintf(nearest, sizeof(nearest), "%d", model->n_usual_max);
     gim_report_add(report, GIM_WARNING, "n", "range", gim_str_of(got), nearest,
                    "%s makes at most %d pictures at a time elsewhere",
-                   gim_value_owner(model), model->n_usual_max);
+                   gim_model_title(model), model->n_usual_max);
   }
 }
 

@@ -11,9 +11,6 @@
 #include "gim_issue.h"
 #include "gim_model.h"
 
-/* What is said of a model in messages: its name, or "this model". */
-const char *gim_value_owner(const gim_model *model);
-
 /*
 ** Valid UTF-8, and no control character. Reports utf8, control_character;
 ** true when all is well.
@@ -26,13 +23,6 @@ bool gim_value_text(gim_str value, const char *field, gim_report *report);
 */
 void gim_value_prompt(const gim_model *model, gim_str prompt,
                       gim_report *report);
-
-/*
-** One of `list` (NULL-terminated; NULL: anything goes). Reports one_of.
-*/
-void gim_value_choice(const gim_model *model, gim_severity severity,
-                      gim_str value, const char *field,
-                      const char *const *list, gim_report *report);
 
 /* One of the model's qualities. Reports one_of. */
 void gim_value_quality(const gim_model *model, gim_severity severity,
