@@ -10,6 +10,8 @@
 
 #include "gim_base.h"
 
+#pragma GCC visibility push(hidden)
+
 /* How often and how far apart a request is repeated. */
 typedef struct gim_retry {
   int max;         /* repetitions after the first try; 0: never */
@@ -62,5 +64,7 @@ int64_t gim_backoff_retry_after_ms(gim_str value, int64_t now_unix_s);
 
 /* The same for `retry-after-ms`: milliseconds, a fraction is accepted. */
 int64_t gim_backoff_retry_after_millis(gim_str value);
+
+#pragma GCC visibility pop
 
 #endif

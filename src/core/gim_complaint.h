@@ -13,6 +13,8 @@
 #include "gim_base.h"
 #include "gim_json.h"
 
+#pragma GCC visibility push(hidden)
+
 /* What came. All BORROWED during the calls. */
 typedef struct gim_complaint {
   int http_status;
@@ -39,5 +41,7 @@ GIM_MUST_CHECK gim_status gim_complaint_read(const gim_complaint *c,
 GIM_MUST_CHECK gim_status gim_complaint_read_task(const gim_complaint *c,
                                                   bool cancelled,
                                                   gim_err *err);
+
+#pragma GCC visibility pop
 
 #endif

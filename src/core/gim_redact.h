@@ -10,6 +10,8 @@
 
 #include "gim_base.h"
 
+#pragma GCC visibility push(hidden)
+
 /*
 ** Copies `s` into `to` of `size` bytes (> 0) by the rules of gim_copy_text,
 ** as one line: white space and control characters become single spaces, none
@@ -19,5 +21,7 @@
 ** signatures stand. A text that is cut never shows part of them.
 */
 void gim_redact(char *to, size_t size, gim_str s);
+
+#pragma GCC visibility pop
 
 #endif

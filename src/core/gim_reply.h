@@ -13,6 +13,8 @@
 
 #include "gim_base.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef enum gim_reply_shape {
   GIM_REPLY_ERROR = 0, /* `err` says what */
   GIM_REPLY_TASK,      /* `state` and `id` */
@@ -101,5 +103,7 @@ bool gim_reply_not_accepted(const gim_reply *reply,
 ** another 3xx or 4xx, but for 408 and paid_outcome_unknown.
 */
 bool gim_reply_is_refusal(const gim_reply *reply);
+
+#pragma GCC visibility pop
 
 #endif

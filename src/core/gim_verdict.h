@@ -12,6 +12,8 @@
 
 #include "gim_base.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct gim_verdict {
   gim_status kind;    /* never GIM_OK */
   bool retryable;     /* the same request may succeed later; whether a paid
@@ -28,5 +30,7 @@ gim_verdict gim_verdict_http(int http_status, gim_str code, gim_str type);
 
 /* A task that failed with `code`. One that is not known is final. */
 gim_verdict gim_verdict_task(gim_str code);
+
+#pragma GCC visibility pop
 
 #endif
