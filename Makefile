@@ -121,6 +121,12 @@ asan: ## runs the specs under the address and undefined-behaviour sanitizers (gc
 	@$(MAKE) --no-print-directory test BUILD=build-asan OPTIMISE=-O1 CC=gcc \
 	  SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 
+bench: ## what things cost, against what one would use instead
+	@sh .ci/install.sh build run
+	@$(MAKE) --no-print-directory build
+	@for program in bench/*.lua; do \
+	  echo "== $$program"; $(HERMETIC) $(LUA) $$program || exit 1; done
+
 LINTS := lint-lua lint-format lint-floors lint-rockspec lint-headers lint-gcc lint-clang \
   lint-exports
 
@@ -186,5 +192,5 @@ clean: ## removes what make made
 help: ## lists the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
 
-.PHONY: build window deps demo test asan lint $(LINTS) lint-deps format rockspec rock install \
+.PHONY: build window deps demo test asan bench lint $(LINTS) lint-deps format rockspec rock install \
   env clean help
