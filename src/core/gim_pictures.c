@@ -82,6 +82,12 @@ void gim_pictures_report(gim_pictures *p, int picture, const gim_err *err,
   fail(m, err);
 }
 
+void gim_pictures_lose(gim_pictures *p, int picture, const gim_err *err) {
+  if (picture >= 0 && picture < p->count &&
+      p->list[picture].state != GIM_PICTURE_FAILED)
+    fail(&p->list[picture], err);
+}
+
 void gim_pictures_give_up(gim_pictures *p, const gim_err *err) {
   for (int i = 0; i < p->count; i++)
     if (!is_settled(&p->list[i])) fail(&p->list[i], err);

@@ -65,6 +65,9 @@ void gim_pictures_report(gim_pictures *p, int picture, const gim_err *err,
                          const gim_retry *retry, int64_t now_ms,
                          int64_t deadline_ms, uint32_t random);
 
+/* Its bytes are lost, whatever its state: FAILED with a COPY of `err`. */
+void gim_pictures_lose(gim_pictures *p, int picture, const gim_err *err);
+
 /* Every picture that is not settled has FAILED with a COPY of `err`. */
 void gim_pictures_give_up(gim_pictures *p, const gim_err *err);
 

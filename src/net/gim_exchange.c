@@ -72,7 +72,8 @@ static gim_status on_data(void *ud, const char *p, size_t n) {
   x->received += (int64_t)n;
   /* After a fault the rest is drained: a paid answer is not hung up on. */
   if (x->split_err.status != GIM_OK) return GIM_OK;
-  (void)gim_split_feed(&x->split, p, n, &x->split_err);
+  if (gim_split_feed(&x->split, p, n, &x->split_err) == GIM_OK)
+    x->split_err.status = GIM_OK;
   return GIM_OK;
 }
 
@@ -122,9 +123,9 @@ static void on_transfer_done(void *ud, const gim_outcome *outcome) {
   exchanged.handed = outcome->handed;
   exchanged.total = outcome->total;
   exchanged.http_status = outcome->response->http_status;
-  if (exchanged.status == GIM_OK && x->split_err.status == GIM_OK)
-    (void)gim_split_finish(&x->split, &x->split_err);
-  if (exchanged.status == GIM_OK && x->split_err.status != GIM_OK) {
+  if (exchanged.status == GIM_OK &&
+      (x->split_err.status != GIM_OK ||
+       gim_split_finish(&x->split, &x->split_err) != GIM_OK)) {
     exchanged.status = x->split_err.status;
     exchanged.err = &x->split_err;
   }

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#include "gim_list.h"
+
+void gim_list_append(gim_list *list, gim_link *link) {
+  if (link->list != NULL) return;
+  link->list = list;
+  link->before = list->last;
+  link->after = NULL;
+  if (list->last != NULL)
+    list->last->after = link;
+  else
+    list->first = link;
+  list->last = link;
+}
+
+void gim_list_remove(gim_link *link) {
+  gim_list *list = link->list;
+  if (list == NULL) return;
+  link->list = NULL;
+  if (link->before != NULL)
+    link->before->after = link->after;
+  else
+    list->first = link->after;
+  if (link->after != NULL)
+    link->after->before = link->before;
+  else
+    list->last = link->before;
+  link->before = link->after = NULL;
+}
+
+gim_link *gim_list_shift(gim_list *list) {
+  gim_link *link = list->first;
+  if (link != NULL) gim_list_remove(link);
+  return link;
+}

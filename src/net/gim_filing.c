@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+#include "gim_filing.h"
+
+#include "gim_buffer.h"
+#include "gim_name.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Bytes copied per step where a rename does not do: a fraction of a
+   millisecond of memory, one of a file. */
+#define COPY_SLICE (1024 * 1024)
+
+void gim_filing_init(gim_filing *f, gim_hub *hub, gim_task *task,
+                     const char *key, const char *model,
+                     void (*changed)(gim_filing *filing, int64_t now_ms)) {
+  memset(f, 0, sizeof(*f));
+  f->hub = hub;
+  f->task = task;
+  f->key = key;
+  f->model = model;
+  f->changed = changed;
+}
+
+static gim_status no_memory(gim_err *err) {
+  return gim_fail(err, GIM_E_NO_MEMORY, "No memory to file a picture.");
+}
+
+static gim_name_values values_of(const gim_filing *f, int picture) {
+  gim_name_values v;
+  const gim_slot *slot = f->slots == NULL ? NULL : &f->slots[picture];
+  memset(&v, 0, sizeof(v));
+  v.id = gim_str_of(f->task->id);
+  v.key = gim_str_of(f->key);
+  v.model = f->model != NULL ? gim_str_of(f->model) : GIM_STR("unknown");
+  if (slot != NULL && slot->sink != NULL)
+    v.format =
+        gim_str_of(gim_image_type_name(gim_sink_image(slot->sink)->type));
+  if (v.format.n == 0) v.format = GIM_STR("bin");
+  v.index = picture + 1;
+  return v;
+}
+
+gim_status gim_filing_aim(gim_filing *f, gim_str output, bool literal,
+                          gim_overwrite overwrite, gim_err *err) {
+  gim_name_values values = values_of(f, 0);
+  gim_buffer folder;
+  gim_status status = GIM_OK;
+  size_t n;
+  if (literal) {
+    size_t cut = output.n;
+    while (cut > 0 && output.p[cut - 1] != '/') cut--;
+    if (cut == output.n || output.n >= GIM_LIMIT_PATH ||
+        memchr(output.p, '\0', output.n) != NULL) {
+      status = gim_fail(err, GIM_E_INVALID, "path: it is no file name.");
+      if (err != NULL) memcpy(err->field, "path", sizeof("path"));
+      return status;
+    }
+    f->folder = gim_str_copy((gim_str){output.p, cut > 1 ? cut - 1 : cut});
+    f->pattern = gim_str_copy((gim_str){output.p + cut, output.n - cut});
+  }
+  else {
+    status = gim_name_check(output, err);
+    if (status != GIM_OK) return status;
+    gim_buffer_init(&folder, GIM_LIMIT_PATH);
+    status = gim_name_folder(output, &values, &folder);
+    if (status == GIM_E_TOO_BIG)
+      return gim_fail(err, GIM_E_INVALID, "output: it is too long.");
+    if (status == GIM_OK) {
+      f->folder = gim_buffer_take(&folder, &n);
+      if (f->folder == NULL) f->folder = gim_str_copy(GIM_STR(""));
+    }
+    gim_buffer_free(&folder);
+    f->pattern = gim_str_copy(output);
+  }
+  if (f->folder == NULL || f->pattern == NULL) return no_memory(err);
+  f->literal = literal;
+  f->overwrite = overwrite;
+  return gim_file_try_folder(f->folder, err);
+}
+
+void gim_filing_from(gim_filing *f, gim_filing *source, int picture) {
+  f->source = source;
+  f->source_picture = picture;
+}
+
+const char *gim_filing_folder(const gim_filing *f) {
+  return f->folder;
+}
+
+static void start_download(gim_want *want, int64_t now_ms);
+
+static bool make_slots(gim_filing *f) {
+  int count = f->task->pictures.count;
+  if (f->slots != NULL) return true;
+  f->slots = calloc((size_t)count, sizeof(*f->slots));
+  for (int i = 0; f->slots != NULL && i < count; i++) {
+    f->slots[i].filing = f;
+    f->slots[i].want.start = start_download;
+  }
+  return f->slots != NULL;
+}
+
+static void mark_whole(gim_slot *slot) {
+  slot->whole = true;
+  slot->size = gim_sink_size(slot->sink);
+  slot->image = *gim_sink_image(slot->sink);
+}
+
+void gim_filing_take(gim_filing *f, gim_sink **sinks, int sink_count) {
+  gim_pictures *pictures = &f->task->pictures;
+  gim_err err;
+  bool room = make_slots(f);
+  for (int i = 0; i < pictures->count; i++) {
+    int payload = pictures->list[i].payload;
+    if (payload < 0) continue;
+    if (room && payload < sink_count && sinks[payload] != NULL) {
+      f->slots[i].sink = sinks[payload];
+      sinks[payload] = NULL;
+      mark_whole(&f->slots[i]);
+      continue;
+    }
+    (void)gim_fail(&err, room ? GIM_E_IO : GIM_E_NO_MEMORY,
+                   "The picture came and is paid, but neither the folder, "
+                   "memory nor a temporary file had room for it.");
+    gim_pictures_lose(pictures, i, &err);
+  }
+}
+
+static int number_of(const gim_slot *slot) {
+  return (int)(slot - slot->filing->slots);
+}
+
+/* Names the picture and puts it there. GIM_E_TIMEOUT: goes on next step. */
+static gim_status file_away(gim_filing *f, gim_slot *slot, gim_err *err) {
+  char path[GIM_LIMIT_PATH + GIM_NAME_MAX];
+  gim_buffer name;
+  gim_name_values values = values_of(f, number_of(slot));
+  gim_sink *sink = f->source != NULL && slot->sink == NULL
+                       ? gim_filing_bytes(f->source, f->source_picture)
+                       : slot->sink;
+  gim_status status;
+  gim_buffer_init(&name, GIM_LIMIT_PATH);
+  status = f->literal ? gim_buffer_append_str(&name, gim_str_of(f->pattern))
+                      : gim_name_file(gim_str_of(f->pattern), &values, &name);
+  if (status == GIM_E_TOO_BIG)
+    status = gim_fail(err, GIM_E_IO,
+                      "The file name that `output` makes is "
+                      "longer than a name may be.");
+  else if (status != GIM_OK)
+    (void)no_memory(err);
+  else
+    status = gim_sink_commit(sink, f->folder, name.p, f->overwrite, COPY_SLICE,
+                             path, sizeof(path), err);
+  gim_buffer_free(&name);
+  if (status != GIM_OK) return status;
+  free(slot->path);
+  slot->path = gim_str_copy(gim_str_of(path));
+  slot->size = gim_sink_size(sink);
+  slot->image = *gim_sink_image(sink);
+  return slot->path == NULL ? no_memory(err) : GIM_OK;
+}
+
+/* The bytes are whole: files them if they are to be, and reports. */
+static void conclude(gim_filing *f, gim_slot *slot, int64_t now_ms) {
+  gim_err err;
+  gim_status status = GIM_OK;
+  slot->copying = false;
+  if (f->pattern != NULL) status = file_away(f, slot, &err);
+  if (status == GIM_E_TIMEOUT) {
+    slot->copying = true;
+    return;
+  }
+  gim_task_saved(f->task, number_of(slot), status == GIM_OK ? NULL : &err,
+                 now_ms, gim_net_random());
+}
+
+static void report(gim_filing *f, int picture, const gim_err *err,
+                   int64_t now_ms) {
+  gim_hub_log(f->hub, "retry", f->task->id == NULL ? f->key : f->task->id,
+              err->http_status, "picture %d: %s", picture + 1, err->message);
+  gim_task_saved(f->task, picture, err, now_ms, gim_net_random());
+}
+
+void gim_filing_start(gim_filing *f, int picture, int64_t now_ms) {
+  gim_err err;
+  gim_slot *slot;
+  if (!make_slots(f)) {
+    (void)no_memory(&err);
+    report(f, picture, &err, now_ms);
+    return;
+  }
+  slot = &f->slots[picture];
+  if (slot->whole || (f->source != NULL &&
+                      gim_filing_bytes(f->source, f->source_picture) != NULL))
+    conclude(f, slot, now_ms);
+  else
+    gim_list_append(&f->hub->queues[GIM_CLASS_DOWNLOAD], &slot->want.link);
+}
+
+static void on_downloaded(void *ud, const gim_err *err) {
+  gim_slot *slot = ud;
+  gim_filing *f = slot->filing;
+  int64_t now_ms = gim_net_now_ms();
+  slot->download = NULL;
+  if (err != NULL) {
+    report(f, number_of(slot), err, now_ms);
+  }
+  else {
+    mark_whole(slot);
+    conclude(f, slot, now_ms);
+  }
+  f->changed(f, now_ms);
+}
+
+static void start_download(gim_want *want, int64_t now_ms) {
+  gim_slot *slot = GIM_CONTAINER(want, gim_slot, want);
+  gim_filing *f = slot->filing;
+  gim_download_spec spec;
+  gim_err err;
+  gim_status status;
+  memset(&spec, 0, sizeof(spec));
+  if (slot->sink == NULL) slot->sink = gim_sink_new(f->folder, &f->hub->pool);
+  spec.url = f->task->pictures.list[number_of(slot)].url;
+  spec.private_host = gim_str_of(f->hub->private_host);
+  spec.allow_private = f->hub->options.allow_private;
+  spec.timeout_ms = f->hub->options.download_ms;
+  spec.sink = slot->sink;
+  spec.resume = &slot->resume;
+  status = slot->sink == NULL || spec.url == NULL
+               ? no_memory(&err)
+               : gim_download_start(&slot->download, f->hub->net, &spec,
+                                    on_downloaded, slot, &err);
+  if (status == GIM_OK) return;
+  report(f, number_of(slot), &err, now_ms);
+  f->changed(f, now_ms);
+}
+
+bool gim_filing_is_copying(const gim_filing *f) {
+  for (int i = 0; f->slots != NULL && i < f->task->pictures.count; i++)
+    if (f->slots[i].copying) return true;
+  return false;
+}
+
+void gim_filing_continue(gim_filing *f, int64_t now_ms) {
+  for (int i = 0; f->slots != NULL && i < f->task->pictures.count; i++)
+    if (f->slots[i].copying) conclude(f, &f->slots[i], now_ms);
+}
+
+void gim_filing_stop(gim_filing *f) {
+  for (int i = 0; f->slots != NULL && i < f->task->pictures.count; i++) {
+    gim_slot *slot = &f->slots[i];
+    if (slot->download != NULL) gim_download_cancel(slot->download);
+    slot->download = NULL;
+    slot->copying = false;
+    gim_list_remove(&slot->want.link);
+    if (slot->whole || slot->sink == NULL) continue;
+    gim_sink_free(slot->sink); /* half a picture is none */
+    slot->sink = NULL;
+  }
+  f->source = NULL;
+}
+
+gim_sink *gim_filing_bytes(const gim_filing *f, int picture) {
+  if (f->slots == NULL || picture < 0 || picture >= f->task->pictures.count ||
+      !f->slots[picture].whole)
+    return NULL;
+  return f->slots[picture].sink;
+}
+
+void gim_filing_give(gim_filing *f) {
+  gim_slot *from, *to;
+  if (f->source == NULL || f->slots == NULL || !f->slots[0].whole) return;
+  if (!make_slots(f->source)) return;
+  from = &f->slots[0];
+  to = &f->source->slots[f->source_picture];
+  if (to->whole) return;
+  gim_sink_free(to->sink);
+  to->sink = from->sink;
+  to->size = from->size;
+  to->image = from->image;
+  to->whole = true;
+  from->sink = NULL;
+  from->whole = false;
+}
+
+void gim_filing_free(gim_filing *f) {
+  if (f->task == NULL) return;
+  gim_filing_stop(f);
+  for (int i = 0; f->slots != NULL && i < f->task->pictures.count; i++) {
+    gim_sink_free(f->slots[i].sink);
+    free(f->slots[i].path);
+  }
+  free(f->slots);
+  free(f->folder);
+  free(f->pattern);
+  f->slots = NULL;
+  f->folder = f->pattern = NULL;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** gim_filing.h - the pictures of one task on their way to files [floor 8]
+**
+** Does what gim_task says with SAVE: downloads a link, or takes the bytes
+** that the answer brought, and files them under the name that the request's
+** output makes. What has no output is kept within reach of gim_filing_bytes.
+*/
+#ifndef gim_filing_h
+#define gim_filing_h
+
+#include "gim_base.h"
+#include "gim_download.h"
+#include "gim_hub.h"
+#include "gim_image.h"
+#include "gim_sink.h"
+#include "gim_task.h"
+
+/* A picture's way. */
+typedef struct gim_slot {
+  gim_sink *sink;  /* OWNED; NULL while no byte came */
+  char *path;      /* OWNED; the file it was filed as, or NULL */
+  int64_t size;    /* bytes, once whole; else 0 */
+  gim_image image; /* likewise: type, width, height */
+  bool whole;      /* all its bytes are in the sink */
+  /* private: */
+  struct gim_filing *filing;
+  gim_want want;
+  gim_download *download;
+  gim_resume resume;
+  bool copying; /* filing goes on with the next step */
+} gim_slot;
+
+typedef struct gim_filing {
+  gim_slot *slots; /* OWNED; as many as the task has pictures, or NULL */
+  /* private: */
+  gim_hub *hub;           /* BORROWED */
+  gim_task *task;         /* BORROWED */
+  const char *key;        /* BORROWED */
+  const char *model;      /* BORROWED; NULL: not known */
+  char *folder, *pattern; /* OWNED; NULL: no output */
+  bool literal;           /* `pattern` is a file name, not a template */
+  gim_overwrite overwrite;
+  struct gim_filing *source; /* whose picture is brought, or NULL */
+  int source_picture;
+  void (*changed)(struct gim_filing *filing, int64_t now_ms);
+} gim_filing;
+
+/*
+** Sets up an empty filing. All pointers are BORROWED until gim_filing_free;
+** `changed` is called when a download has ended and the task wants to know.
+*/
+void gim_filing_init(gim_filing *f, gim_hub *hub, gim_task *task,
+                     const char *key, const char *model,
+                     void (*changed)(gim_filing *filing, int64_t now_ms));
+
+/*
+** Pictures are to be filed by the template `output` (COPIED), or, if
+** `literal`, at that very path. Its folder is made and tried now.
+** GIM_E_INVALID (the template; err->field "output"), GIM_E_IO, GIM_E_NO_MEMORY.
+*/
+GIM_MUST_CHECK gim_status gim_filing_aim(gim_filing *f, gim_str output,
+                                         bool literal, gim_overwrite overwrite,
+                                         gim_err *err);
+
+/* The task's one picture is number `picture` of `source`, which is BORROWED
+   until gim_filing_stop. */
+void gim_filing_from(gim_filing *f, gim_filing *source, int picture);
+
+/* The bytes that were brought become `source`'s own, unless it has some. */
+void gim_filing_give(gim_filing *f);
+
+/* The folder for the answer's sinks; NULL: memory. BORROWED. */
+const char *gim_filing_folder(const gim_filing *f);
+
+/*
+** Takes over the sinks of an answer (each MOVED, by putting NULL in its
+** place) for the task's pictures, which have just become known. A picture
+** whose bytes could not be kept is reported to the task as lost.
+*/
+void gim_filing_take(gim_filing *f, gim_sink **sinks, int sink_count);
+
+/* The task said SAVE: files the bytes, or queues a download. */
+void gim_filing_start(gim_filing *f, int picture, int64_t now_ms);
+
+/* Goes on with filings that take more than one step. */
+void gim_filing_continue(gim_filing *f, int64_t now_ms);
+bool gim_filing_is_copying(const gim_filing *f);
+
+/* Ends downloads and filings under way; bytes that are whole stay. */
+void gim_filing_stop(gim_filing *f);
+
+/* The sink of a picture that is within reach, BORROWED; else NULL. */
+gim_sink *gim_filing_bytes(const gim_filing *f, int picture);
+
+/* Releases everything. Idempotent. */
+void gim_filing_free(gim_filing *f);
+
+#endif

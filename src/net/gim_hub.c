@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+#include "gim_hub.h"
+
+#include "gim_address.h"
+#include "gim_buffer.h"
+#include "gim_url.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define KEY_MAX 4096
+
+void gim_hub_options_init(gim_hub_options *options, gim_provider provider) {
+  memset(options, 0, sizeof(*options));
+  options->provider = provider;
+  options->sizes = GIM_SIZES_ANCHOR;
+  options->max_requests = 16;
+  options->connect_ms = 10 * 1000;
+  options->submit_ms = gim_provider_get(provider)->submit_timeout_ms;
+  options->poll_ms = 15 * 1000;
+  options->download_ms = 120 * 1000;
+  options->task_ms = 1800 * 1000;
+  options->poll = GIM_POLL_DEFAULT;
+  options->retry = GIM_RETRY_DEFAULT;
+  options->overwrite = GIM_OVERWRITE_NUMBER;
+  options->memory_limit = 64u * 1024 * 1024;
+}
+
+static gim_status refuse(gim_err *err, const char *option,
+                         const char *message) {
+  gim_status status = gim_fail(err, GIM_E_INVALID, "%s: %s", option, message);
+  if (err != NULL)
+    gim_copy_text(err->field, sizeof(err->field), gim_str_of(option));
+  return status;
+}
+
+/* A key becomes part of a header: one line of visible ASCII. */
+static gim_status check_key(gim_str key, const gim_provider_row *provider,
+                            gim_err *err) {
+  if (key.n == 0)
+    return gim_fail(err, GIM_E_AUTH,
+                    "No API key: set the option api_key or the environment "
+                    "variable %s.",
+                    provider->key_variable);
+  if (key.n > KEY_MAX) return refuse(err, "api_key", "it is too long.");
+  for (size_t i = 0; i < key.n; i++)
+    if (key.p[i] <= 0x20 || key.p[i] >= 0x7F)
+      return refuse(err, "api_key",
+                    "it holds a space, a line break or another character "
+                    "that no key has.");
+  return GIM_OK;
+}
+
+/* Takes base_url without slashes at its end; finds whether it is loopback. */
+static gim_status take_base_url(gim_hub *hub, gim_str text, gim_err *err) {
+  gim_url url;
+  gim_url_fault fault;
+  char message[128];
+  bool loopback;
+  while (text.n > 0 && text.p[text.n - 1] == '/') text.n--;
+  fault = gim_url_split(text, GIM_LIMIT_URL / 2, &url);
+  if (fault != GIM_URL_OK) {
+    (void)snprintf(message, sizeof(message), "it %s.",
+                   gim_url_fault_text(fault));
+    return refuse(err, "base_url", message);
+  }
+  if (url.path.n != url.target.n || memchr(text.p, '#', text.n) != NULL)
+    return refuse(err, "base_url", "it has a query or a fragment.");
+  loopback = gim_address_judge(url.host) == GIM_HOST_LOOPBACK;
+  if (!url.https && !loopback && !hub->options.allow_private)
+    return refuse(err, "base_url",
+                  "plain http would show the key to everybody on the way; "
+                  "use https (allow_private lifts this).");
+  hub->base_url = gim_str_copy(text);
+  hub->private_host = gim_str_copy(loopback ? url.host : GIM_STR(""));
+  if (hub->base_url == NULL || hub->private_host == NULL)
+    return gim_fail(err, GIM_E_NO_MEMORY, "No memory for a client.");
+  return GIM_OK;
+}
+
+static gim_status check_path(const char *option, gim_str path, gim_err *err) {
+  if (path.n == 0 || path.p[0] != '/')
+    return refuse(err, option, "it must begin with a slash.");
+  for (size_t i = 0; i < path.n; i++)
+    if (path.p[i] <= 0x20 || path.p[i] >= 0x7F || path.p[i] == '\\' ||
+        path.p[i] == '#')
+      return refuse(err, option, "it is no path of a URL.");
+  return path.n < 200 ? GIM_OK : refuse(err, option, "it is too long.");
+}
+
+static gim_status take_key(gim_hub *hub, gim_str key, gim_err *err) {
+  static const char prefix[] = "Authorization: Bearer ";
+  gim_status status = check_key(key, hub->provider, err);
+  if (status != GIM_OK) return status;
+  hub->authorization = malloc(sizeof(prefix) + key.n);
+  if (hub->authorization == NULL)
+    return gim_fail(err, GIM_E_NO_MEMORY, "No memory for a client.");
+  memcpy(hub->authorization, prefix, sizeof(prefix) - 1);
+  memcpy(hub->authorization + sizeof(prefix) - 1, key.p, key.n);
+  hub->authorization[sizeof(prefix) - 1 + key.n] = '\0';
+  return GIM_OK;
+}
+
+static gim_status open_net(gim_hub *hub, gim_err *err) {
+  const gim_hub_options *o = &hub->options;
+  char *ca_file = o->ca_file.p == NULL ? NULL : gim_str_copy(o->ca_file);
+  char *proxy = o->proxy.p == NULL ? NULL : gim_str_copy(o->proxy);
+  char *agent =
+      gim_str_copy(o->user_agent.p == NULL ? GIM_STR("gptimage/" GIM_VERSION)
+                                           : o->user_agent);
+  gim_net_options options;
+  gim_status status = GIM_OK;
+  memset(&options, 0, sizeof(options));
+  options.max_requests = o->max_requests;
+  options.connect_timeout_ms = o->connect_ms;
+  options.ca_file = ca_file;
+  options.proxy = proxy;
+  options.user_agent = agent;
+  if (agent == NULL || (o->ca_file.p != NULL && ca_file == NULL) ||
+      (o->proxy.p != NULL && proxy == NULL)) {
+    status = gim_fail(err, GIM_E_NO_MEMORY, "No memory for a client.");
+  }
+  else {
+    hub->net = gim_net_new(&options, err);
+    if (hub->net == NULL) status = err == NULL ? GIM_E_IO : err->status;
+  }
+  free(ca_file);
+  free(proxy);
+  free(agent);
+  return status;
+}
+
+gim_hub *gim_hub_new(const gim_hub_options *options, gim_err *err) {
+  gim_hub *hub = calloc(1, sizeof(*hub));
+  gim_str base, task, edit;
+  gim_status status;
+  if (hub == NULL) {
+    (void)gim_fail(err, GIM_E_NO_MEMORY, "No memory for a client.");
+    return NULL;
+  }
+  hub->references = 1;
+  hub->options = *options;
+  hub->provider = gim_provider_get(options->provider);
+  hub->pool.limit = options->memory_limit;
+  base = options->base_url.p != NULL ? options->base_url
+                                     : gim_str_of(hub->provider->base_url);
+  task = options->task_path.p != NULL ? options->task_path
+                                      : gim_str_of(hub->provider->task_path);
+  edit = options->edit_path.p != NULL ? options->edit_path
+                                      : gim_str_of(hub->provider->edit_path);
+  status = take_key(hub, options->api_key, err);
+  if (status == GIM_OK) status = take_base_url(hub, base, err);
+  if (status == GIM_OK) status = check_path("task_path", task, err);
+  if (status == GIM_OK) status = check_path("edit_path", edit, err);
+  if (status == GIM_OK) {
+    hub->task_path = gim_str_copy(task);
+    hub->edit_path = gim_str_copy(edit);
+    if (hub->task_path == NULL || hub->edit_path == NULL)
+      status = gim_fail(err, GIM_E_NO_MEMORY, "No memory for a client.");
+  }
+  if (status == GIM_OK) status = open_net(hub, err);
+  /* The caller's strings are his; nothing reads them from here on. */
+  memset(&hub->options.api_key, 0, sizeof(gim_str));
+  memset(&hub->options.base_url, 0, sizeof(gim_str));
+  memset(&hub->options.task_path, 0, sizeof(gim_str));
+  memset(&hub->options.edit_path, 0, sizeof(gim_str));
+  memset(&hub->options.ca_file, 0, sizeof(gim_str));
+  memset(&hub->options.proxy, 0, sizeof(gim_str));
+  memset(&hub->options.user_agent, 0, sizeof(gim_str));
+  if (status == GIM_OK) return hub;
+  gim_hub_release(hub);
+  return NULL;
+}
+
+void gim_hub_close(gim_hub *hub) {
+  if (hub->net != NULL) gim_net_free(hub->net);
+  hub->net = NULL;
+  if (hub->authorization != NULL) {
+    /* Not memset: a compiler may drop a store that nothing reads. */
+    volatile char *p = hub->authorization;
+    for (size_t n = strlen(hub->authorization); n > 0; n--) *p++ = '\0';
+    free(hub->authorization);
+  }
+  hub->authorization = NULL;
+}
+
+void gim_hub_retain(gim_hub *hub) {
+  hub->references++;
+}
+
+void gim_hub_release(gim_hub *hub) {
+  gim_log *log;
+  if (--hub->references > 0) return;
+  gim_hub_close(hub);
+  while ((log = gim_hub_take_log(hub)) != NULL) free(log);
+  gim_heap_free(&hub->heap);
+  free(hub->base_url);
+  free(hub->task_path);
+  free(hub->edit_path);
+  free(hub->private_host);
+  free(hub);
+}
+
+void gim_hub_make_key(char key[GIM_KEY_SIZE]) {
+  static const char digits[] = "0123456789abcdef";
+  uint8_t random[16];
+  gim_net_random_bytes(random, sizeof(random));
+  memcpy(key, "gim_", 4);
+  for (size_t i = 0; i < sizeof(random); i++) {
+    key[4 + 2 * i] = digits[random[i] >> 4];
+    key[5 + 2 * i] = digits[random[i] & 15];
+  }
+  key[36] = '\0';
+}
+
+void gim_hub_log(gim_hub *hub, const char *event, const char *task,
+                 int http_status, const char *format, ...) {
+  gim_log *log;
+  char text[2 * sizeof(log->text)];
+  struct timespec now;
+  va_list arguments;
+  if (!hub->options.log) return;
+  log = calloc(1, sizeof(*log));
+  if (log == NULL) return;
+  log->event = event;
+  log->http_status = http_status;
+  (void)clock_gettime(CLOCK_REALTIME, &now);
+  log->time_unix_ms =
+      (int64_t)now.tv_sec * 1000 + (int64_t)now.tv_nsec / 1000000;
+  gim_copy_text(log->task, sizeof(log->task), gim_str_of(task));
+  va_start(arguments, format);
+  if (vsnprintf(text, sizeof(text), format, arguments) < 0) text[0] = '\0';
+  va_end(arguments);
+  gim_copy_text(log->text, sizeof(log->text), gim_str_of(text));
+  if (hub->log_last != NULL)
+    hub->log_last->next = log;
+  else
+    hub->log_first = log;
+  hub->log_last = log;
+  if (++hub->log_count > GIM_LIMIT_LOG) free(gim_hub_take_log(hub));
+}
+
+gim_log *gim_hub_take_log(gim_hub *hub) {
+  gim_log *log = hub->log_first;
+  if (log == NULL) return NULL;
+  hub->log_first = log->next;
+  if (hub->log_first == NULL) hub->log_last = NULL;
+  hub->log_count--;
+  log->next = NULL;
+  return log;
+}
+
+char *gim_hub_task_url(const gim_hub *hub, gim_str id) {
+  static const char digits[] = "0123456789ABCDEF";
+  gim_buffer b;
+  size_t n;
+  gim_status status;
+  gim_buffer_init(&b, GIM_LIMIT_URL + 3 * GIM_LIMIT_TASK_ID);
+  status = gim_buffer_append_str(&b, gim_str_of(hub->base_url));
+  if (status == GIM_OK)
+    status = gim_buffer_append_str(&b, gim_str_of(hub->task_path));
+  for (size_t i = 0; i < id.n && status == GIM_OK; i++) {
+    unsigned char c = (unsigned char)id.p[i];
+    bool unreserved = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                      (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+                      c == '~' || (c == '.' && id.n > 2);
+    if (unreserved) {
+      status = gim_buffer_append_byte(&b, (char)c);
+      continue;
+    }
+    status = gim_buffer_append_byte(&b, '%');
+    if (status == GIM_OK) status = gim_buffer_append_byte(&b, digits[c >> 4]);
+    if (status == GIM_OK) status = gim_buffer_append_byte(&b, digits[c & 15]);
+  }
+  if (status == GIM_OK) return gim_buffer_take(&b, &n);
+  gim_buffer_free(&b);
+  return NULL;
+}

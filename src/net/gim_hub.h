@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** gim_hub.h - what all jobs of one client share   [floor 7]
+**
+** The net, the heap of due times, the queues in front of the net's slots, the
+** memory for pictures, the events that wait to be taken and the log. A hub
+** is counted: by its client and by every job, for what a job holds (memory
+** of the pool) outlives the client.
+*/
+#ifndef gim_hub_h
+#define gim_hub_h
+
+#include "gim_backoff.h"
+#include "gim_base.h"
+#include "gim_heap.h"
+#include "gim_list.h"
+#include "gim_model.h"
+#include "gim_net.h"
+#include "gim_sink.h"
+
+/* What a client is made of. Strings are COPIED; see DESIGN 3 for each. */
+typedef struct gim_hub_options {
+  gim_provider provider;
+  gim_str api_key;
+  gim_str base_url;                   /* p NULL: the provider's */
+  gim_str task_path;                  /* p NULL: the provider's */
+  gim_str edit_path;                  /* p NULL: the provider's */
+  gim_str ca_file, proxy, user_agent; /* p NULL: none */
+  gim_size_procedure sizes;
+  int max_requests;
+  int64_t connect_ms, submit_ms, poll_ms, download_ms, task_ms;
+  gim_poll poll;
+  gim_retry retry;
+  gim_overwrite overwrite;
+  size_t memory_limit;
+  bool allow_private;
+  bool idempotent;
+  bool log; /* keep log records */
+} gim_hub_options;
+
+/* Defaults for everything but api_key, for one provider. */
+void gim_hub_options_init(gim_hub_options *options, gim_provider provider);
+
+/* One line of the log. Plain data, without secrets. */
+typedef struct gim_log {
+  struct gim_log *next;
+  const char *event; /* "request", "response", "retry", "warning", "state" */
+  int64_t time_unix_ms;
+  char task[80]; /* id, or key while there is none */
+  char text[240];
+  int http_status; /* 0: none */
+} gim_log;
+
+#define GIM_LIMIT_LOG 4096 /* records kept; older ones fall out */
+
+/*
+** Something that waits for a slot of the net, inside what it belongs to.
+** `start` is called when there is one.
+*/
+typedef struct gim_want {
+  gim_link link;
+  void (*start)(struct gim_want *want, int64_t now_ms);
+} gim_want;
+
+typedef struct gim_hub {
+  gim_net *net;                     /* OWNED; NULL once closed */
+  gim_heap heap;                    /* of gim_due in jobs */
+  gim_list queues[GIM_CLASS_COUNT]; /* of gim_want */
+  gim_list events;                  /* of jobs with news */
+  gim_list live;                    /* of jobs that are not done */
+  gim_pool pool;
+  int live_count;
+  gim_hub_options options; /* its strings are those below */
+  const gim_provider_row *provider;
+  char *authorization; /* OWNED: the whole header; wiped when closed */
+  char *base_url, *task_path, *edit_path; /* OWNED */
+  char *private_host; /* OWNED; base_url's host when it is loopback, or "" */
+  /* private: */
+  gim_log *log_first, *log_last;
+  int log_count, references;
+} gim_hub;
+
+/*
+** A hub with one reference. GIM_E_INVALID (err->field names the option:
+** base_url, api_key), GIM_E_AUTH (no key), or as gim_net_new; NULL then.
+*/
+gim_hub *gim_hub_new(const gim_hub_options *options, gim_err *err);
+
+/* Shuts the net down and forgets the key; jobs must be done before. */
+void gim_hub_close(gim_hub *hub);
+
+void gim_hub_retain(gim_hub *hub);
+void gim_hub_release(gim_hub *hub);
+
+/* 36 characters for a new request: "gim_" and 32 hexadecimal digits. */
+#define GIM_KEY_SIZE 40
+void gim_hub_make_key(char key[GIM_KEY_SIZE]);
+
+/*
+** Appends a record for `task` by printf rules; without effect when no log is
+** kept or memory is out.
+*/
+void gim_hub_log(gim_hub *hub, const char *event, const char *task,
+                 int http_status, const char *format, ...) GIM_PRINTF(5, 6);
+
+/* The oldest record, MOVED to the caller (free with free()), or NULL. */
+gim_log *gim_hub_take_log(gim_hub *hub);
+
+/* "<base_url><task_path><id, percent-encoded>". OWNED; NULL: no memory. */
+char *gim_hub_task_url(const gim_hub *hub, gim_str id);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** gim_job.h - one task and what it has under way   [floor 9]
+**
+** Does what a gim_task says: queues its requests, starts them when the client
+** has a free slot, tells the task what came of them, and keeps the pictures.
+** A job is OWNED by whoever made it, also after its end; until then its hub
+** lists it as live.
+*/
+#ifndef gim_job_h
+#define gim_job_h
+
+#include "gim_base.h"
+#include "gim_exchange.h"
+#include "gim_filing.h"
+#include "gim_hub.h"
+#include "gim_request.h"
+#include "gim_task.h"
+
+/* What news a job has for its owner; bits. */
+enum { GIM_NEWS_PROGRESS = 1, GIM_NEWS_DONE = 2 };
+
+typedef struct gim_job {
+  /* Public, read only: */
+  gim_task task;
+  gim_filing filing; /* its pictures: slots, within it */
+  char key[GIM_KEY_SIZE];
+  char *model;    /* OWNED; as the request named it, or NULL */
+  char *skeleton; /* OWNED; the last answer that mattered, or NULL */
+  size_t skeleton_n;
+  gim_issue *warnings; /* OWNED; warning_count of them */
+  int warning_count;
+  int width_px, height_px; /* planned; 0: unknown */
+  unsigned news;           /* taken by gim_job_take_news */
+  /* The owner's: */
+  void *ud;
+  bool watched; /* progress is news */
+  /* private: */
+  gim_hub *hub;
+  gim_task_options options;
+  gim_due due;
+  gim_want want;
+  gim_link event, live;
+  gim_exchange *exchange;
+  char *body, *path; /* OWNED, while the request may have to be sent */
+  size_t body_n;
+  gim_task_state told_state;
+  int told_progress;
+} gim_job;
+
+/* What a request may say beside its fields. Strings are COPIED. */
+typedef struct gim_job_options {
+  int64_t timeout_ms; /* -1: the client's */
+  gim_str model;      /* as the request named it; p NULL: not known */
+  gim_str output;     /* template; p NULL: none */
+  int overwrite;      /* a gim_overwrite, or -1: the client's */
+} gim_job_options;
+
+/*
+** A job that pays: the request's body is MOVED on success. The output folder
+** is tried first. GIM_E_INVALID (output), GIM_E_IO (its folder),
+** GIM_E_NO_MEMORY. `*job` is OWNED: gim_job_free.
+*/
+GIM_MUST_CHECK gim_status gim_job_submit(gim_job **job, gim_hub *hub,
+                                         gim_request *request,
+                                         const gim_job_options *options,
+                                         gim_err *err);
+
+/* A job that picks up a task by its id (COPIED). Likewise. */
+GIM_MUST_CHECK gim_status gim_job_attach(gim_job **job, gim_hub *hub,
+                                         gim_str id,
+                                         const gim_job_options *options,
+                                         gim_err *err);
+
+/*
+** A job that brings picture `picture` (from 0) of the finished job `source`
+** within reach, or files it at `path` (p NULL: no file). `source` is BORROWED
+** until the new job is done. GIM_E_INVALID: no such picture, or `path` is none;
+** GIM_E_IO: it has neither link nor bytes, or the folder; GIM_E_NO_MEMORY.
+*/
+GIM_MUST_CHECK gim_status gim_job_fetch(gim_job **job, gim_job *source,
+                                        int picture, gim_str path,
+                                        gim_err *err);
+
+/* Does what is due at `now_ms`, and says again when the next thing is. */
+void gim_job_advance(gim_job *job, int64_t now_ms);
+
+/* Ends it with GIM_E_CANCELLED; GIM_NEWS_DONE follows. */
+void gim_job_cancel(gim_job *job);
+
+/* What was billed, by what is known this moment. */
+gim_billed gim_job_billed(gim_job *job);
+
+/* Takes the news there are, 0 for none. */
+unsigned gim_job_take_news(gim_job *job);
+
+/* Releases it; one that is live is cancelled without news. */
+void gim_job_free(gim_job *job);
+
+#endif
