@@ -8,14 +8,13 @@ local M = {}
 
 -- lua-http is pure Lua, and Debian installs it for 5.3 and 5.1 alone: look there too, last.
 local function find_lua_http()
-  local ok, message = pcall(require, "http.server")
-  if ok then
+  if pcall(require, "http.server") then
     return true
   end
   local path = package.path
   package.path = path .. ";/usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua"
     .. ";/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua"
-  ok, message = pcall(require, "http.server")
+  local ok, message = pcall(require, "http.server")
   if not ok then
     package.path = path
     return nil, "the sandbox needs lua-http on cqueues (Debian: apt install lua-http lua-cqueues "
@@ -153,7 +152,8 @@ function M.new(options)
   local shown_host = options.host:find(":", 1, true) and "[" .. options.host .. "]" or options.host
   world.urls, world.servers = {}, {}
   local function open(scheme, suffix, port, ctx)
-    local server, bound = parts.server.listen(world, { host = options.host, port = port, ctx = ctx })
+    local where = { host = options.host, port = port, ctx = ctx }
+    local server, bound = parts.server.listen(world, where)
     if not server then
       return nil, ("cannot listen on %s port %d: %s"):format(options.host, port, tostring(bound))
     end

@@ -8,7 +8,8 @@ local M = {}
 ---@return {name: string, filename: string?, content_type: string?, body: string}[]? parts
 ---@return string? message
 function M.parse(body, content_type)
-  local boundary = content_type:match('boundary="([^"]+)"') or content_type:match("boundary=([^;%s]+)")
+  local boundary = content_type:match('boundary="([^"]+)"')
+    or content_type:match("boundary=([^;%s]+)")
   if not boundary then
     return nil, "no multipart boundary param in Content-Type"
   end

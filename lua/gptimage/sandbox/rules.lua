@@ -48,7 +48,7 @@ end
 ---Would the service accept this body of a POST to /v1/images/generations?
 ---@param service "starmagic"|"evolink"|"magick"
 ---@param body string|table  JSON text, or what it stands for (arrays may be plain sequences)
----@param options? {allow_private: boolean?}  take links on private addresses and plain http callbacks
+---@param options? {allow_private: boolean?}  take private addresses, and callbacks over http
 ---@return boolean? ok
 ---@return {http_status: integer, code: string, type: string, param: string?, message: string}?
 function M.check(service, body, options)

@@ -116,7 +116,8 @@ end
 
 local function ipv6_is_public(groups)
   local last_ipv4 = groups[7] << 16 | groups[8]
-  if starts_with(groups, 0, 0, 0, 0, 0, 0xFFFF) or starts_with(groups, 0x64, 0xFF9B, 0, 0, 0, 0) then
+  if starts_with(groups, 0, 0, 0, 0, 0, 0xFFFF)
+      or starts_with(groups, 0x64, 0xFF9B, 0, 0, 0, 0) then
     return ipv4_is_public(last_ipv4) -- IPv4-mapped, NAT64
   elseif groups[1] == 0x2002 then
     return ipv4_is_public(groups[2] << 16 | groups[3]) -- 6to4

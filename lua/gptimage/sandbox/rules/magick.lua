@@ -34,8 +34,8 @@ function M.check(body)
   elseif body.prompt == nil or body.prompt == "" then
     return refuse(500, "invalid_request", nil, "prompt is required")
   elseif body.size and body.size:find("×", 1, true) then
-    return refuse(500, "invalid_request", nil, "size an unexpected error occurred in the parameter, "
-      .. "please use 'x' instead of the multiplication sign '×'")
+    return refuse(500, "invalid_request", nil, "size an unexpected error occurred in the "
+      .. "parameter, please use 'x' instead of the multiplication sign '×'")
   elseif body.n and body.n > 128 then
     return refuse(500, "invalid_request", nil, "n must be an integer between 1 and 128")
   end

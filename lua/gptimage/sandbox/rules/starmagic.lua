@@ -25,7 +25,7 @@ local function refuse(param, message, ...)
   }
 end
 
--- ---- one check per field: (value, body, options) -> true | nil, message ---------------------------
+-- ---- one check per field: (value, body, options) -> true | nil, message -------------------------
 
 local function one_of(allowed, text)
   return function(value)
