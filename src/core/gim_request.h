@@ -9,6 +9,33 @@
 ** such a refusal becomes a warning, but never one of `safety`: wrong UTF-8,
 ** control characters, what would leave this library's own limits.
 */
+/*
+** Rules, as gim_issue.rule names them (stable):
+**   required, empty        a field that must be there, with something in it
+**   utf8, control_character
+**   not_a_field            the model, or the provider, has no such field
+**   one_of, range          not among its values; a number outside its range
+**   too_long, too_few, too_many
+**   size_format            no auto, ratio or pixels
+**   ratio                  a ratio that the model does not list
+**   multiple_of_16, edge_max, pixels_min, pixels_max, ratio_max   pixels
+**   too_long, character, scheme, user_info, host, port,
+**   https, internal, image_format                                 links
+**   conflict               two fields that exclude each other
+**   json, duplicate        extra
+**   path                   the rule edit_path is no path
+**   edit_needs_files       links to a service that takes files only
+** Warnings have these names (strict = false, or a page that states no
+** limits), and:
+**   unknown_model, newer_page, long_prompt
+**   ignored                the service does not look at this field here
+**   solved                 a ratio was turned into pixels for this service
+**   fewer_pixels           a lower tier gives as many pixels, or more
+**   scaled_down            the pixels were fitted into the service's limits
+** Of these are safety, and never lifted by strict = false: utf8,
+** control_character, json, duplicate, path, edit_needs_files, links over
+** GIM_LIMIT_URL, n over GIM_LIMIT_IMAGES, an edit without pictures.
+*/
 #ifndef gim_request_h
 #define gim_request_h
 
@@ -69,6 +96,7 @@ typedef struct gim_request {
   /* what the service assumes for fields left out; NULL: says nothing or was
      given. Static storage */
   const char *assumed_size, *assumed_resolution, *assumed_quality;
+  int assumed_n;     /* 0: says nothing or was given */
   gim_issue *issues; /* OWNED; at most GIM_LIMIT_ISSUES */
   int issue_count;
   gim_issue *warnings; /* OWNED; at most GIM_LIMIT_ISSUES */

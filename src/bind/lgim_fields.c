@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#include "lgim_fields.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+/* More links than any service takes are counted, then refused by the rules;
+   beyond this many the table is not a list of links at all. */
+#define LINKS_READ_MAX 64
+
+#define TEXT(name)                                                            \
+  { #name, LGIM_STRING, offsetof(gim_fields, name), LGIM_NOWHERE }
+
+static const lgim_option wire_fields[] = {
+    TEXT(model),
+    TEXT(prompt),
+    TEXT(size),
+    TEXT(resolution),
+    TEXT(quality),
+    TEXT(response_format),
+    TEXT(background),
+    TEXT(output_format),
+    TEXT(mask_url),
+    TEXT(callback_url),
+    {"n", LGIM_INTEGER, offsetof(gim_fields, n), offsetof(gim_fields, has_n)},
+    {"image_urls", LGIM_TABLE, LGIM_NOWHERE, LGIM_NOWHERE},
+    {"extra", LGIM_TABLE, LGIM_NOWHERE, LGIM_NOWHERE},
+    {NULL, LGIM_ANY, 0, 0}};
+
+/*
+** Pushes a userdata that holds the slices of request.image_urls, or nil. The
+** strings themselves stay in the caller's table.
+*/
+static void read_image_urls(lua_State *L, int index,
+                            const lgim_argument *argument,
+                            gim_fields *fields) {
+  gim_str *links;
+  lua_Unsigned count, keys = 0;
+  lua_pushliteral(L, "image_urls");
+  if (lua_rawget(L, index) == LUA_TNIL) return;
+  count = lua_rawlen(L, -1);
+  if (count > LINKS_READ_MAX)
+    lgim_options_raise(L, argument, "image_urls",
+                       "at most %d links expected, got %I", LINKS_READ_MAX,
+                       (LUAI_UACINT)count);
+  for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) keys++;
+  if (keys != count)
+    lgim_options_raise(L, argument, "image_urls",
+                       "a sequence of strings expected");
+  /* One more than needed: an empty list is a list that was given. */
+  links = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof(*links), 0);
+  for (lua_Unsigned i = 0; i < count; i++) {
+    int type = lua_rawgeti(L, -2, (lua_Integer)i + 1);
+    if (type != LUA_TSTRING)
+      lgim_options_raise(L, argument, "image_urls",
+                         "a sequence of strings expected, element %I is a %s",
+                         (LUAI_UACINT)i + 1, lua_typename(L, type));
+    links[i].p = lua_tolstring(L, -1, &links[i].n);
+    lua_pop(L, 1);
+  }
+  lua_remove(L, -2); /* the table */
+  fields->image_urls = links;
+  fields->image_url_count = (size_t)count;
+}
+
+/* Pushes request.extra as JSON text, or nil. */
+static void read_extra(lua_State *L, int index, const lgim_argument *argument,
+                       gim_fields *fields) {
+  lua_pushliteral(L, "extra");
+  if (lua_rawget(L, index) == LUA_TNIL) return;
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "cjson.safe");
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, "encode");
+  lua_pushvalue(L, -3); /* table, cjson, encode, table */
+  lua_call(L, 1, 2);
+  if (lua_type(L, -2) != LUA_TSTRING)
+    lgim_options_raise(L, argument, "extra", "no JSON: %s",
+                       luaL_tolstring(L, -1, NULL));
+  lua_pop(L, 1); /* the message */
+  if (*lua_tostring(L, -1) != '{')
+    lgim_options_raise(L, argument, "extra", "a list has no names to send");
+  lua_replace(L, -3); /* the JSON takes the table's place */
+  lua_pop(L, 1);      /* cjson */
+  fields->extra.p = lua_tolstring(L, -1, &fields->extra.n);
+}
+
+void lgim_fields_read(lua_State *L, int index, const lgim_argument *argument,
+                      const lgim_option_set *others, gim_fields *fields) {
+  lgim_option_set sets[2];
+  int count = 1;
+  index = lua_absindex(L, index);
+  luaL_checkstack(L, 16, argument->function);
+  memset(fields, 0, sizeof(*fields));
+  if (!lua_istable(L, index))
+    lgim_options_raise(L, argument, NULL, "table expected, got %s",
+                       luaL_typename(L, index));
+  sets[0].options = wire_fields;
+  sets[0].out = fields;
+  if (others != NULL) sets[count++] = *others;
+  lgim_options_read_sets(L, index, argument, sets, count);
+  read_image_urls(L, index, argument, fields);
+  read_extra(L, index, argument, fields);
+}
