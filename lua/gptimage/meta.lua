@@ -1,0 +1,382 @@
+-- SPDX-License-Identifier: MIT
+---@meta gptimage
+-- Every function, method and field of gptimage, for editors with the Lua language server and for
+-- readers. Never loaded. Times are seconds, sizes bytes or pixels, money credits.
+--
+-- Misuse (a wrong type, an unknown option or field, a closed object) raises. What the world does
+-- and what the rules refuse comes back as nil and a gptimage.error.
+
+---@class gptimage
+---@field version string           of this library, "0.1.0"
+---@field sandbox table            gptimage.sandbox, loaded when first used; needs lua-http
+local gptimage = {}
+
+---A client of one service. The key comes from the options or from $STARMAGIC_API_KEY,
+---$EVOLINK_API_KEY or $MAGICK_API_KEY; without one: nil and an error of kind "auth".
+---@param options gptimage.options?
+---@return gptimage.client? client, gptimage.error? err
+function gptimage.client(options) end
+
+---What a request would be, without a key and without a network: pixels, tier, price, body, and
+---everything that the rules find wrong with it.
+---@param request gptimage.request
+---@param options gptimage.plan_options?
+---@return gptimage.plan? plan, gptimage.error? err
+function gptimage.plan(request, options) end
+
+---The known models of a provider (nil: "starmagic") with their limits.
+---@param provider gptimage.provider?
+---@return gptimage.model[]
+function gptimage.models(provider) end
+
+---Every legal ratio and tier of a model with its pixels.
+---@param provider gptimage.provider
+---@param model string
+---@param procedure gptimage.sizes?  how gpt-image-2 turns a ratio into pixels
+---@return gptimage.size[]? sizes, gptimage.error? err
+function gptimage.sizes(provider, model, procedure) end
+
+---@alias gptimage.provider "starmagic"|"evolink"|"magick"
+---@alias gptimage.sizes "anchor"|"budget"
+---@alias gptimage.billed "no"|"maybe"|"yes"
+---@alias gptimage.overwrite "number"|"replace"|"refuse"
+
+-- Options ---------------------------------------------------------------------------------------
+
+---@class gptimage.options
+---@field provider? gptimage.provider  "starmagic" without
+---@field api_key? string       without: from the environment
+---@field base_url? string      without: $GPTIMAGE_BASE_URL, or the provider's; may carry a path
+---@field files_url? string     host of the file upload service
+---@field max_requests? integer HTTP requests at once; 16 without
+---@field timeout? gptimage.timeouts
+---@field poll? gptimage.poll   how often a running task is asked for
+---@field retry? gptimage.retry how often what may be repeated is repeated
+---@field overwrite? gptimage.overwrite  where a file of that name exists: "number" (default) adds
+---                             one to the name, "replace" takes its place, "refuse" is an error
+---@field prices? table<string, number>  credits for a factor of 1, by model
+---@field allow_private? boolean  links and callbacks on private addresses, plain http elsewhere
+---                             than on this machine
+---@field memory_limit? integer bytes of pictures kept in memory; 64 MiB without
+---@field idempotent? boolean   you vouch that the service honours Idempotency-Key: a paid request
+---                             whose answer was lost is sent again
+---@field sizes? gptimage.sizes how gpt-image-2 turns a ratio into pixels; "anchor" without
+---@field edit_path? string     where edits go, in place of the provider's path
+---@field task_path? string     where tasks are asked for, likewise
+---@field ca_file? string       certificates to trust beside the system's (PEM)
+---@field proxy? string         without: the environment's, as curl
+---@field user_agent? string
+---@field on_error? fun(err: any, traceback: string)  gets what callbacks and coroutines raise;
+---                             without it step, run and close raise it
+---@field log? fun(event: gptimage.log_event)  every request, reply, retry and warning, inside
+---                             step, wait and run; keys and prompts never appear
+
+---Seconds. What is left out keeps its default.
+---@class gptimage.timeouts
+---@field connect? number   10
+---@field submit? number    until the service has answered: 30 for tasks, 600 where the answer is
+---                         the picture
+---@field poll? number      15
+---@field download? number  120
+---@field task? number      1800, from submitting to the last byte
+
+---@class gptimage.poll
+---@field first? number   seconds until a task is first asked for; without: a quarter of what the
+---                       service estimates
+---@field min? number     2
+---@field max? number     15
+---@field jitter? number  0.1: up to a tenth more or less
+
+---@class gptimage.retry
+---@field max? integer    tries after the first
+---@field min? number     seconds before the second try
+---@field max_delay? number  longest pause, in seconds
+
+---@class gptimage.plan_options
+---@field provider? gptimage.provider
+---@field sizes? gptimage.sizes
+---@field strict? boolean
+---@field prices? table<string, number>
+---@field allow_private? boolean
+---@field edit_path? string
+
+---One line of the log. Further fields depend on the event.
+---@class gptimage.log_event
+---@field event "request"|"response"|"retry"|"warning"|"state"
+---@field time number
+---@field task string?  id, or our key where the service gave none yet
+
+-- Requests --------------------------------------------------------------------------------------
+
+---What is left out is not sent: the service's default counts (see plan.assumes).
+---@class gptimage.request
+---@field model string
+---@field prompt string
+---@field size? string          "16:9", "1024x1536", "auto"
+---@field resolution? "1K"|"2K"|"4K"  with a ratio only
+---@field quality? "low"|"medium"|"high"
+---@field n? integer            pictures; each is billed
+---@field image_urls? string[]  references: public links to jpeg, png or webp; at most 16
+---@field mask_url? string      newer pages only: sent, with a warning
+---@field background? string    likewise
+---@field output_format? string likewise
+---@field response_format? "url"|"b64_json"  magick only
+---@field callback_url? string  https, public; the service posts the task there when it ends
+---@field extra? table<string, any>  further fields, sent unchecked. Raises what JSON cannot hold
+---                             and integers that the installed cjson would change (Debian's: over
+---                             14 digits). An empty table is sent as {}; an empty list is
+---                             cjson.empty_array where cjson has it, else it cannot be sent
+---@field output? string        file name, with {id} {index} {format} {key} {model}; written as the
+---                             picture arrives. Without: save it later with image:save
+---@field timeout? number       seconds for this task, in place of options.timeout.task
+---@field strict? boolean       false: send what the service's rules would refuse, with a warning
+---@field on_progress? fun(task: gptimage.task)
+
+---@class gptimage.attach_options
+---@field output? string
+---@field timeout? number
+---@field overwrite? gptimage.overwrite
+---@field on_progress? fun(task: gptimage.task)
+
+-- Client ----------------------------------------------------------------------------------------
+
+---Tasks run while somebody steps the client: a blocking call, run, or the host's own loop.
+---
+---Callbacks and spawned coroutines run inside step, wait and run (and close, for what it ends),
+---one after the other. They may call everything here: inside them wait drives I/O and its own
+---task only, step and run do I/O alone and call nobody back, close lets go at once of the network
+---and of the rest when the step below unwinds.
+---@class gptimage.client
+---@field provider gptimage.provider
+---@field base_url string
+---@field foreign boolean  true in a child after fork, where every method fails
+local client = {}
+
+---Starts a request and returns at once. With image_urls it is an edit.
+---@param request gptimage.request
+---@return gptimage.task? task, gptimage.error? err
+function client:submit(request) end
+
+---Submits and waits: yields in a coroutine of client:spawn (of any client) and of an attached
+---loop, blocks elsewhere. Raises outside the coroutines of an attached loop, which it would block.
+---@param request gptimage.request
+---@return gptimage.result? result, gptimage.error? err
+function client:generate(request) end
+
+---The same, and insists on at least one reference picture.
+---@param request gptimage.request
+---@return gptimage.result? result, gptimage.error? err
+function client:edit(request) end
+
+---Picks up a task that was submitted earlier, by whatever program.
+---@param id string
+---@param options gptimage.attach_options?
+---@return gptimage.task? task, gptimage.error? err
+function client:attach(id, options) end
+
+---The live tasks.
+---@return gptimage.task[]
+function client:tasks() end
+
+---Runs f(...) as a coroutine that may wait by yielding: with generate, edit, task:await,
+---image:save and image:data, for tasks of this client and of others. It starts in the next step.
+---Yields that are meant for another scheduler are an error there.
+---@param f function
+---@param ... any
+function client:spawn(f, ...) end
+
+---Does the work that is due. Waits at most `timeout` seconds (0 without, negative: no limit) for
+---the first thing to do, and stops after about `budget` seconds of I/O. Raises what callbacks
+---raised, unless there is on_error.
+---@param timeout number?
+---@param budget number?
+---@return integer live  tasks that are not done
+function client:step(timeout, budget) end
+
+---Steps until no task is live and no spawned coroutine waits for one, at most `timeout` seconds.
+---Drives the clients, too, for whose tasks coroutines of this one wait.
+---@param timeout number?
+---@return integer live
+function client:run(timeout) end
+
+---A descriptor that is readable when step has something to do.
+---@return integer
+function client:fd() end
+
+---Seconds until the next step is due; nil: nothing is. For hosts that cannot watch a descriptor.
+---@return number?
+function client:timeout() end
+
+---Lets go of everything, and is what <close> does. Tasks that are live go on at the service and
+---end here as cancelled, billed "maybe", with their id; their callbacks are called, and spawned
+---coroutines are closed. Idempotent.
+function client:close() end
+
+---@return boolean
+function client:closed() end
+
+-- Task ------------------------------------------------------------------------------------------
+
+---@class gptimage.task
+---@field id string?               the service's; nil until it has answered
+---@field key string               ours: one for each request, kept across retries
+---@field status "submitting"|"pending"|"processing"|"saving"|"completed"|"failed"|"cancelled"
+---@field progress integer         0 to 100, as the service says
+---@field estimated_time number?   seconds, as the service says
+---@field billed gptimage.billed   as far as is known now
+---@field usage gptimage.usage?
+---@field can_cancel boolean?      what the service says; no way to cancel there is known
+---@field created integer?         unix time
+---@field client gptimage.client
+local task = {}
+
+---Blocks until the task is done, at most `timeout` seconds: then nil and an error of kind
+---"timeout", and the task goes on.
+---@param timeout number?
+---@return gptimage.result? result, gptimage.error? err
+function task:wait(timeout) end
+
+---Yields until the task is done. Only in coroutines of client:spawn and of an attached loop;
+---raises elsewhere, and where another coroutine waits for this task already.
+---@return gptimage.result? result, gptimage.error? err
+function task:await() end
+
+---Calls f(task, result, err) once the task is done; in the next step, when it is done already.
+---@param f fun(task: gptimage.task, result: gptimage.result?, err: gptimage.error?)
+function task:on_done(f) end
+
+---@return boolean
+function task:done() end
+
+---Stops caring about the task: it ends as cancelled, billed "no" when nothing had left, else
+---"maybe", since the service may go on with it. Idempotent; nothing when it is done.
+function task:cancel() end
+
+-- Results ---------------------------------------------------------------------------------------
+
+---@class gptimage.result
+---@field id string?             the task's; nil where the service answers with the pictures
+---@field model string?          what the service says it used
+---@field created integer?       unix time
+---@field billed gptimage.billed
+---@field usage gptimage.usage?
+---@field warnings string[]
+---@field request_id string?
+---@field images gptimage.image[]  some may have failed: see image.error
+---@field raw any                the reply, as cjson reads it, without the pictures' base64; read
+---                              when first asked for
+
+---@class gptimage.usage
+---@field credits_reserved number?
+---@field credits_used number?
+
+---@class gptimage.image
+---@field url string?            lives until expires_at
+---@field expires_at integer?    unix time
+---@field path string?           where it was saved
+---@field format "png"|"jpeg"|"webp"|nil
+---@field width integer?         pixels, read from the picture
+---@field height integer?
+---@field size integer?          bytes
+---@field revised_prompt string?
+---@field error gptimage.error?  this picture failed, others may not have
+local image = {}
+
+---Writes the picture to a file, which appears when it is whole and replaces what was there.
+---Yields or blocks as client:generate does.
+---@param path string
+---@return string? path, gptimage.error? err
+function image:save(path) end
+
+---The picture's bytes. Yields or blocks likewise where they have to be fetched.
+---@return string? bytes, gptimage.error? err
+function image:data() end
+
+-- Errors ----------------------------------------------------------------------------------------
+
+---@alias gptimage.kind
+---| "invalid"       refused by a rule, the service's or ours: see issues
+---| "auth"          the key, or what it may do
+---| "quota"         no money, or over the budget
+---| "rate_limited"  too many requests
+---| "refused"       content moderation
+---| "not_found"     unknown task, model or route
+---| "server"        the service failed
+---| "network"       name, connection, TLS, proxy, reset
+---| "timeout"       a time of ours is over
+---| "protocol"      the reply is not what a service sends
+---| "too_big"       a limit of ours was reached
+---| "cancelled"     by the caller or by the service
+---| "io"            files
+---| "no_memory"
+
+---`tostring` is one line. Never holds a key, a whole prompt or a signed link.
+---@class gptimage.error
+---@field kind gptimage.kind
+---@field message string
+---@field retryable boolean      the same request may succeed later
+---@field billed gptimage.billed
+---@field field string?          the request's field or the option
+---@field code string?           the service's code
+---@field status integer?        HTTP status
+---@field param string?          the service's
+---@field retry_after number?    seconds, as the service asked
+---@field request_id string?
+---@field task_id string?        to attach to, when the task may go on
+---@field issues gptimage.issue[]?  everything wrong with an invalid request
+
+---@class gptimage.issue
+---@field field string
+---@field rule string            a stable name: "multiple_of_16", "required"
+---@field message string
+---@field got string?
+---@field nearest string?        the nearest legal value
+
+---What step, run and close raise for callbacks and coroutines, without on_error.
+---@class gptimage.errors
+---@field errors {error: any, traceback: string}[]
+
+-- Plans -----------------------------------------------------------------------------------------
+
+---Unknown is nil, never 0.
+---@class gptimage.plan
+---@field provider gptimage.provider
+---@field model string
+---@field edit boolean
+---@field endpoint string
+---@field method string
+---@field body string            the JSON that would be sent
+---@field width integer?         pixels
+---@field height integer?
+---@field tier "1K"|"2K"|"4K"|nil
+---@field n integer
+---@field price gptimage.price
+---@field assumes gptimage.assumes
+---@field scaled_down boolean    the table's cell did not fit, and is smaller than its tier says
+---@field warnings gptimage.issue[]
+
+---@class gptimage.price
+---@field unit string?           what a factor of 1 is
+---@field factor number?         times that, n included
+---@field credits number?        by the option `prices`
+
+---What the service takes for fields that were left out.
+---@class gptimage.assumes
+---@field size string?
+---@field resolution string?
+---@field quality string?
+---@field n integer?
+
+---@class gptimage.size
+---@field ratio string
+---@field resolution string?
+---@field width integer
+---@field height integer
+---@field tier string?
+---@field factor number?
+---@field scaled_down boolean
+
+---@class gptimage.model
+---@field name string
+
+return gptimage, client, task, image
