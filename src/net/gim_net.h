@@ -9,7 +9,8 @@
 ** pooled and reused. Nothing here retries, follows redirects or knows what a
 ** request means; it does know what must never happen to a paid body:
 **   - it is read once, by a callback whose seek fails, so that libcurl cannot
-**     send it again behind our back; what was handed over is counted here;
+**     send it again behind our back; what was handed over is counted here
+**     (gim_transfer.h, which also has the types of a request and its end);
 **   - it never goes out on a connection idle for more than some 4 s, carries
 **     no Expect, follows no redirect and has no libcurl timeout but that for
 **     connecting: the owner judges deadlines after ready sockets were read.
@@ -20,91 +21,18 @@
 #define gim_net_h
 
 #include "gim_base.h"
+#include "gim_transfer.h"
 
 #pragma GCC visibility push(hidden)
 
-/* Classes have slots of their own: long POSTs must not starve short polls. */
-typedef enum gim_class {
-  GIM_CLASS_PAID = 0, /* POSTs that cost, or may */
-  GIM_CLASS_POLL,     /* task queries */
-  GIM_CLASS_DOWNLOAD  /* pictures by link; the second multi; HTTP/1.1 */
-} gim_class;
-
-#define GIM_CLASS_COUNT 3
-
 typedef struct gim_net_options {
-  int max_requests;           /* transfers at once, all classes; >= 1 */
+  int max_requests; /* transfers at once, all classes; >= 1 */
   int64_t connect_timeout_ms;
-  const char *ca_file;        /* COPIED; NULL: the system's alone. Its CAs are
+  const char *ca_file;    /* COPIED; NULL: the system's alone. Its CAs are
                                  trusted beside the system's */
-  const char *proxy;          /* COPIED; NULL: the environment's, as libcurl */
-  const char *user_agent;     /* COPIED */
+  const char *proxy;      /* COPIED; NULL: the environment's, as libcurl */
+  const char *user_agent; /* COPIED */
 } gim_net_options;
-
-/* What came back. Strings are NUL-terminated, "" when absent. */
-typedef struct gim_response {
-  int http_status;        /* 0: no status line arrived */
-  int http_version;       /* 10, 11, 20, 30 */
-  int64_t content_length; /* -1: not said */
-  char content_type[128];
-  char retry_after[64];
-  char retry_after_ms[32];
-  char request_id[96];    /* x-request-id, else x-oneapi-request-id */
-  char etag[128];
-  char content_range[64];
-  char content_encoding[32];
-  bool replayed;          /* idempotency-replayed: true */
-  char *location;         /* OWNED by the transfer; NULL when absent or longer
-                             than GIM_LIMIT_URL */
-} gim_response;
-
-typedef struct gim_transfer gim_transfer;
-
-/* How a transfer ended; BORROWED during on_done. */
-typedef struct gim_outcome {
-  gim_status status;   /* GIM_OK: the response is whole, whatever its HTTP
-                          status. Else GIM_E_NETWORK, GIM_E_TIMEOUT (connect
-                          or timeout_ms), GIM_E_TOO_BIG (max_bytes or
-                          headers), GIM_E_AUTH (a proxy wants credentials),
-                          GIM_E_INVALID (public_only, URL), GIM_E_NO_MEMORY,
-                          or what a callback returned */
-  const gim_err *err;  /* detail when status is not GIM_OK; else NULL */
-  size_t handed;       /* body bytes that libcurl took from us */
-  size_t total;        /* body bytes there were */
-  bool connected;      /* a connection to the service (not the proxy) stood */
-  int64_t received;    /* body bytes that came */
-  const gim_response *response;
-} gim_outcome;
-
-/*
-** Called by gim_net for one transfer. on_head and on_data run under libcurl:
-** they must not call gim_net. on_done runs inside gim_net_step, outside
-** libcurl: it may start and cancel transfers, but not free the net. After it
-** returns the transfer is gone.
-*/
-typedef struct gim_transfer_callbacks {
-  /* The final response's headers are there (no 1xx, no proxy's CONNECT).
-     Any result but GIM_OK ends the transfer with it. May be NULL. */
-  gim_status (*on_head)(void *ud, const gim_response *response);
-  /* Body bytes, BORROWED during the call, at most 16 KiB at a time. */
-  gim_status (*on_data)(void *ud, const char *p, size_t n);
-  void (*on_done)(void *ud, const gim_outcome *outcome);
-} gim_transfer_callbacks;
-
-typedef struct gim_transfer_spec {
-  gim_class transfer_class;
-  bool post;              /* POST with `body`, else GET */
-  const char *url;        /* COPIED */
-  const char *const *headers; /* "Name: value", NULL-terminated; COPIED */
-  const char *body;       /* BORROWED until on_done or cancel */
-  size_t body_n;
-  int64_t timeout_ms;     /* whole transfer; 0: none. Ignored for PAID */
-  int64_t max_bytes;      /* of body; exceeding it ends the transfer */
-  bool public_only;       /* refuse private hosts, checked by name, by literal
-                             and on the address that is connected to */
-  int64_t resume_from;    /* first byte wanted; 0: all */
-  const char *if_range;   /* ETag for If-Range when resuming; NULL: none */
-} gim_transfer_spec;
 
 typedef struct gim_net gim_net;
 
@@ -142,7 +70,7 @@ void gim_net_random_bytes(void *p, size_t n);
 */
 bool gim_net_has_slot(const gim_net *net, gim_class transfer_class);
 
-/* Transfers under way, all classes or one. */
+/* Transfers under way, all classes. */
 int gim_net_active(const gim_net *net);
 
 /*
@@ -181,6 +109,13 @@ void gim_net_alarm(gim_net *net, int64_t due_ms);
 */
 GIM_MUST_CHECK gim_status gim_net_step(gim_net *net, int64_t wait_ms,
                                        int64_t budget_us, gim_err *err);
+
+/*
+** True when the last step looked at everything that was ready: what a
+** transfer has not received by now was not there. Deadlines are to be judged
+** only then, or a host that stalled loses replies that lie in its sockets.
+*/
+bool gim_net_is_drained(const gim_net *net);
 
 /*
 ** Milliseconds until libcurl or the alarm wants a step: 0 now, -1 nothing is

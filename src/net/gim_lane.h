@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** gim_lane.h - one curl multi: its sockets, its timer, its pool of transfers
+** [floor 5]
+**
+** A net has two. Everything that libcurl's multi interface wants is here;
+** what is to be done when is the net's.
+*/
+#ifndef gim_lane_h
+#define gim_lane_h
+
+#include "gim_base.h"
+#include "gim_transfer.h"
+#include "gim_wait.h"
+
+#pragma GCC visibility push(hidden)
+
+typedef struct gim_lane {
+  int64_t due_ms;  /* when libcurl wants gim_lane_timer; -1: never */
+  int watch_error; /* errno of a socket that could not be watched; 0 */
+  /* private: */
+  void *multi; /* CURLM *, OWNED */
+  const gim_carrier *carrier;
+  int tag;
+  gim_transfer *idle;
+  int idle_n, idle_max;
+} gim_lane;
+
+/*
+** An empty lane; `carrier` is BORROWED until gim_lane_free, `tag` marks its
+** sockets in the waiting room and chooses HTTP/2 (0) or HTTP/1.1. Keeps as
+** many connections as there are `slots`, and a few. False: no memory;
+** gim_lane_free is still to be called. Must not move in memory.
+*/
+GIM_MUST_CHECK bool gim_lane_init(gim_lane *lane, const gim_carrier *carrier,
+                                  int tag, int slots);
+
+/* All transfers must have left it. Idempotent on a zeroed lane. */
+void gim_lane_free(gim_lane *lane);
+
+/* An idle transfer, from the pool or new; NULL: no memory. Give it back. */
+gim_transfer *gim_lane_take(gim_lane *lane);
+void gim_lane_give(gim_lane *lane, gim_transfer *t);
+
+/* Runs a prepared transfer (false: libcurl refuses), and stops it. */
+GIM_MUST_CHECK bool gim_lane_add(gim_lane *lane, gim_transfer *t);
+void gim_lane_remove(gim_lane *lane, gim_transfer *t);
+
+/* Tells libcurl of a ready socket; of the time, when it is due (true). */
+void gim_lane_socket(gim_lane *lane, const gim_ready *ready);
+bool gim_lane_timer(gim_lane *lane, int64_t now_ms);
+
+/*
+** The next transfer that has ended, with libcurl's result in `*code`; it is
+** still to be removed. NULL: no more. One at a time, because what is done
+** about one may remove others.
+*/
+gim_transfer *gim_lane_ended(gim_lane *lane, int *code);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** gim_proxy.h - does a request go through a proxy?   [floor 2]
+**
+** libcurl decides that by itself, but does not tell. It has to be known for
+** links that must lead to public hosts: the address that is connected to
+** says something about the host only where there is no proxy between. For
+** these the decision is made here, and then handed to libcurl.
+*/
+#ifndef gim_proxy_h
+#define gim_proxy_h
+
+#include "gim_base.h"
+
+#pragma GCC visibility push(hidden)
+
+/*
+** The proxy for a request to `host` (as in a URL, without brackets): `option`
+** when it is not NULL ("" is none), else the environment's, by the same
+** variables that libcurl reads: http_proxy (in small letters alone),
+** https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY; none where no_proxy or
+** NO_PROXY names the host or a domain above it, or is "*". Ranges of
+** addresses in no_proxy are not understood and do not match.
+** NULL: no proxy. BORROWED from `option` or the environment.
+*/
+const char *gim_proxy_find(const char *option, bool https, gim_str host);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#include "gim_reason.h"
+
+#include <curl/curl.h>
+#include <string.h>
+
+/* " (text)" for the end of a message, "" without a text. */
+typedef struct remark {
+  char text[CURL_ERROR_SIZE + 4];
+} remark;
+
+static const char *remark_of(remark *r, const char *text) {
+  size_t n = strlen(text);
+  if (n == 0) return "";
+  if (n > CURL_ERROR_SIZE) n = CURL_ERROR_SIZE;
+  r->text[0] = ' ';
+  r->text[1] = '(';
+  memcpy(r->text + 2, text, n);
+  r->text[n + 2] = ')';
+  r->text[n + 3] = '\0';
+  return r->text;
+}
+
+static gim_status explain_connection(const gim_reason *reason,
+                                     const char *host, gim_err *err) {
+  if (reason->system_error > 0)
+    return gim_fail(err, GIM_E_NETWORK, "no connection to %s: %s", host,
+                    strerror((int)reason->system_error));
+  return gim_fail(err, GIM_E_NETWORK, "no connection to %s", host);
+}
+
+static gim_status explain_timeout(const gim_reason *reason, const char *host,
+                                  gim_err *err) {
+  if (!reason->connected)
+    return gim_fail(err, GIM_E_TIMEOUT, "no connection to %s within %.3g s",
+                    host, (double)reason->connect_timeout_ms / 1000);
+  return gim_fail(err, GIM_E_TIMEOUT, "%s did not %s within %.3g s", host,
+                  reason->received > 0 ? "finish its reply" : "answer",
+                  (double)reason->timeout_ms / 1000);
+}
+
+/* A connection that stood, and broke. */
+static gim_status explain_break(const gim_reason *reason, const char *host,
+                                gim_err *err) {
+  remark r;
+  const char *when = "before an answer came";
+  if (reason->handed < reason->total)
+    when = "while the request was being sent";
+  else if (reason->received > 0 || reason->in_head)
+    when = "in the middle of the reply";
+  return gim_fail(err, GIM_E_NETWORK, "the connection to %s broke %s%s", host,
+                  when, remark_of(&r, reason->detail));
+}
+
+static gim_status explain(const gim_reason *reason, const char *host,
+                          gim_err *err) {
+  remark r;
+  if (reason->connect_code == 407)
+    return gim_fail(err, GIM_E_AUTH,
+                    "the proxy wants a user name and password: give them in "
+                    "the proxy's URL");
+  if (reason->connect_code >= 300)
+    return gim_fail(err, GIM_E_NETWORK,
+                    "the proxy refuses to connect to %s (HTTP %ld)", host,
+                    reason->connect_code);
+  switch (reason->code) {
+  case CURLE_URL_MALFORMAT:
+    return gim_fail(err, GIM_E_INVALID, "libcurl does not take the URL%s",
+                    remark_of(&r, reason->detail));
+  case CURLE_COULDNT_RESOLVE_PROXY:
+    return gim_fail(err, GIM_E_NETWORK,
+                    "the proxy's name cannot be resolved: see the option "
+                    "proxy and the environment's proxy variables");
+  case CURLE_COULDNT_RESOLVE_HOST:
+    return gim_fail(err, GIM_E_NETWORK,
+                    "the name %s cannot be resolved: check it, and the "
+                    "network",
+                    host);
+  case CURLE_COULDNT_CONNECT: return explain_connection(reason, host, err);
+  case CURLE_OPERATION_TIMEDOUT: return explain_timeout(reason, host, err);
+  case CURLE_PEER_FAILED_VERIFICATION:
+    return gim_fail(err, GIM_E_NETWORK,
+                    "the certificate of %s is not trusted%s: a private "
+                    "authority is added by the option ca_file",
+                    host, remark_of(&r, reason->detail));
+  case CURLE_SSL_CACERT_BADFILE:
+    return gim_fail(err, GIM_E_NETWORK,
+                    "the trusted certificates cannot be read%s: see the "
+                    "option ca_file, and the package ca-certificates",
+                    remark_of(&r, reason->detail));
+  case CURLE_SSL_CONNECT_ERROR:
+  case CURLE_SSL_CIPHER:
+  case CURLE_SSL_CERTPROBLEM:
+    return gim_fail(err, GIM_E_NETWORK, "TLS with %s failed%s", host,
+                    remark_of(&r, reason->detail));
+  case CURLE_UNSUPPORTED_PROTOCOL:
+  case CURLE_WEIRD_SERVER_REPLY:
+    return gim_fail(err, GIM_E_NETWORK, "the answer of %s is not HTTP%s", host,
+                    remark_of(&r, reason->detail));
+  case CURLE_OUT_OF_MEMORY:
+    /* Also libcurl's word for a header line over its own limit. */
+    if (reason->in_head)
+      return gim_fail(err, GIM_E_TOO_BIG, "a header of %s is too long", host);
+    return gim_fail(err, GIM_E_NO_MEMORY, "libcurl is out of memory");
+  case CURLE_PARTIAL_FILE:
+  case CURLE_GOT_NOTHING:
+  case CURLE_SEND_ERROR:
+  case CURLE_RECV_ERROR:
+  case CURLE_SEND_FAIL_REWIND:
+  case CURLE_HTTP2:
+  case CURLE_HTTP2_STREAM: return explain_break(reason, host, err);
+  default:
+    return gim_fail(err, GIM_E_NETWORK, "the transfer from %s failed: %s%s",
+                    host, curl_easy_strerror((CURLcode)reason->code),
+                    remark_of(&r, reason->detail));
+  }
+}
+
+gim_status gim_reason_explain(const gim_reason *reason, gim_err *err) {
+  char host[128];
+  gim_err own; /* the caller may want the status alone */
+  gim_status status;
+  gim_copy_text(host, sizeof(host), reason->host);
+  if (err == NULL) err = &own;
+  status = explain(reason, host, err);
+  err->retryable = (status == GIM_E_NETWORK || status == GIM_E_TIMEOUT) &&
+                   reason->connect_code < 300 &&
+                   reason->code != CURLE_PEER_FAILED_VERIFICATION &&
+                   reason->code != CURLE_SSL_CACERT_BADFILE;
+  return status;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** gim_reason.h - what a failed transfer means, in a sentence   [floor 2]
+**
+** Turns libcurl's result into a status and into advice. Names hosts, never
+** paths or queries (result links are signed) and never a header.
+*/
+#ifndef gim_reason_h
+#define gim_reason_h
+
+#include "gim_base.h"
+
+#pragma GCC visibility push(hidden)
+
+/* What is known when a transfer has failed. All BORROWED. */
+typedef struct gim_reason {
+  int code;           /* CURLcode; not CURLE_OK */
+  gim_str host;       /* of the URL */
+  const char *detail; /* libcurl's error buffer, "" when it said nothing */
+  long system_error;  /* errno of a failed connection; 0: unknown */
+  long connect_code;  /* a proxy's answer to CONNECT; 0: none */
+  bool connected;     /* a connection to the service stood */
+  bool in_head;       /* the reply's headers had begun, not ended */
+  size_t handed;      /* body bytes sent ... */
+  size_t total;       /* ... of so many */
+  int64_t received;   /* body bytes that came */
+  int64_t connect_timeout_ms;
+  int64_t timeout_ms;
+} gim_reason;
+
+/* Writes `err` and returns its status, never GIM_OK. */
+gim_status gim_reason_explain(const gim_reason *reason, gim_err *err);
+
+#pragma GCC visibility pop
+
+#endif

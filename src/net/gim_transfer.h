@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** gim_transfer.h - one HTTP request on an easy handle   [floor 4]
+**
+** The first half is what everybody sees: what is asked for, and how it
+** ended. The second half is between a transfer and the net that runs it.
+**
+** What must never happen to a paid body is kept here. It is read once, by a
+** callback whose seek fails; the callback refuses to be called again after
+** the last byte; and once any of it was handed over, no second request goes
+** out, on whatever connection. libcurl repeats a request by itself when a
+** kept-alive connection turns out to be dead, and that would be paid twice.
+*/
+#ifndef gim_transfer_h
+#define gim_transfer_h
+
+#include "gim_base.h"
+#include "gim_easy.h"
+#include "gim_response.h"
+
+#pragma GCC visibility push(hidden)
+
+/* Classes have slots of their own: long POSTs must not starve short polls. */
+typedef enum gim_class {
+  GIM_CLASS_PAID = 0, /* POSTs that cost, or may */
+  GIM_CLASS_POLL,     /* task queries */
+  GIM_CLASS_DOWNLOAD  /* pictures by link; the second multi; HTTP/1.1 */
+} gim_class;
+
+#define GIM_CLASS_COUNT 3
+
+/* How a transfer ended; BORROWED during on_done. */
+typedef struct gim_outcome {
+  gim_status status;  /* GIM_OK: the response is whole, whatever its HTTP
+                          status. Else GIM_E_NETWORK, GIM_E_TIMEOUT (connect
+                          or timeout_ms), GIM_E_TOO_BIG (max_bytes or
+                          headers), GIM_E_AUTH (a proxy wants credentials),
+                          GIM_E_INVALID (public_only, URL), GIM_E_NO_MEMORY,
+                          or what a callback returned */
+  const gim_err *err; /* detail when status is not GIM_OK; else NULL */
+  size_t handed;      /* body bytes that libcurl took from us */
+  size_t total;       /* body bytes there were */
+  bool connected;     /* a connection to the service (not the proxy) stood */
+  int64_t received;   /* body bytes that came */
+  const gim_response *response;
+} gim_outcome;
+
+/*
+** Called by gim_net for one transfer. on_head and on_data run under libcurl:
+** they must not call gim_net. on_done runs inside gim_net_step, outside
+** libcurl: it may start and cancel transfers, but not free the net. After it
+** returns the transfer is gone.
+*/
+typedef struct gim_transfer_callbacks {
+  /* The final response's headers are there (no 1xx, no proxy's CONNECT).
+     Any result but GIM_OK ends the transfer with it. May be NULL. */
+  gim_status (*on_head)(void *ud, const gim_response *response);
+  /* Body bytes, BORROWED during the call, at most 16 KiB at a time. */
+  gim_status (*on_data)(void *ud, const char *p, size_t n);
+  void (*on_done)(void *ud, const gim_outcome *outcome);
+} gim_transfer_callbacks;
+
+typedef struct gim_transfer_spec {
+  gim_class transfer_class;
+  bool post;                  /* POST with `body`, else GET */
+  const char *url;            /* COPIED */
+  const char *const *headers; /* "Name: value", NULL-terminated; COPIED; NULL:
+                                 none */
+  const char *body;           /* BORROWED until on_done or cancel */
+  size_t body_n;
+  int64_t timeout_ms;   /* whole transfer; 0: none. Ignored for PAID */
+  int64_t max_bytes;    /* of body; exceeding it ends the transfer */
+  bool public_only;     /* refuse private hosts, checked by name, by literal
+                             and on the address that is connected to */
+  int64_t resume_from;  /* first byte wanted; 0: all */
+  const char *if_range; /* ETag for If-Range when resuming; NULL: none */
+} gim_transfer_spec;
+
+typedef struct gim_transfer gim_transfer;
+
+/* -------- What follows is for gim_net alone. -------- */
+
+/* Why a callback of ours ended a transfer. */
+typedef enum gim_verdict {
+  GIM_VERDICT_NONE = 0,
+  GIM_VERDICT_CALLBACK, /* on_head or on_data did not say GIM_OK */
+  GIM_VERDICT_BODY,     /* more than max_bytes */
+  GIM_VERDICT_HEAD,     /* more than GIM_LIMIT_HEADER */
+  GIM_VERDICT_MEMORY,
+  GIM_VERDICT_REPEAT /* libcurl was about to send the body again */
+} gim_verdict;
+
+typedef enum gim_transfer_state {
+  GIM_TRANSFER_IDLE = 0, /* in the pool */
+  GIM_TRANSFER_RUNNING,
+  GIM_TRANSFER_PARKED, /* cancelled, but its name is still being resolved */
+  GIM_TRANSFER_DONE    /* its on_done is running */
+} gim_transfer_state;
+
+struct gim_transfer {
+  void *easy; /* CURL * */
+  const gim_carrier *carrier;
+  gim_transfer *next, *previous; /* the net's list */
+  gim_transfer_state state;
+  int lane;
+  gim_class transfer_class;
+  gim_transfer_callbacks calls;
+  void *ud;
+
+  void *headers; /* curl_slist *, OWNED: holds the key */
+  const char *body;
+  size_t body_n;
+  bool post;
+  bool check_address;
+  int64_t max_bytes;
+  int64_t timeout_ms;
+
+  size_t handed;
+  int64_t received;
+  int requests;         /* times that a request was about to go out */
+  bool opened;          /* a socket was asked for: names are resolved */
+  bool refused_address; /* one that is not public */
+  gim_verdict verdict;
+  gim_status callback_status;
+  gim_response response;
+  char host[256];
+  char detail[256]; /* libcurl's error buffer */
+};
+
+/*
+** A transfer for `lane` (0: HTTP/2 where offered; 1: HTTP/1.1) with
+** everything set that never changes; NULL: no memory.
+*/
+gim_transfer *gim_transfer_new(const gim_carrier *carrier, int lane);
+
+/*
+** Makes an idle transfer ready to be added to a multi. As gim_net_start; a
+** transfer that failed here is idle again.
+*/
+GIM_MUST_CHECK gim_status gim_transfer_prepare(
+    gim_transfer *t, const gim_transfer_spec *spec,
+    const gim_transfer_callbacks *calls, void *ud, gim_err *err);
+
+/*
+** Works out how it ended from libcurl's result `code`. `outcome` points into
+** `t` and to `err`.
+*/
+void gim_transfer_conclude(const gim_transfer *t, int code,
+                           gim_outcome *outcome, gim_err *err);
+
+/* Forgets request (the key too) and response; the transfer is idle again. */
+void gim_transfer_clear(gim_transfer *t);
+
+/* True while libcurl may wait for its resolver thread. */
+bool gim_transfer_is_resolving(const gim_transfer *t);
+
+/* Must not be in a multi any more. NULL is allowed. */
+void gim_transfer_delete(gim_transfer *t);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+#include "gim_wait.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BATCH 64
+#define TIMER_KEY UINT64_MAX
+
+/*
+** One byte per adopted descriptor, at its number: what epoll watches, what
+** is wanted now, and that it is ours.
+*/
+#define REGISTERED(mark) ((unsigned)(mark)&3u)
+#define WANTED(mark) (((unsigned)(mark) >> 2) & 3u)
+#define OURS 16u
+
+struct gim_wait {
+  int epoll_fd;
+  int timer_fd;
+  int64_t armed_ms; /* what the timer is set to; -1: off */
+  uint8_t *marks;
+  size_t marks_n;
+};
+
+gim_wait *gim_wait_new(gim_err *err) {
+  struct epoll_event event;
+  gim_wait *w = calloc(1, sizeof(*w));
+  if (w == NULL) {
+    gim_fail(err, GIM_E_NO_MEMORY, "not enough memory for a client");
+    return NULL;
+  }
+  w->armed_ms = -1;
+  w->timer_fd = -1;
+  w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+  if (w->epoll_fd >= 0)
+    w->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  memset(&event, 0, sizeof(event));
+  event.events = EPOLLIN;
+  event.data.u64 = TIMER_KEY;
+  if (w->timer_fd < 0 ||
+      epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, w->timer_fd, &event) != 0) {
+    gim_fail(err, GIM_E_IO, "cannot make an epoll descriptor: %s",
+             strerror(errno));
+    gim_wait_free(w);
+    return NULL;
+  }
+  return w;
+}
+
+void gim_wait_free(gim_wait *w) {
+  if (w == NULL) return;
+  if (w->timer_fd >= 0) close(w->timer_fd);
+  if (w->epoll_fd >= 0) close(w->epoll_fd);
+  free(w->marks);
+  free(w);
+}
+
+int gim_wait_fd(const gim_wait *w) {
+  return w->epoll_fd;
+}
+
+static bool is_ours(const gim_wait *w, int fd) {
+  return fd >= 0 && (size_t)fd < w->marks_n && w->marks[fd] != 0;
+}
+
+bool gim_wait_adopt(gim_wait *w, int fd) {
+  if (fd < 0) return false;
+  if ((size_t)fd >= w->marks_n) {
+    size_t n = ((size_t)fd + 1) * 2 + 62;
+    uint8_t *marks = realloc(w->marks, n);
+    if (marks == NULL) return false;
+    memset(marks + w->marks_n, 0, n - w->marks_n);
+    w->marks = marks;
+    w->marks_n = n;
+  }
+  w->marks[fd] = OURS;
+  return true;
+}
+
+static bool control(gim_wait *w, int operation, int fd, unsigned what,
+                    int tag) {
+  struct epoll_event event;
+  memset(&event, 0, sizeof(event));
+  if (what & GIM_WAIT_IN) event.events |= EPOLLIN;
+  if (what & GIM_WAIT_OUT) event.events |= EPOLLOUT;
+  event.data.u64 = ((uint64_t)(unsigned)tag << 34) | ((uint64_t)what << 32) |
+                   (uint64_t)(unsigned)fd;
+  return epoll_ctl(w->epoll_fd, operation, fd, &event) == 0;
+}
+
+void gim_wait_release(gim_wait *w, int fd) {
+  if (!is_ours(w, fd)) return;
+  /*
+  ** Closing alone would do, were it not for a child that forked: while its
+  ** copy of the descriptor is open, epoll goes on to report ours.
+  */
+  if (REGISTERED(w->marks[fd]) != 0) (void)control(w, EPOLL_CTL_DEL, fd, 0, 0);
+  w->marks[fd] = 0;
+}
+
+/* Not ours: nothing is remembered, because the number may come back for
+   another descriptor without our hearing of it. */
+static bool watch_at_once(gim_wait *w, int fd, unsigned what, int tag) {
+  if (what == 0) {
+    (void)control(w, EPOLL_CTL_DEL, fd, 0, 0);
+    return true;
+  }
+  if (control(w, EPOLL_CTL_ADD, fd, what, tag)) return true;
+  return errno == EEXIST && control(w, EPOLL_CTL_MOD, fd, what, tag);
+}
+
+static bool set_registered(gim_wait *w, int fd, unsigned what, int tag) {
+  unsigned now = REGISTERED(w->marks[fd]);
+  if (now == what) return true;
+  if (!control(w, now == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, what, tag))
+    return false;
+  w->marks[fd] = (uint8_t)((w->marks[fd] & ~3u) | what);
+  return true;
+}
+
+bool gim_wait_watch(gim_wait *w, int fd, unsigned what, int tag) {
+  what &= 3u;
+  if (fd < 0) {
+    errno = EBADF;
+    return false;
+  }
+  if (!is_ours(w, fd)) return watch_at_once(w, fd, what, tag);
+  w->marks[fd] = (uint8_t)((w->marks[fd] & ~12u) | what << 2);
+  /* Interest that goes away is forgotten lazily, when `fd` fires. */
+  return what == 0 || set_registered(w, fd, what, tag);
+}
+
+void gim_wait_arm(gim_wait *w, int64_t due_ms) {
+  struct itimerspec when;
+  if (due_ms < 0) due_ms = -1;
+  if (due_ms == w->armed_ms) return;
+  memset(&when, 0, sizeof(when));
+  if (due_ms == 0)
+    when.it_value.tv_nsec = 1; /* long past: at once */
+  else if (due_ms > 0) {
+    when.it_value.tv_sec = (time_t)(due_ms / 1000);
+    when.it_value.tv_nsec = (long)(due_ms % 1000) * 1000000L;
+  }
+  /* Setting also takes back that it has run out: it is never read. */
+  if (timerfd_settime(w->timer_fd, TFD_TIMER_ABSTIME, &when, NULL) == 0)
+    w->armed_ms = due_ms;
+}
+
+/* True: `event`, a descriptor's, is for the caller. */
+static bool take(gim_wait *w, const struct epoll_event *event,
+                 gim_ready *ready) {
+  uint64_t key = event->data.u64;
+  int fd = (int)(uint32_t)key;
+  unsigned wanted = (unsigned)(key >> 32) & 3u;
+  unsigned what = 0;
+  int tag = (int)(key >> 34);
+  if (is_ours(w, fd)) {
+    wanted = WANTED(w->marks[fd]);
+    if (wanted == 0) {
+      if (control(w, EPOLL_CTL_DEL, fd, 0, 0))
+        w->marks[fd] = (uint8_t)(w->marks[fd] & ~3u);
+      return false;
+    }
+  }
+  if (event->events & (EPOLLERR | EPOLLHUP)) what = wanted;
+  if (event->events & EPOLLIN) what |= GIM_WAIT_IN;
+  if (event->events & EPOLLOUT) what |= GIM_WAIT_OUT;
+  ready->fd = fd;
+  ready->tag = tag;
+  ready->what = what & wanted;
+  return ready->what != 0;
+}
+
+int gim_wait_collect(gim_wait *w, int64_t wait_ms, gim_ready *ready, int max,
+                     gim_err *err) {
+  struct epoll_event events[BATCH];
+  int i, n, got = 0, timer = 0;
+  int timeout = wait_ms < 0 ? -1 : wait_ms > INT_MAX ? INT_MAX : (int)wait_ms;
+  if (max > BATCH) max = BATCH;
+  if (max < 1) max = 1;
+  do {
+    n = epoll_wait(w->epoll_fd, events, max, timeout);
+    if (n < 0) {
+      if (errno == EINTR) return 0;
+      gim_fail(err, GIM_E_IO, "waiting for sockets failed: %s",
+               strerror(errno));
+      return -1;
+    }
+    for (i = 0; i < n; i++) {
+      if (events[i].data.u64 == TIMER_KEY)
+        timer++;
+      else if (take(w, &events[i], &ready[got]))
+        got++;
+    }
+    timeout = 0;
+    /*
+    ** A batch of nothing but the timer and what nobody wants any more must
+    ** not hide what is ready behind it. Seeing the timer twice is going
+    ** round in a circle.
+    */
+  } while (got == 0 && n == max && timer < 2);
+  return got;
+}
