@@ -88,7 +88,7 @@ local function demonstrate(title, options, request)
 end
 
 local function main()
-  local pipe <close>, urls = start_sandbox()
+  local pipe <close>, urls = start_sandbox() -- luacheck: ignore 211 (it is there to be closed)
   print(("gptimage %s, against a sandbox at %s\n"):format(gptimage.version, urls.origin))
 
   demonstrate("The task service: submitted, asked for until it is done, downloaded", {

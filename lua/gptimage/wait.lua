@@ -166,8 +166,8 @@ function task_methods:wait(timeout)
   end
   return nil, results.failure {
     kind = "timeout", task_id = self.id, billed = "maybe",
-    message = ("still running after %g s; it goes on: wait again, or attach to it later%s")
-      :format(timeout, self.id and (" (task " .. self.id .. ")") or ""),
+    message = ("still running after %g s; it goes on: wait again, or attach to it later")
+      :format(timeout),
   }
 end
 

@@ -1,0 +1,126 @@
+-- SPDX-License-Identifier: MIT
+-- Runs every file of examples/ as a user would, against the sandbox, and looks at what it prints
+-- and leaves behind.
+
+local program = require "spec.support.program"
+local sandboxes = require "spec.support.sandbox"
+
+describe("the example", function()
+  local sandbox, tried
+
+  setup(function()
+    sandbox = sandboxes.start { latency = 0.3 }
+    tried = {}
+  end)
+
+  teardown(function()
+    sandbox:stop()
+  end)
+
+  before_each(function()
+    sandbox:reset()
+  end)
+
+  local function run(name, folder)
+    tried[name] = true
+    local result = program.run("examples/" .. name, {
+      folder = folder.path,
+      env = { GPTIMAGE_BASE_URL = sandbox.starmagic, STARMAGIC_API_KEY = "sk-example" },
+    })
+    assert.equal(0, result.status, result.output)
+    assert.is_nil(result.output:find("sk-example", 1, true))
+    return result.output
+  end
+
+  it("01_blocking saves a picture of the size it prints", function()
+    local folder <close> = program.folder()
+    local output = run("01_blocking.lua", folder)
+    local name, width, height = output:match("^(%S+%.png): (%d+) x (%d+) pixels")
+    assert.is_string(name, output)
+    local w, h = program.png_size(folder.path .. "/" .. name)
+    assert.same({ tonumber(width), tonumber(height) }, { w, h })
+    assert.same({ name }, folder:files())
+    assert.truthy(output:find("billed: yes", 1, true))
+    assert.equal(1, sandbox:ledger().charged)
+  end)
+
+  it("02_coroutine runs its three tasks side by side", function()
+    local folder <close> = program.folder()
+    local output = run("02_coroutine.lua", folder)
+    for _, name in ipairs { "cat", "harbour", "kite" } do
+      assert.truthy(output:find(name .. ": " .. name .. "%-%S+%.png\n"), output)
+    end
+    assert.truthy(output:find("all done\n$"))
+    assert.equal(3, #folder:files())
+    local submitted, last = {}, nil
+    for _, record in ipairs(sandbox:requests()) do
+      if record.kind == "submit" then
+        submitted[#submitted + 1] = record
+      elseif record.kind == "download" then
+        last = last or #submitted
+      end
+    end
+    assert.equal(3, last, "all were submitted before the first was done")
+  end)
+
+  it("03_step_loop keeps its frames going", function()
+    local folder <close> = program.folder()
+    local output = run("03_step_loop.lua", folder)
+    assert.truthy(output:find("saved as tavern.png\n", 1, true), output)
+    assert.truthy(output:find("%d+ %% %(%a+%)\n"), output)
+    assert.truthy(output:find("the frames never stopped\n", 1, true))
+    assert.same({ "tavern.png" }, folder:files())
+  end)
+
+  it("04_errors pays for what it got and for nothing else", function()
+    sandbox:fault {
+      match = { kind = "submit" }, fault = { fail = "content_policy_violation" } }
+    local folder <close> = program.folder()
+    local output = run("04_errors.lua", folder)
+    assert.truthy(output:find("invalid: ", 1, true), output)
+    assert.truthy(output:find("size = 1000x1000 breaks '%S+'; nearest: %S+"), output)
+    assert.truthy(output:find("the service's code: content_policy_violation", 1, true), output)
+    assert.truthy(output:find("timeout: still running after 0.05 s", 1, true), output)
+    assert.truthy(output:find("then it was there: task%-unified%S+%.png, billed: yes"), output)
+    assert.equal(1, #folder:files())
+    local ledger = sandbox:ledger()
+    assert.equal(2, ledger.accepted)
+    assert.equal(1, ledger.charged)
+  end)
+
+  it("demo, which make demo runs, shows both services and checks what it saved", function()
+    tried["demo.lua"] = true
+    local folder <close> = program.folder()
+    local result = program.run("examples/demo.lua", { folder = folder.path })
+    local output = result.output
+    assert.equal(0, result.status, output)
+    assert.truthy(output:find("2736 x 1536 pixels, tier 2K", 1, true), output)
+    assert.truthy(output:find("1024 x 1024 pixels", 1, true))
+    assert.truthy(output:find("一只橘猫坐在窗台上看夕阳,水彩画风格", 1, true))
+    local progress = select(2, output:gsub("\n  progress ", ""))
+    assert.truthy(progress >= 3, output)
+    local checked = {}
+    for path in output:gmatch("\n  saved +(%S+),") do
+      checked[#checked + 1] = { program.png_size(folder.path .. "/" .. path) }
+    end
+    assert.same({ { 2736, 1536 }, { 1024, 1024 } }, checked)
+  end)
+
+  it("demo fails loudly where no sandbox can be started", function()
+    local folder <close> = program.folder()
+    local copy = folder.path .. "/examples"
+    assert(os.execute("mkdir " .. copy .. " && cp examples/demo.lua " .. copy))
+    local result = program.run(copy .. "/demo.lua", { folder = folder.path })
+    assert.equal(1, result.status)
+    assert.truthy(result.output:find("demo failed: the sandbox did not start", 1, true),
+      result.output)
+  end)
+
+  it("is tried here, whichever it is", function()
+    local pipe <close> = assert(io.popen("ls -1 examples/*.lua", "r"))
+    for path in pipe:lines() do
+      local name = path:match("[^/]+$")
+      assert.is_true(tried[name], name .. " is not run by this spec")
+    end
+  end)
+end)

@@ -1,0 +1,160 @@
+-- SPDX-License-Identifier: MIT
+-- What README.md shows must work. Each block is tried as a reader would, by its first line:
+--
+--   ```lua          run as a program of its own in an empty folder, with a sandbox behind it:
+--                   $GPTIMAGE_BASE_URL, $STARMAGIC_API_KEY, $EVOLINK_API_KEY and $MAGICK_API_KEY
+--                   are set; a block that says provider = "magick" gets the sandbox's Magick.
+--                   What a block uses and does not make itself is made for it: `gptimage`
+--                   (required), and `client` (gptimage.client {}, closed at the end). It must end
+--                   with exit status 0.
+--                   A file called photo.png lies in the folder, for what reads one.
+--   ```lua fragment only compiled: for what needs a host around it
+--   ```sh           checked by `sh -n`; every `make TARGET` must be a target of the Makefile, every
+--                   `bin/gptimage COMMAND` a command of it, every file named after `lua5.4` must
+--                   exist
+--   other           not looked at
+
+local program = require "spec.support.program"
+local sandboxes = require "spec.support.sandbox"
+
+local PHOTO = "spec/data/photo.png"
+
+local function read(path)
+  local file <close> = assert(io.open(path, "rb"))
+  return file:read("a")
+end
+
+local function write(path, text)
+  local file <close> = assert(io.open(path, "wb"))
+  assert(file:write(text))
+end
+
+-- The blocks of a Markdown text: {info, line, text}.
+local function blocks_of(markdown)
+  local blocks, current = {}, nil
+  local number = 0
+  for line in (markdown .. "\n"):gmatch("(.-)\n") do
+    number = number + 1
+    local fence = line:match("^%s*```(.*)$")
+    if fence and current then
+      blocks[#blocks + 1] = current
+      current = nil
+    elseif fence then
+      current = { info = fence, line = number + 1, lines = {} }
+    elseif current then
+      table.insert(current.lines, line)
+    end
+  end
+  assert(current == nil, "a block of README.md is not closed")
+  for _, block in ipairs(blocks) do
+    block.text = table.concat(block.lines, "\n") .. "\n"
+  end
+  return blocks
+end
+
+-- What comes before a block that leans on names it does not make. One line, so that the numbers of
+-- the block's lines are off by one only.
+local function prelude(text)
+  local words = {}
+  local function makes(name)
+    return text:find("local%s+" .. name .. "%f[%W]") ~= nil
+  end
+  if not makes("gptimage") then
+    words[#words + 1] = 'local gptimage = require "gptimage"'
+  end
+  if not makes("client") and text:find("%f[%w_]client%f[^%w_][:.]?") then
+    words[#words + 1] = "local client <close> = assert(gptimage.client {})"
+  end
+  return table.concat(words, "; ") .. "\n"
+end
+
+local function targets_of_makefile()
+  local targets = {}
+  for name in ("\n" .. read("Makefile")):gmatch("\n([%w_-]+):") do
+    targets[name] = true
+  end
+  return targets
+end
+
+describe("README.md", function()
+  local sandbox, blocks
+
+  setup(function()
+    sandbox = sandboxes.start { latency = 0.1 }
+    blocks = blocks_of(read("README.md"))
+  end)
+
+  teardown(function()
+    if sandbox then
+      sandbox:stop()
+    end
+  end)
+
+  it("shows Lua that runs", function()
+    local tried = 0
+    for _, block in ipairs(blocks) do
+      if block.info == "lua" then
+        tried = tried + 1
+        local folder <close> = program.folder()
+        local photo = io.open(PHOTO, "rb")
+        if photo then
+          photo:close()
+          write(folder.path .. "/photo.png", read(PHOTO))
+        end
+        local path = folder.path .. "/README.lua"
+        write(path, prelude(block.text) .. block.text)
+        local magick = block.text:find('provider = "magick"', 1, true)
+        local result = program.run(path, { folder = folder.path, env = {
+          GPTIMAGE_BASE_URL = magick and sandbox.magick or sandbox.starmagic,
+          STARMAGIC_API_KEY = "sk-readme", EVOLINK_API_KEY = "sk-readme",
+          MAGICK_API_KEY = "sk-readme",
+        } })
+        assert.equal(0, result.status, ("the block at line %d of README.md says:\n%s")
+          :format(block.line, result.output))
+      end
+    end
+    assert.truthy(tried > 0, "README.md shows no Lua")
+  end)
+
+  it("shows fragments that compile", function()
+    for _, block in ipairs(blocks) do
+      if block.info == "lua fragment" then
+        assert(load(block.text, "=README.md:" .. block.line, "t"))
+      else
+        assert.is_nil(block.info:match("^lua%s"), "unknown kind of block: " .. block.info)
+      end
+    end
+  end)
+
+  it("shows commands that exist", function()
+    local targets = targets_of_makefile()
+    local tried = 0
+    for _, block in ipairs(blocks) do
+      if block.info == "sh" then
+        tried = tried + 1
+        local folder <close> = program.folder()
+        local path = folder.path .. "/README.sh"
+        write(path, block.text)
+        assert.is_true(os.execute("sh -n " .. program.quote(path)),
+          "sh cannot read the block at line " .. block.line)
+        for line in block.text:gmatch("[^\n]+") do
+          for target in line:gsub("#.*", ""):gmatch("%f[%w]make ([%l-]+)") do
+            assert.is_true(targets[target] or target:sub(1, 1) == "-",
+              "the Makefile has no target " .. target)
+          end
+          for command in line:gmatch("bin/gptimage (%l+)") do
+            local file = io.open("lua/gptimage/cli/" .. command .. ".lua")
+            assert.is_truthy(file, "bin/gptimage has no command " .. command)
+            file:close()
+          end
+          for file_name in line:gmatch("lua5%.4 ([%w_/]+%.lua)") do
+            local file = io.open(file_name)
+            assert.is_truthy(file, "there is no " .. file_name)
+            file:close()
+          end
+        end
+      end
+    end
+    assert.truthy(tried > 0, "README.md shows no command")
+  end)
+end)

@@ -1,0 +1,86 @@
+-- SPDX-License-Identifier: MIT
+-- Runs a Lua program in a process and a folder of its own, as a user would:
+--
+--   local program = require "spec.support.program"
+--   local folder <close> = program.folder()
+--   local run = program.run("/path/x.lua", { folder = folder.path, env = { NAME = "value" } })
+--   assert.equal(0, run.status, run.output)          -- output: both streams, as they came
+--
+-- The folder and all in it go when it is closed.
+
+local M = {}
+
+local function quote(word)
+  return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
+end
+
+M.quote = quote
+
+local function first_line(command)
+  local pipe <close> = assert(io.popen(command, "r"))
+  return (pipe:read("l"))
+end
+
+--- The folder of the source tree, where specs are run from.
+M.root = first_line("pwd")
+
+local folder_methods = {}
+
+function folder_methods:close()
+  if self.path then
+    os.execute("rm -rf -- " .. quote(self.path))
+    self.path = nil
+  end
+end
+
+--- Names of the files in it, sorted.
+function folder_methods:files()
+  local names = {}
+  local pipe <close> = assert(io.popen("ls -1A " .. quote(self.path), "r"))
+  for name in pipe:lines() do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+
+--- A new empty folder.
+function M.folder()
+  local path = assert(first_line("mktemp -d"), "no temporary folder")
+  return setmetatable({ path = path }, {
+    __index = folder_methods, __close = folder_methods.close })
+end
+
+--- Width and height of a PNG, as its header says; nil when it is none.
+function M.png_size(path)
+  local file <close> = assert(io.open(path, "rb"))
+  local head = file:read(24)
+  if head == nil or #head < 24 or head:sub(1, 8) ~= "\137PNG\r\n\26\n" then
+    return nil
+  end
+  return (">I4I4"):unpack(head, 17)
+end
+
+---@param path string          of the Lua file; from the root, or absolute
+---@param options {folder: string?, env: table<string, string>?, arguments: string[]?}
+---@return {output: string, status: integer}
+function M.run(path, options)
+  if path:sub(1, 1) ~= "/" then
+    path = M.root .. "/" .. path
+  end
+  local words = { "cd", quote(options.folder or M.root), "&&", "exec", "env" }
+  for name, value in pairs(options.env or {}) do
+    words[#words + 1] = quote(name .. "=" .. value)
+  end
+  words[#words + 1] = quote(arg[-1] and arg[-1]:find("lua") and arg[-1] or "lua5.4")
+  words[#words + 1] = quote(path)
+  for _, argument in ipairs(options.arguments or {}) do
+    words[#words + 1] = quote(argument)
+  end
+  local pipe = assert(io.popen(table.concat(words, " ") .. " 2>&1", "r"))
+  local output = pipe:read("a")
+  local _, _, status = pipe:close()
+  return { output = output, status = status }
+end
+
+return M
