@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#include "lgim_window_parse.h"
+
+#include "lgim_window.h"
+
+#include <string.h>
+
+gim_str lgim_window_str(lua_State *L, int index) {
+  gim_str s;
+  s.p = luaL_checklstring(L, index, &s.n);
+  return s;
+}
+
+gim_str lgim_window_field(lua_State *L, int index, const char *key) {
+  gim_str s = {NULL, 0};
+  if (lua_getfield(L, index, key) != LUA_TNIL)
+    s.p = luaL_checklstring(L, -1, &s.n);
+  return s;
+}
+
+lua_Integer lgim_window_integer(lua_State *L, int index, const char *key,
+                                lua_Integer otherwise) {
+  lua_Integer value;
+  lua_getfield(L, index, key);
+  value = luaL_optinteger(L, -1, otherwise);
+  lua_pop(L, 1);
+  return value;
+}
+
+void lgim_window_set_integer(lua_State *L, const char *key, int64_t value) {
+  lua_pushinteger(L, (lua_Integer)value);
+  lua_setfield(L, -2, key);
+}
+
+void lgim_window_set_text(lua_State *L, const char *key, const char *text) {
+  if (text == NULL) return;
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, key);
+}
+
+void *lgim_window_hold(lua_State *L, size_t size, const char *name,
+                       lua_CFunction release) {
+  void *held = lua_newuserdatauv(L, size, 0);
+  memset(held, 0, size);
+  if (luaL_newmetatable(L, name)) {
+    lua_pushcfunction(L, release);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  return held;
+}
+
+static int release_buffer(lua_State *L) {
+  gim_buffer_free(lua_touserdata(L, 1));
+  return 0;
+}
+
+gim_buffer *lgim_window_buffer(lua_State *L, size_t limit) {
+  gim_buffer *b = lgim_window_hold(L, sizeof(*b), "gptimage.window.buffer",
+                                   release_buffer);
+  gim_buffer_init(b, limit);
+  return b;
+}
+
+void lgim_window_push(lua_State *L, const gim_buffer *b) {
+  gim_str s = gim_buffer_str(b);
+  lua_pushlstring(L, s.n == 0 ? "" : s.p, s.n);
+}
+
+int lgim_window_status(lua_State *L, gim_status status) {
+  lua_pushnil(L);
+  lua_pushstring(L, gim_status_name(status));
+  return 2;
+}
+
+void lgim_window_parse(lua_State *L) {
+  lgim_window_parse_ground(L);
+  lgim_window_parse_codec(L);
+  lgim_window_parse_json(L);
+  lgim_window_parse_reply(L);
+}

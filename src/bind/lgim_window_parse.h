@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** lgim_window_parse.h - what the window's rooms for replies share   [floor 11]
+*/
+#ifndef lgim_window_parse_h
+#define lgim_window_parse_h
+
+#include "gim_base.h"
+#include "gim_buffer.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#pragma GCC visibility push(hidden)
+
+/* The rooms: each adds its functions to the table on top of the stack. */
+void lgim_window_parse_ground(lua_State *L);
+void lgim_window_parse_codec(lua_State *L);
+void lgim_window_parse_json(lua_State *L);
+void lgim_window_parse_reply(lua_State *L);
+
+/* The string argument at `index`; raises where it is none. */
+gim_str lgim_window_str(lua_State *L, int index);
+
+/* The field `key` of the table at `index`. A string stays on the stack;
+   {NULL, 0} and `otherwise` when it is nil. */
+gim_str lgim_window_field(lua_State *L, int index, const char *key);
+lua_Integer lgim_window_integer(lua_State *L, int index, const char *key,
+                                lua_Integer otherwise);
+
+/* Sets a field of the table on top of the stack. */
+void lgim_window_set_integer(lua_State *L, const char *key, int64_t value);
+void lgim_window_set_text(lua_State *L, const char *key, const char *text);
+
+/*
+** Pushes `size` zeroed bytes that the collector hands to `release`, also when
+** a function that holds them raises. `name` is their metatable's.
+*/
+void *lgim_window_hold(lua_State *L, size_t size, const char *name,
+                       lua_CFunction release);
+
+/* Pushes a buffer that the collector frees. */
+gim_buffer *lgim_window_buffer(lua_State *L, size_t limit);
+
+/* Pushes the bytes of a buffer. */
+void lgim_window_push(lua_State *L, const gim_buffer *b);
+
+/* Pushes nil and a status' name; 2. */
+int lgim_window_status(lua_State *L, gim_status status);
+
+#pragma GCC visibility pop
+
+#endif
