@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "lgim_fields.h"
 
+#include "lgim_error.h"
+
 #include <lauxlib.h>
 #include <string.h>
 
@@ -101,4 +103,34 @@ void lgim_fields_read(lua_State *L, int index, const lgim_argument *argument,
   lgim_options_read_sets(L, index, argument, sets, count);
   read_image_urls(L, index, argument, fields);
   read_extra(L, index, argument, fields);
+}
+
+#define REQUEST "gptimage.request"
+
+static int request_collect(lua_State *L) {
+  gim_request_free(luaL_checkudata(L, 1, REQUEST));
+  return 0;
+}
+
+gim_request *lgim_request_new(lua_State *L) {
+  gim_request *request = lua_newuserdatauv(L, sizeof(*request), 0);
+  memset(request, 0, sizeof(*request));
+  if (luaL_newmetatable(L, REQUEST)) {
+    lua_pushcfunction(L, request_collect);
+    lua_setfield(L, -2, "__gc");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+  }
+  lua_setmetatable(L, -2);
+  return request;
+}
+
+int lgim_request_fail(lua_State *L, const gim_request *request,
+                      const gim_err *err) {
+  lgim_fail(L, err, NULL, GIM_BILLED_NO);
+  if (request->issue_count > 0) {
+    lgim_issues_push(L, request->issues, request->issue_count);
+    lua_setfield(L, -2, "issues");
+  }
+  return 2;
 }

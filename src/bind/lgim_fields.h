@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** lgim_fields.h - a Lua request table to gim_fields   [floor 10]
+** lgim_fields.h - a Lua request table to gim_fields and gim_request
+** [floor 10]
 */
 #ifndef lgim_fields_h
 #define lgim_fields_h
@@ -30,5 +31,20 @@ void lgim_fields_read(lua_State *L, int index, const lgim_argument *argument,
                       const lgim_option_set *others, gim_fields *fields);
 
 #pragma GCC visibility pop
+
+/*
+** Pushes a userdata that holds an empty gim_request and returns it, BORROWED
+** from the userdata. gim_request_free is called when it is collected, so that
+** nothing leaks when Lua raises. Who takes the request over copies the struct
+** and zeroes this one.
+*/
+gim_request *lgim_request_new(lua_State *L);
+
+/*
+** Pushes nil and the error of a request that gim_request_make refused, with
+** its issues, and returns 2. Nothing was billed.
+*/
+int lgim_request_fail(lua_State *L, const gim_request *request,
+                      const gim_err *err);
 
 #endif

@@ -3,15 +3,18 @@
 ** lgim_plan.h - gptimage.plan, gptimage.models, gptimage.sizes   [floor 11]
 **
 ** plan(request [, options]) -> plan | nil, err
-**   options: provider, sizes, strict, prices, allow_private, edit_path, as
-**   of a client. A request may hold what only a client uses (output,
-**   timeout, ...): such keys are checked for their types and left alone.
-**   plan: provider, model, edit, endpoint, method, body, width, height, tier,
-**   n, price = {unit, factor, credits}, assumes = {size, resolution, quality,
-**   n}, scaled_down, warnings = {{field, rule, message, got, nearest}, ...}
-** models([provider]) -> {model, ...}, the limits as data
-** sizes(provider, model [, procedure]) -> {{ratio, resolution, width, height,
-**   tier, factor, scaled_down}, ...} | nil, err
+**   options: provider, sizes, strict, prices, allow_private, edit_path as of
+**   a client, and edit (as if by `edit`). A request may hold what only a
+**   client uses (output, timeout, ...): those keys are checked for their
+**   types and left alone.
+**   plan: provider, model, edit, endpoint, method, body (JSON text), width,
+**   height, tier ("2K"), n, price = {unit, factor, credits}, scaled_down,
+**   assumes = {size, resolution, quality, n}: what the service takes for
+**   fields left out, warnings = {{field, rule, message, got, nearest}, ...}
+** models([provider]) -> {{name, provider, fields, ...}, ...}: the limits
+** sizes(provider, model [, procedure]) -> {{size, resolution, width, height,
+**   tier, factor, scaled_down}, ...} | nil, err: every size that the model
+**   lists; factor is for one picture in the default quality
 */
 #ifndef lgim_plan_h
 #define lgim_plan_h

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT */
+#include "lgim_plan.h"
+
+#include "gim_size.h"
+#include "lgim_error.h"
+#include "lgim_fields.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#define MICRO 1000000
+#define CREDITS_MAX 1e9
+
+static void set_text(lua_State *L, const char *name, const char *text) {
+  if (text == NULL || text[0] == '\0') return;
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, name);
+}
+
+/* Unknown (0 or less) stays nil. */
+static void set_count(lua_State *L, const char *name, int64_t value) {
+  if (value <= 0) return;
+  lua_pushinteger(L, (lua_Integer)value);
+  lua_setfield(L, -2, name);
+}
+
+static void set_micro(lua_State *L, const char *name, int64_t micro) {
+  if (micro < 0) return;
+  lua_pushnumber(L, (lua_Number)micro / MICRO);
+  lua_setfield(L, -2, name);
+}
+
+static void set_flag(lua_State *L, const char *name, bool value) {
+  lua_pushboolean(L, value);
+  lua_setfield(L, -2, name);
+}
+
+/* factor times credits, in micro-units; in two parts, so that it fits. */
+static int64_t multiply_micro(int64_t factor, int64_t credits) {
+  return credits / MICRO * factor +
+         (credits % MICRO * factor + MICRO / 2) / MICRO;
+}
+
+int64_t lgim_prices_find(lua_State *L, int index, gim_str model) {
+  int64_t found = -1;
+  index = lua_absindex(L, index);
+  if (lua_isnoneornil(L, index)) return -1;
+  luaL_checktype(L, index, LUA_TTABLE);
+  for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
+    gim_str name = {NULL, 0};
+    lua_Number credits = lua_tonumber(L, -1);
+    if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TNUMBER ||
+        !(credits >= 0 && credits <= CREDITS_MAX))
+      luaL_error(L, "option 'prices': a table {[model] = credits} with "
+                    "numbers from 0 to 1e9 expected");
+    name.p = lua_tolstring(L, -2, &name.n);
+    if (gim_str_equal(name, model))
+      found = (int64_t)((double)credits * MICRO + 0.5);
+  }
+  return found;
+}
+
+static void push_price(lua_State *L, const gim_request *request,
+                       int64_t credits_per_base_micro) {
+  int64_t factor = request->price_factor_micro;
+  lua_createtable(L, 0, 3);
+  set_text(L, "unit", request->model->price_unit);
+  set_micro(L, "factor", factor);
+  if (factor >= 0 && credits_per_base_micro >= 0)
+    set_micro(L, "credits", multiply_micro(factor, credits_per_base_micro));
+}
+
+int lgim_plan_push(lua_State *L, const gim_request *request,
+                   const gim_rules *rules, int64_t credits_per_base_micro) {
+  lua_createtable(L, 0, 16);
+  set_text(L, "provider", gim_provider_get(rules->provider)->name);
+  set_text(L, "model", request->model->name);
+  set_flag(L, "known_model", request->known_model);
+  set_flag(L, "edit", request->edit);
+  set_text(L, "endpoint", request->path);
+  set_text(L, "method", request->method);
+  lua_pushlstring(L, request->body.p, request->body.n);
+  lua_setfield(L, -2, "body");
+  set_count(L, "width", request->width_px);
+  set_count(L, "height", request->height_px);
+  set_text(L, "tier", gim_pixels_tier_name(request->tier));
+  set_count(L, "n", request->n);
+  set_flag(L, "scaled_down", request->scaled_down);
+  push_price(L, request, credits_per_base_micro);
+  lua_setfield(L, -2, "price");
+  lua_createtable(L, 0, 4);
+  set_text(L, "size", request->assumed_size);
+  set_text(L, "resolution", request->assumed_resolution);
+  set_text(L, "quality", request->assumed_quality);
+  set_count(L, "n", request->assumed_n);
+  lua_setfield(L, -2, "assumes");
+  lgim_issues_push(L, request->warnings, request->warning_count);
+  lua_setfield(L, -2, "warnings");
+  return 1;
+}
+
+/* What plan takes beside the request, and what a request holds for others. */
+typedef struct plan_options {
+  gim_str provider;
+  gim_str sizes;
+  gim_str edit_path;
+  bool strict;
+  bool allow_private;
+  bool edit;
+} plan_options;
+
+static gim_provider find_provider(lua_State *L, const lgim_argument *argument,
+                                  const char *key, gim_str name) {
+  gim_provider provider = GIM_STARMAGIC;
+  if (name.p != NULL && !gim_provider_find(name, &provider))
+    lgim_options_raise(L, argument, key,
+                       "no provider is called '%s'; there are starmagic, "
+                       "evolink and magick",
+                       name.p);
+  return provider;
+}
+
+static gim_size_procedure find_procedure(lua_State *L,
+                                         const lgim_argument *argument,
+                                         const char *key, gim_str name) {
+  if (name.p == NULL || gim_str_equal(name, GIM_STR("anchor")))
+    return GIM_SIZES_ANCHOR;
+  if (!gim_str_equal(name, GIM_STR("budget")))
+    lgim_options_raise(L, argument, key, "'anchor' or 'budget' expected");
+  return GIM_SIZES_BUDGET;
+}
+
+/* gptimage.plan(request [, options]) -> plan | nil, err */
+static int plan(lua_State *L) {
+#define AT(field) offsetof(plan_options, field)
+  static const lgim_option options[] = {
+      {"provider", LGIM_STRING, AT(provider), LGIM_NOWHERE},
+      {"sizes", LGIM_STRING, AT(sizes), LGIM_NOWHERE},
+      {"edit_path", LGIM_STRING, AT(edit_path), LGIM_NOWHERE},
+      {"strict", LGIM_BOOLEAN, AT(strict), LGIM_NOWHERE},
+      {"allow_private", LGIM_BOOLEAN, AT(allow_private), LGIM_NOWHERE},
+      {"edit", LGIM_BOOLEAN, AT(edit), LGIM_NOWHERE},
+      {"prices", LGIM_TABLE, LGIM_NOWHERE, LGIM_NOWHERE},
+      {NULL, LGIM_ANY, 0, 0}};
+  /* The request's own strict comes later and wins. */
+  static const lgim_option others[] = {
+      {"strict", LGIM_BOOLEAN, AT(strict), LGIM_NOWHERE},
+      {"output", LGIM_STRING, LGIM_NOWHERE, LGIM_NOWHERE},
+      {"timeout", LGIM_SECONDS, LGIM_NOWHERE, LGIM_NOWHERE},
+      {"on_progress", LGIM_FUNCTION, LGIM_NOWHERE, LGIM_NOWHERE},
+      {"resubmit", LGIM_ANY, LGIM_NOWHERE, LGIM_NOWHERE},
+      {NULL, LGIM_ANY, 0, 0}};
+#undef AT
+  const lgim_argument first = {"plan", 1, "field"};
+  const lgim_argument second = {"plan", 2, "option"};
+  plan_options chosen = {.strict = true};
+  lgim_option_set rest = {others, &chosen};
+  gim_fields fields;
+  gim_rules rules;
+  gim_request *request;
+  gim_err err;
+  int64_t credits;
+  gim_status status;
+  lua_settop(L, 2);
+  lgim_options_read(L, 2, "plan", "option", options, &chosen);
+  memset(&rules, 0, sizeof(rules));
+  rules.provider = find_provider(L, &second, "provider", chosen.provider);
+  rules.sizes = find_procedure(L, &second, "sizes", chosen.sizes);
+  lgim_fields_read(L, 1, &first, &rest, &fields);
+  fields.edit = chosen.edit;
+  rules.strict = chosen.strict;
+  rules.allow_private = chosen.allow_private;
+  rules.edit_path = chosen.edit_path.p;
+  lua_pushliteral(L, "prices");
+  if (lua_istable(L, 2))
+    lua_rawget(L, 2);
+  else
+    lua_pushnil(L);
+  credits = lgim_prices_find(L, -1, fields.model);
+  request = lgim_request_new(L);
+  status = gim_request_make(request, &fields, &rules, &err);
+  if (status != GIM_OK) return lgim_request_fail(L, request, &err);
+  lgim_plan_push(L, request, &rules, credits);
+  if (!request->known_model && fields.model.p != NULL) {
+    lua_pushlstring(L, fields.model.p, fields.model.n);
+    lua_setfield(L, -2, "model");
+  }
+  return 1;
+}
+
+static void push_names(lua_State *L, const char *const *names) {
+  lua_newtable(L);
+  for (int i = 0; names != NULL && names[i] != NULL; i++) {
+    lua_pushstring(L, names[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+}
+
+static void push_fields(lua_State *L, unsigned fields) {
+  int count = 0;
+  lua_newtable(L);
+  for (int i = 0; i < GIM_FIELD_COUNT; i++) {
+    if ((fields & GIM_HAS(i)) == 0) continue;
+    lua_pushstring(L, gim_field_name((gim_field)i));
+    lua_rawseti(L, -2, ++count);
+  }
+}
+
+static void push_sizes_rule(lua_State *L, const gim_model *model) {
+  const gim_pixel_rule *rule = model->pixels;
+  lua_newtable(L);
+  set_flag(L, "auto", model->size_auto);
+  if (model->size_list != NULL) {
+    push_names(L, model->size_list);
+    lua_setfield(L, -2, "list");
+  }
+  if (rule == NULL) return;
+  lua_createtable(L, rule->ratio_count, 0);
+  for (int i = 0; i < rule->ratio_count; i++) {
+    lua_pushfstring(L, "%d:%d", rule->ratios[i].width, rule->ratios[i].height);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_setfield(L, -2, "ratios");
+  set_count(L, "multiple_of", rule->step_px);
+  set_count(L, "edge_max", rule->edge_max_px);
+  set_count(L, "pixels_min", rule->pixels_min);
+  set_count(L, "pixels_max", rule->pixels_max);
+  set_count(L, "ratio_max", rule->ratio_max);
+  set_text(L, "procedure",
+           model->procedure == GIM_SIZES_BUDGET ? "budget" : "anchor");
+  set_flag(L, "procedure_option", model->procedure_option);
+}
+
+static void push_prices(lua_State *L, const gim_model *model) {
+  int i;
+  lua_newtable(L);
+  set_text(L, "unit", model->price_unit);
+  if (model->tiers != NULL) {
+    lua_newtable(L);
+    for (i = 0; i < GIM_TIER_COUNT; i++)
+      set_micro(L, gim_pixels_tier_name(model->tiers[i].tier),
+                model->tiers[i].factor_micro);
+    lua_setfield(L, -2, "tiers");
+  }
+  if (model->qualities != NULL && model->price_unit != NULL) {
+    lua_newtable(L);
+    for (i = 0; model->qualities[i].name != NULL; i++)
+      set_micro(L, model->qualities[i].name, model->qualities[i].factor_micro);
+    lua_setfield(L, -2, "qualities");
+  }
+}
+
+static void push_defaults(lua_State *L, const gim_model *model) {
+  lua_newtable(L);
+  set_text(L, "size", model->default_size);
+  set_text(L, "resolution", model->default_resolution);
+  set_text(L, "quality", model->default_quality);
+  set_count(L, "n", model->default_n);
+}
+
+static void push_model(lua_State *L, gim_provider provider,
+                       const gim_model *model) {
+  int i;
+  lua_createtable(L, 0, 24);
+  set_text(L, "name", model->name);
+  set_text(L, "provider", gim_provider_get(provider)->name);
+  push_fields(L, model->fields);
+  lua_setfield(L, -2, "fields");
+  push_fields(L, model->newer_fields);
+  lua_setfield(L, -2, "newer_fields");
+  set_flag(L, "advisory", model->advisory);
+  push_sizes_rule(L, model);
+  lua_setfield(L, -2, "size");
+  lua_newtable(L);
+  for (i = 0; model->qualities != NULL && model->qualities[i].name != NULL;
+       i++) {
+    lua_pushstring(L, model->qualities[i].name);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_setfield(L, -2, "qualities");
+  push_names(L, model->response_formats);
+  lua_setfield(L, -2, "response_formats");
+  push_names(L, model->backgrounds);
+  lua_setfield(L, -2, "backgrounds");
+  push_names(L, model->output_formats);
+  lua_setfield(L, -2, "output_formats");
+  set_count(L, "n_max", model->n_max);
+  set_count(L, "prompt_max", model->prompt_max_code_points);
+  set_count(L, "prompt_tokens", model->prompt_warn_tokens);
+  set_count(L, "image_urls_min", model->image_urls_min);
+  set_count(L, "image_urls_max", model->image_urls_max);
+  set_count(L, "reference_max_bytes", model->reference_max_bytes);
+  push_prices(L, model);
+  lua_setfield(L, -2, "prices");
+  push_defaults(L, model);
+  lua_setfield(L, -2, "defaults");
+}
+
+/* The string argument at `index` as a slice; p NULL when it is left out. */
+static gim_str optional_text(lua_State *L, int index) {
+  gim_str text = {NULL, 0};
+  if (!lua_isnoneornil(L, index)) {
+    luaL_checktype(L, index, LUA_TSTRING);
+    text.p = lua_tolstring(L, index, &text.n);
+  }
+  return text;
+}
+
+/* gptimage.models([provider]) -> {model, ...} */
+static int models(lua_State *L) {
+  const lgim_argument argument = {"models", 1, "argument"};
+  gim_str name = optional_text(L, 1);
+  gim_provider only = find_provider(L, &argument, NULL, name);
+  const gim_model *model;
+  lua_Integer count = 0;
+  lua_newtable(L);
+  for (int i = 0; i < GIM_PROVIDER_COUNT; i++) {
+    if (name.p != NULL && i != (int)only) continue;
+    for (int k = 0; (model = gim_model_at((gim_provider)i, k)) != NULL; k++) {
+      push_model(L, (gim_provider)i, model);
+      lua_rawseti(L, -2, ++count);
+    }
+  }
+  return 1;
+}
+
+/* Pushes {size, resolution, width, height, tier, factor, scaled_down}. */
+static void push_size(lua_State *L, const gim_model *model, const char *size,
+                      int tier, const gim_cell *cell) {
+  gim_sized sized;
+  memset(&sized, 0, sizeof(sized));
+  sized.width_px = cell->width_px;
+  sized.height_px = cell->height_px;
+  sized.tier = tier;
+  lua_createtable(L, 0, 7);
+  set_text(L, "size", size);
+  set_text(L, "resolution", gim_pixels_tier_name(tier));
+  set_count(L, "width", cell->width_px);
+  set_count(L, "height", cell->height_px);
+  if (model->tiers != NULL) set_text(L, "tier", gim_pixels_tier_name(tier));
+  set_micro(L, "factor",
+            gim_size_price_micro(model, &sized, (gim_str){NULL, 0}, 1));
+  set_flag(L, "scaled_down", cell->scaled_down);
+}
+
+static void push_listed_sizes(lua_State *L, const gim_model *model) {
+  lua_newtable(L);
+  for (int i = 0; model->size_list[i] != NULL; i++) {
+    gim_size size = gim_pixels_parse(gim_str_of(model->size_list[i]));
+    gim_cell cell = {(int)size.width, (int)size.height, false};
+    if (size.kind == GIM_SIZE_RATIO) {
+      cell.width_px = cell.height_px = 0;
+      (void)gim_pixels_listed(model->size_list, &size, &cell.width_px,
+                              &cell.height_px);
+    }
+    push_size(L, model, model->size_list[i], 0, &cell);
+    lua_rawseti(L, -2, i + 1);
+  }
+}
+
+/* gptimage.sizes(provider, model [, procedure]) -> {size, ...} | nil, err */
+static int sizes(lua_State *L) {
+  static const int tiers[GIM_TIER_COUNT] = {1, 2, 4};
+  const lgim_argument first = {"sizes", 1, "argument"};
+  const lgim_argument third = {"sizes", 3, "argument"};
+  gim_str name;
+  gim_provider provider;
+  gim_size_procedure procedure;
+  const gim_model *model;
+  gim_err err;
+  lua_Integer count = 0;
+  luaL_checktype(L, 1, LUA_TSTRING);
+  luaL_checktype(L, 2, LUA_TSTRING);
+  provider = find_provider(L, &first, NULL, optional_text(L, 1));
+  name = optional_text(L, 2);
+  model = gim_model_find(provider, name);
+  if (model == NULL) {
+    (void)gim_fail(&err, GIM_E_INVALID, "%s has no model '%s' in its table",
+                   gim_provider_get(provider)->name, name.p);
+    gim_copy_text(err.field, sizeof(err.field), GIM_STR("model"));
+    return lgim_fail(L, &err, NULL, GIM_BILLED_NO);
+  }
+  procedure = lua_isnoneornil(L, 3)
+                  ? model->procedure
+                  : find_procedure(L, &third, NULL, optional_text(L, 3));
+  if (model->size_list != NULL) {
+    push_listed_sizes(L, model);
+    return 1;
+  }
+  lua_newtable(L);
+  for (int i = 0; i < model->pixels->ratio_count; i++)
+    for (int k = 0; k < GIM_TIER_COUNT; k++) {
+      gim_ratio ratio = model->pixels->ratios[i];
+      gim_cell cell = gim_size_cell(model, procedure, ratio, tiers[k]);
+      char text[GIM_SIZE_TEXT];
+      gim_size size = {GIM_SIZE_RATIO, ratio.width, ratio.height, false};
+      gim_pixels_write(&size, text);
+      push_size(L, model, text, tiers[k], &cell);
+      lua_rawseti(L, -2, ++count);
+    }
+  return 1;
+}
+
+void lgim_plan_open(lua_State *L) {
+  static const luaL_Reg functions[] = {
+      {"plan", plan}, {"models", models}, {"sizes", sizes}, {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
+}
