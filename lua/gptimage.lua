@@ -58,16 +58,22 @@ end
 
 -- The request as the core wants it: `extra` as JSON. The caller's table stays as it is.
 local function for_core(request, name, level)
-  if type(request) ~= "table" or type(request.extra) ~= "table" then
+  local extra = type(request) == "table" and rawget(request, "extra")
+  if not extra then
     return request -- the core says what is wrong with it, if anything is
+  end
+  if type(extra) ~= "table" then
+    error(("bad argument #1 to '%s' (field 'extra': table expected, got %s)")
+      :format(name, type(extra)), level)
   end
   local copy = {}
   for key, value in next, request do
     copy[key] = value
   end
-  local ok, text = pcall(json.encode_extra, request.extra)
+  local ok, text = pcall(json.encode_extra, extra)
   if not ok then
-    error(("bad argument #1 to '%s' (%s)"):format(name, text), level)
+    error(("bad argument #1 to '%s' (field '%s)"):format(name, text:gsub(": ", "': ", 1)),
+      level)
   end
   copy.extra = text
   return copy

@@ -94,6 +94,7 @@ function gptimage.sizes(provider, model, procedure) end
 
 ---@class gptimage.plan_options
 ---@field provider? gptimage.provider
+---@field edit? boolean        as if asked for by client:edit: at least one reference picture
 ---@field sizes? gptimage.sizes
 ---@field strict? boolean
 ---@field prices? table<string, number>
@@ -324,6 +325,7 @@ function image:data() end
 ---@field request_id string?
 ---@field task_id string?        to attach to, when the task may go on
 ---@field issues gptimage.issue[]?  everything wrong with an invalid request
+---@field result gptimage.result?  paid, but no picture could be saved: try image:save elsewhere
 
 ---@class gptimage.issue
 ---@field field string
@@ -342,6 +344,7 @@ function image:data() end
 ---@class gptimage.plan
 ---@field provider gptimage.provider
 ---@field model string
+---@field known_model boolean    false: sent with a warning, few rules could be checked
 ---@field edit boolean
 ---@field endpoint string
 ---@field method string
@@ -368,15 +371,50 @@ function image:data() end
 ---@field n integer?
 
 ---@class gptimage.size
----@field ratio string
----@field resolution string?
+---@field size string            "16:9", or pixels where the model has a list of them
+---@field resolution "1K"|"2K"|"4K"|nil
 ---@field width integer
 ---@field height integer
----@field tier string?
+---@field tier "1K"|"2K"|"4K"|nil  what it is billed as, where that goes by tiers
 ---@field factor number?
 ---@field scaled_down boolean
 
+---One row of the table of limits. What nobody states is nil or empty.
 ---@class gptimage.model
 ---@field name string
+---@field provider gptimage.provider
+---@field fields string[]        that the service's page names
+---@field newer_fields string[]  of newer pages only: sent, with a warning
+---@field advisory boolean       the page states no limits: ours are warnings there
+---@field size gptimage.size_rule
+---@field qualities string[]
+---@field response_formats string[]
+---@field backgrounds string[]
+---@field output_formats string[]
+---@field n_max integer?
+---@field prompt_max integer?    code points
+---@field prompt_tokens integer? above about so many: a warning
+---@field image_urls_min integer?
+---@field image_urls_max integer?
+---@field reference_max_bytes integer?
+---@field prices gptimage.model_prices
+---@field defaults gptimage.assumes
+
+---@class gptimage.size_rule
+---@field auto boolean
+---@field list string[]?         the only sizes there are; else the rules below
+---@field ratios string[]?
+---@field multiple_of integer?   of both edges, in pixels
+---@field edge_max integer?
+---@field pixels_min integer?
+---@field pixels_max integer?
+---@field ratio_max integer?     long edge to short edge
+---@field procedure gptimage.sizes?
+---@field procedure_option boolean?  the option `sizes` may choose the other one
+
+---@class gptimage.model_prices
+---@field unit string?
+---@field tiers table<string, number>?      factors
+---@field qualities table<string, number>?  factors
 
 return gptimage, client, task, image

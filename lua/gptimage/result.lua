@@ -51,8 +51,11 @@ local function source_of(image, name)
   return from.task, from.index
 end
 
+-- What is known of a picture only once its bytes were there.
+local learned = { "format", "width", "height", "size" }
+
 -- Starts the job that fetches a picture, and waits for it as generate would.
-local function fetch(task, index, path, name)
+local function fetch(image, task, index, path, name)
   conduct.check(task.client, "image:" .. name, 4)
   local ok, job, err = pcall(core.fetch, task, index, path)
   if not ok then
@@ -61,7 +64,13 @@ local function fetch(task, index, path, name)
     return nil, err
   end
   local done
-  done, err = conduct.wait(job, 4) -- no tail call: levels count
+  done, err = conduct.wait(job, 4)
+  local fetched = done and done.images[1]
+  for _, field in ipairs(fetched and learned or {}) do
+    if image[field] == nil then
+      image[field] = fetched[field]
+    end
+  end
   return done, err
 end
 
@@ -74,7 +83,7 @@ function image_methods:save(path)
   if self.error then
     return nil, self.error
   end
-  local done, err = fetch(task, index, path, "save")
+  local done, err = fetch(self, task, index, path, "save")
   if not done then
     return nil, err
   end
@@ -94,7 +103,7 @@ function image_methods:data()
     return bytes, err
   end
   local done
-  done, err = fetch(task, index, nil, "data")
+  done, err = fetch(self, task, index, nil, "data")
   if not done then
     return nil, err
   end
@@ -140,6 +149,9 @@ function M.of(task)
     local result, err = core.outcome(task)
     data.result = result and dress(result, task) or nil
     data.error = err
+    if err and err.result then
+      dress(err.result, task) -- paid, and not saved where it should: the links are still good
+    end
     data.settled = true
   end
   return data.result, data.error
