@@ -68,12 +68,11 @@ static int error_tostring(lua_State *L) {
   return 1;
 }
 
-static void set_metatable(lua_State *L) {
+void lgim_error_push_metatable(lua_State *L) {
   if (luaL_newmetatable(L, LGIM_ERROR)) {
     lua_pushcfunction(L, error_tostring);
     lua_setfield(L, -2, "__tostring");
   }
-  lua_setmetatable(L, -2);
 }
 
 int lgim_error_push(lua_State *L, const gim_err *err, const char *task_id,
@@ -98,7 +97,8 @@ int lgim_error_push(lua_State *L, const gim_err *err, const char *task_id,
     lua_pushnumber(L, (lua_Number)err->retry_after_ms / 1000);
     lua_setfield(L, -2, "retry_after");
   }
-  set_metatable(L);
+  lgim_error_push_metatable(L);
+  lua_setmetatable(L, -2);
   return 1;
 }
 

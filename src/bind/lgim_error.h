@@ -19,6 +19,9 @@
 
 #define LGIM_ERROR "gptimage.error"
 
+/* Pushes the metatable, so that Lua code can make errors of its own. */
+void lgim_error_push_metatable(lua_State *L);
+
 /*
 ** Pushes the error table and returns 1. `task_id` (may be NULL or "") is
 ** COPIED. Raises only for want of memory: hold nothing that leaks then.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_list.h"
 
-void gim_list_append(gim_list *list, gim_link *link) {
+void gim_list_append(gim_list *list, gim_list_item *link) {
   if (link->list != NULL) return;
   link->list = list;
   link->before = list->last;
@@ -13,7 +13,7 @@ void gim_list_append(gim_list *list, gim_link *link) {
   list->last = link;
 }
 
-void gim_list_remove(gim_link *link) {
+void gim_list_remove(gim_list_item *link) {
   gim_list *list = link->list;
   if (list == NULL) return;
   link->list = NULL;
@@ -28,8 +28,8 @@ void gim_list_remove(gim_link *link) {
   link->before = link->after = NULL;
 }
 
-gim_link *gim_list_shift(gim_list *list) {
-  gim_link *link = list->first;
+gim_list_item *gim_list_shift(gim_list *list) {
+  gim_list_item *link = list->first;
   if (link != NULL) gim_list_remove(link);
   return link;
 }

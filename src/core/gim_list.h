@@ -9,28 +9,32 @@
 
 #include "gim_base.h"
 
+#pragma GCC visibility push(hidden)
+
 /* Inside a thing that queues. Zeroed: in no list. */
-typedef struct gim_link {
-  struct gim_list *list;           /* the list it is in; NULL: none */
-  struct gim_link *before, *after; /* private */
-} gim_link;
+typedef struct gim_list_item {
+  struct gim_list *list;                /* the list it is in; NULL: none */
+  struct gim_list_item *before, *after; /* private */
+} gim_list_item;
 
 /* Zeroed: empty. */
 typedef struct gim_list {
-  gim_link *first, *last; /* BORROWED; private */
+  gim_list_item *first, *last; /* BORROWED; private */
 } gim_list;
 
 /* Queues `link` at the end, unless it is in a list already. */
-void gim_list_append(gim_list *list, gim_link *link);
+void gim_list_append(gim_list *list, gim_list_item *link);
 
 /* Takes `link` out; without effect when it is in no list. */
-void gim_list_remove(gim_link *link);
+void gim_list_remove(gim_list_item *link);
 
 /* Takes out the first, or NULL. */
-gim_link *gim_list_shift(gim_list *list);
+gim_list_item *gim_list_shift(gim_list *list);
 
 /* The struct of type `type` whose member `member` is `*pointer`. */
 #define GIM_CONTAINER(pointer, type, member)                                  \
   ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+#pragma GCC visibility pop
 
 #endif

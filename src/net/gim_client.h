@@ -13,6 +13,8 @@
 #include "gim_hub.h"
 #include "gim_job.h"
 
+#pragma GCC visibility push(hidden)
+
 /*
 ** Does the work that is due: starts what has a slot, reads ready sockets,
 ** then judges deadlines (in that order: what lies in a socket was in time).
@@ -41,5 +43,7 @@ void gim_client_close(gim_hub *hub);
 
 /* True in a child after fork: nothing but gim_client_close may be called. */
 bool gim_client_is_foreign(const gim_hub *hub);
+
+#pragma GCC visibility pop
 
 #endif

@@ -15,6 +15,8 @@
 #include "gim_net.h"
 #include "gim_sink.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct gim_download gim_download;
 
 /*
@@ -51,5 +53,7 @@ GIM_MUST_CHECK gim_status gim_download_start(gim_download **download,
 
 /* Ends it at once, without on_done. The sink keeps what came. */
 void gim_download_cancel(gim_download *download);
+
+#pragma GCC visibility pop
 
 #endif

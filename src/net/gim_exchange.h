@@ -15,6 +15,8 @@
 #include "gim_reply.h"
 #include "gim_sink.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef struct gim_exchange gim_exchange;
 
 /* How an exchange ended. BORROWED during on_done but for what is MOVED. */
@@ -62,5 +64,7 @@ void gim_exchange_cancel(gim_exchange *exchange, size_t *handed);
 /* Body bytes handed over so far, and bytes of the answer that came. */
 size_t gim_exchange_handed(const gim_exchange *exchange);
 int64_t gim_exchange_received(const gim_exchange *exchange);
+
+#pragma GCC visibility pop
 
 #endif

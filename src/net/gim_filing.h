@@ -16,6 +16,8 @@
 #include "gim_sink.h"
 #include "gim_task.h"
 
+#pragma GCC visibility push(hidden)
+
 /* A picture's way. */
 typedef struct gim_slot {
   gim_sink *sink;  /* OWNED; NULL while no byte came */
@@ -95,5 +97,7 @@ gim_sink *gim_filing_bytes(const gim_filing *f, int picture);
 
 /* Releases everything. Idempotent. */
 void gim_filing_free(gim_filing *f);
+
+#pragma GCC visibility pop
 
 #endif

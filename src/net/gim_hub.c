@@ -5,6 +5,7 @@
 #include "gim_buffer.h"
 #include "gim_url.h"
 
+#include <curl/curl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -251,6 +252,10 @@ gim_log *gim_hub_take_log(gim_hub *hub) {
   hub->log_count--;
   log->next = NULL;
   return log;
+}
+
+const char *gim_hub_libcurl(void) {
+  return curl_version_info(CURLVERSION_NOW)->version;
 }
 
 char *gim_hub_task_url(const gim_hub *hub, gim_str id) {

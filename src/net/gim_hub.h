@@ -18,6 +18,8 @@
 #include "gim_net.h"
 #include "gim_sink.h"
 
+#pragma GCC visibility push(hidden)
+
 /* What a client is made of. Strings are COPIED; see DESIGN 3 for each. */
 typedef struct gim_hub_options {
   gim_provider provider;
@@ -58,7 +60,7 @@ typedef struct gim_log {
 ** `start` is called when there is one.
 */
 typedef struct gim_want {
-  gim_link link;
+  gim_list_item link;
   void (*start)(struct gim_want *want, int64_t now_ms);
 } gim_want;
 
@@ -106,7 +108,12 @@ void gim_hub_log(gim_hub *hub, const char *event, const char *task,
 /* The oldest record, MOVED to the caller (free with free()), or NULL. */
 gim_log *gim_hub_take_log(gim_hub *hub);
 
+/* The libcurl that runs, "7.88.1". Static storage. */
+const char *gim_hub_libcurl(void);
+
 /* "<base_url><task_path><id, percent-encoded>". OWNED; NULL: no memory. */
 char *gim_hub_task_url(const gim_hub *hub, gim_str id);
+
+#pragma GCC visibility pop
 
 #endif

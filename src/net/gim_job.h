@@ -17,6 +17,8 @@
 #include "gim_request.h"
 #include "gim_task.h"
 
+#pragma GCC visibility push(hidden)
+
 /* What news a job has for its owner; bits. */
 enum { GIM_NEWS_PROGRESS = 1, GIM_NEWS_DONE = 2 };
 
@@ -40,7 +42,7 @@ typedef struct gim_job {
   gim_task_options options;
   gim_due due;
   gim_want want;
-  gim_link event, live;
+  gim_list_item event, live;
   gim_exchange *exchange;
   char *body, *path; /* OWNED, while the request may have to be sent */
   size_t body_n;
@@ -96,5 +98,7 @@ unsigned gim_job_take_news(gim_job *job);
 
 /* Releases it; one that is live is cancelled without news. */
 void gim_job_free(gim_job *job);
+
+#pragma GCC visibility pop
 
 #endif

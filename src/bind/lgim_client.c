@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT */
+#include "lgim_client.h"
+
+#include "gim_client.h"
+#include "gim_request.h"
+#include "lgim_error.h"
+#include "lgim_fields.h"
+#include "lgim_options.h"
+#include "lgim_settings.h"
+#include "lgim_task.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct client {
+  gim_hub *hub; /* one reference is OWNED; NULL: half made, or closed */
+} client;
+
+/* The hub of the open client at `index`; raises otherwise. */
+static gim_hub *check(lua_State *L, int index) {
+  client *c = luaL_checkudata(L, index, LGIM_CLIENT);
+  if (c->hub == NULL) luaL_argerror(L, index, "client is closed");
+  if (gim_client_is_foreign(c->hub))
+    luaL_argerror(L, index, "client belongs to the parent process");
+  return c->hub;
+}
+
+/* core.client(options) -> client | nil, err */
+static int core_client(lua_State *L) {
+  gim_hub_options options;
+  gim_err err;
+  client *c;
+  lgim_settings_read(L, 1, &options);
+  lua_settop(L, 1);
+  c = lua_newuserdatauv(L, sizeof(*c), 1); /* 2 */
+  c->hub = NULL;
+  luaL_setmetatable(L, LGIM_CLIENT);
+  lua_newtable(L);
+  lua_setiuservalue(L, 2, 1);
+  c->hub = gim_hub_new(&options, &err);
+  if (c->hub == NULL) return lgim_fail(L, &err, NULL, GIM_BILLED_NO);
+  return 1;
+}
+
+/* What a request or an attach may say beside its fields. */
+typedef struct choices {
+  gim_str output;
+  int64_t timeout_ms;
+  bool strict, has_timeout;
+} choices;
+
+static const lgim_option options_of_request[] = {
+    {"output", LGIM_STRING, offsetof(choices, output), LGIM_NOWHERE},
+    {"timeout", LGIM_SECONDS, offsetof(choices, timeout_ms),
+     offsetof(choices, has_timeout)},
+    {"strict", LGIM_BOOLEAN, offsetof(choices, strict), LGIM_NOWHERE},
+    {"on_progress", LGIM_FUNCTION, LGIM_NOWHERE, LGIM_NOWHERE},
+    {NULL, LGIM_ANY, 0, 0}};
+
+static const lgim_option options_of_attach[] = {
+    {"output", LGIM_STRING, offsetof(choices, output), LGIM_NOWHERE},
+    {"timeout", LGIM_SECONDS, offsetof(choices, timeout_ms),
+     offsetof(choices, has_timeout)},
+    {"on_progress", LGIM_FUNCTION, LGIM_NOWHERE, LGIM_NOWHERE},
+    {NULL, LGIM_ANY, 0, 0}};
+
+static gim_job_options job_options(const choices *c, gim_str model) {
+  gim_job_options options;
+  memset(&options, 0, sizeof(options));
+  options.timeout_ms = c->has_timeout ? c->timeout_ms : -1;
+  options.output = c->output;
+  options.model = model;
+  options.overwrite = -1;
+  return options;
+}
+
+/* A request being made: a userdata, so that what it holds cannot leak. */
+#define LGIM_REQUEST "gptimage.request"
+
+static int request_gc(lua_State *L) {
+  gim_request_free(luaL_checkudata(L, 1, LGIM_REQUEST));
+  return 0;
+}
+
+/* Adds what a refusal lists to the error table on top. */
+static int fail_request(lua_State *L, const gim_request *request,
+                        const gim_err *err) {
+  int n = lgim_fail(L, err, NULL, GIM_BILLED_NO);
+  if (request->issue_count > 0) {
+    (void)lgim_issues_push(L, request->issues, request->issue_count);
+    lua_setfield(L, -2, "issues");
+  }
+  return n;
+}
+
+/* The new task at `index` becomes its job's; its client holds it. */
+static int own(lua_State *L, int index, int data, gim_hub *hub, gim_job *job) {
+  lgim_task_own(L, index, job);
+  lua_pushvalue(L, index);
+  lua_rawsetp(L, data, job);
+  gim_client_arm(hub);
+  lua_pushvalue(L, index);
+  return 1;
+}
+
+/* The warnings of a request, one line of the log each. */
+static void log_warnings(gim_hub *hub, const gim_job *job) {
+  for (int i = 0; i < job->warning_count; i++)
+    gim_hub_log(hub, "warning", job->key, 0, "%s: %s", job->warnings[i].field,
+                job->warnings[i].message);
+}
+
+static int start(lua_State *L, const char *function, bool edit) {
+  gim_hub *hub = check(L, 1);
+  const lgim_argument argument = {function, 1, "field"};
+  choices c = {{NULL, 0}, 0, true, false};
+  const lgim_option_set others = {options_of_request, &c};
+  gim_job_options options;
+  gim_request *request;
+  gim_fields fields;
+  gim_rules rules;
+  gim_err err;
+  gim_job *job;
+  lua_settop(L, 2);
+  lgim_fields_read(L, 2, &argument, &others, &fields);
+  fields.edit = edit;
+  lgim_task_push(L, 1);
+  lua_insert(L, 3); /* 3: the task; the anchors of the fields follow */
+  lua_getiuservalue(L, 1, 1);
+  lua_insert(L, 4); /* 4: the client's user value */
+  request = lua_newuserdatauv(L, sizeof(*request), 0);
+  memset(request, 0, sizeof(*request));
+  luaL_setmetatable(L, LGIM_REQUEST);
+  memset(&rules, 0, sizeof(rules));
+  rules.provider = hub->options.provider;
+  rules.sizes = hub->options.sizes;
+  rules.strict = c.strict;
+  rules.allow_private = hub->options.allow_private;
+  rules.edit_path = hub->edit_path;
+  if (gim_request_make(request, &fields, &rules, &err) != GIM_OK)
+    return fail_request(L, request, &err);
+  options = job_options(&c, fields.model);
+  if (gim_job_submit(&job, hub, request, &options, &err) != GIM_OK)
+    return lgim_fail(L, &err, NULL, GIM_BILLED_NO);
+  log_warnings(hub, job);
+  return own(L, 3, 4, hub, job);
+}
+
+/* core.generate(client, request) -> task | nil, err */
+static int core_generate(lua_State *L) {
+  return start(L, "generate", false);
+}
+
+/* core.edit(client, request) -> task | nil, err */
+static int core_edit(lua_State *L) {
+  return start(L, "edit", true);
+}
+
+/* core.attach(client, id [, options]) -> task | nil, err */
+static int core_attach(lua_State *L) {
+  gim_hub *hub = check(L, 1);
+  const lgim_argument argument = {"attach", 2, "option"};
+  choices c = {{NULL, 0}, 0, true, false};
+  lgim_option_set set = {options_of_attach, &c};
+  gim_job_options options;
+  gim_str id, none = {NULL, 0};
+  gim_err err;
+  gim_job *job;
+  lua_settop(L, 3);
+  if (lua_type(L, 2) != LUA_TSTRING)
+    return luaL_error(L,
+                      "bad argument #1 to 'attach' (string expected, got %s)",
+                      luaL_typename(L, 2));
+  id.p = lua_tolstring(L, 2, &id.n);
+  if (!lua_isnil(L, 3) && !lua_istable(L, 3))
+    lgim_options_raise(L, &argument, NULL, "table expected, got %s",
+                       luaL_typename(L, 3));
+  lgim_options_read_sets(L, 3, &argument, &set, 1);
+  lgim_task_push(L, 1);       /* 4 */
+  lua_getiuservalue(L, 1, 1); /* 5 */
+  options = job_options(&c, none);
+  if (gim_job_attach(&job, hub, id, &options, &err) != GIM_OK)
+    return lgim_fail(L, &err, lua_tostring(L, 2), GIM_BILLED_MAYBE);
+  return own(L, 4, 5, hub, job);
+}
+
+/* Pushes the events there are, a flat array, or nil. */
+static void push_events(lua_State *L, gim_hub *hub, int data) {
+  gim_job *job = gim_client_next_news(hub);
+  lua_Integer n = 0;
+  if (job == NULL) {
+    lua_pushnil(L);
+    return;
+  }
+  lua_newtable(L);
+  for (; job != NULL; job = gim_client_next_news(hub)) {
+    unsigned news = job->news;
+    lua_rawgetp(L, data, job); /* the task */
+    /* What is over has no progress any more. */
+    lua_pushstring(L, (news & GIM_NEWS_DONE) != 0 ? "done" : "progress");
+    lua_rawseti(L, -3, n + 2);
+    lua_rawseti(L, -2, n + 1);
+    n += 2;
+    (void)gim_job_take_news(job);
+    if ((news & GIM_NEWS_DONE) == 0) continue;
+    lua_pushnil(L);
+    lua_rawsetp(L, data, job);
+  }
+}
+
+/* Pushes the log's records, an array, or nil. */
+static void push_logs(lua_State *L, gim_hub *hub) {
+  const gim_log *log;
+  if (hub->log_first == NULL) {
+    lua_pushnil(L);
+    return;
+  }
+  lua_newtable(L);
+  for (lua_Integer n = 1; (log = hub->log_first) != NULL; n++) {
+    lua_createtable(L, 0, 5);
+    lua_pushstring(L, log->event);
+    lua_setfield(L, -2, "event");
+    lua_pushnumber(L, (lua_Number)log->time_unix_ms / 1000);
+    lua_setfield(L, -2, "time");
+    lua_pushstring(L, log->task);
+    lua_setfield(L, -2, "task");
+    lua_pushstring(L, log->text);
+    lua_setfield(L, -2, "message");
+    if (log->http_status != 0) {
+      lua_pushinteger(L, log->http_status);
+      lua_setfield(L, -2, "status");
+    }
+    lua_rawseti(L, -2, n);
+    free(gim_hub_take_log(hub)); /* only now: the pushes may raise */
+  }
+}
+
+/* A number of seconds at `index` in `unit` parts; raises for NaN. */
+static int64_t to_time(lua_State *L, int index, double unit) {
+  lua_Number seconds = luaL_optnumber(L, index, 0);
+  luaL_argcheck(L, seconds == seconds, index, "a number of seconds expected");
+  if (seconds <= 0) return seconds < 0 ? -1 : 0;
+  if (seconds > 1e9) seconds = 1e9;
+  return (int64_t)(seconds * unit) + 1; /* rounded up: never a busy loop */
+}
+
+/* core.step(client [, timeout [, budget]]) -> live, events, logs */
+static int core_step(lua_State *L) {
+  gim_hub *hub = check(L, 1);
+  int64_t wait_ms = to_time(L, 2, 1e3);
+  int64_t budget_us = to_time(L, 3, 1e6);
+  gim_err err;
+  lua_settop(L, 1);
+  if (gim_client_step(hub, wait_ms, budget_us < 0 ? 0 : budget_us, &err) !=
+      GIM_OK)
+    return luaL_error(L, "step failed: %s", err.message);
+  lua_getiuservalue(L, 1, 1); /* 2 */
+  lua_pushinteger(L, hub->live_count);
+  push_events(L, hub, 2);
+  push_logs(L, hub);
+  return 3;
+}
+
+/* core.close(client) -> the tasks that this ended, an array */
+static int core_close(lua_State *L) {
+  client *c = luaL_checkudata(L, 1, LGIM_CLIENT);
+  gim_job *job;
+  lua_Integer n = 0;
+  lua_settop(L, 1);
+  lua_getiuservalue(L, 1, 1); /* 2 */
+  lua_newtable(L);            /* 3 */
+  if (c->hub == NULL || gim_client_is_foreign(c->hub)) return 1;
+  gim_client_close(c->hub);
+  while ((job = gim_client_next_news(c->hub)) != NULL) {
+    if (lua_rawgetp(L, 2, job) == LUA_TUSERDATA)
+      lua_rawseti(L, 3, ++n);
+    else
+      lua_pop(L, 1);
+    lua_pushnil(L);
+    lua_rawsetp(L, 2, job);
+    (void)gim_job_take_news(job);
+  }
+  gim_hub_release(c->hub);
+  c->hub = NULL;
+  return 1;
+}
+
+/* Allocates nothing that may raise: finalizers must not. */
+static int client_gc(lua_State *L) {
+  client *c = luaL_checkudata(L, 1, LGIM_CLIENT);
+  gim_job *job;
+  if (c->hub == NULL || gim_client_is_foreign(c->hub)) return 0;
+  gim_client_close(c->hub);
+  while ((job = gim_client_next_news(c->hub)) != NULL)
+    (void)gim_job_take_news(job);
+  gim_hub_release(c->hub);
+  c->hub = NULL;
+  return 0;
+}
+
+/* core.data(client | task) -> its user value */
+static int core_data(lua_State *L) {
+  if (luaL_testudata(L, 1, LGIM_CLIENT) == NULL)
+    (void)luaL_checkudata(L, 1, LGIM_TASK);
+  lua_getiuservalue(L, 1, 1);
+  return 1;
+}
+
+/* client:fd() -> descriptor */
+static int client_fd(lua_State *L) {
+  lua_pushinteger(L, gim_net_fd(check(L, 1)->net));
+  return 1;
+}
+
+/* client:timeout() -> seconds | nil */
+static int client_timeout(lua_State *L) {
+  int64_t ms = gim_client_timeout_ms(check(L, 1));
+  if (ms < 0)
+    lua_pushnil(L);
+  else
+    lua_pushnumber(L, (lua_Number)ms / 1000);
+  return 1;
+}
+
+/* client:tasks() -> array of live tasks */
+static int client_tasks(lua_State *L) {
+  gim_hub *hub = check(L, 1);
+  lua_Integer n = 0;
+  lua_settop(L, 1);
+  lua_getiuservalue(L, 1, 1); /* 2 */
+  lua_createtable(L, hub->live_count, 0);
+  for (gim_list_item *link = hub->live.first; link != NULL; link = link->after) {
+    gim_job *job = GIM_CONTAINER(link, gim_job, live);
+    if (job->filing.source != NULL) continue; /* brings a picture only */
+    if (lua_rawgetp(L, 2, job) == LUA_TUSERDATA)
+      lua_rawseti(L, 3, ++n);
+    else
+      lua_pop(L, 1);
+  }
+  return 1;
+}
+
+/* client:closed() -> boolean */
+static int client_closed(lua_State *L) {
+  client *c = luaL_checkudata(L, 1, LGIM_CLIENT);
+  lua_pushboolean(L, c->hub == NULL);
+  return 1;
+}
+
+static int client_tostring(lua_State *L) {
+  client *c = luaL_checkudata(L, 1, LGIM_CLIENT);
+  if (c->hub == NULL)
+    lua_pushliteral(L, LGIM_CLIENT ": closed");
+  else
+    lua_pushfstring(L, LGIM_CLIENT ": %s, %d live", c->hub->provider->name,
+                    c->hub->live_count);
+  return 1;
+}
+
+/* client[name]: a method (upvalue 1), or a property */
+static int client_index(lua_State *L) {
+  client *c = luaL_checkudata(L, 1, LGIM_CLIENT);
+  const char *name;
+  lua_settop(L, 2);
+  lua_pushvalue(L, 2);
+  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
+  if (c->hub == NULL || lua_type(L, 2) != LUA_TSTRING) return 1;
+  name = lua_tostring(L, 2);
+  if (strcmp(name, "provider") == 0)
+    lua_pushstring(L, c->hub->provider->name);
+  else if (strcmp(name, "base_url") == 0)
+    lua_pushstring(L, c->hub->base_url);
+  else if (strcmp(name, "foreign") == 0)
+    lua_pushboolean(L, gim_client_is_foreign(c->hub));
+  return 1;
+}
+
+void lgim_client_open(lua_State *L, int methods) {
+  static const luaL_Reg methods_of_client[] = {
+      {"fd", client_fd},       {"timeout", client_timeout},
+      {"tasks", client_tasks}, {"closed", client_closed},
+      {"close", core_close},   {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"client", core_client}, {"generate", core_generate},
+      {"edit", core_edit},     {"attach", core_attach},
+      {"step", core_step},     {"close", core_close},
+      {"data", core_data},     {NULL, NULL}};
+  methods = lua_absindex(L, methods);
+  luaL_setfuncs(L, functions, 0);
+  luaL_newmetatable(L, LGIM_REQUEST);
+  lua_pushcfunction(L, request_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
+  luaL_newmetatable(L, LGIM_CLIENT);
+  luaL_newlib(L, methods_of_client);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, methods, "client");
+  lua_pushcclosure(L, client_index, 1);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, client_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pushcfunction(L, core_close);
+  lua_setfield(L, -2, "__close");
+  lua_pushcfunction(L, client_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pushliteral(L, "locked");
+  lua_setfield(L, -2, "__metatable");
+  lua_pop(L, 1);
+}

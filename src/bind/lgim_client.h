@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** lgim_client.h - a client as a userdata "gptimage.client"   [floor 12]
+**
+** The userdata OWNS a reference to its gim_hub. Its user value is a table
+** that holds its live tasks, by the address of their jobs, and what the Lua
+** layer keeps.
+*/
+#ifndef lgim_client_h
+#define lgim_client_h
+
+#include "gim_base.h"
+
+#include <lua.h>
+
+#pragma GCC visibility push(hidden)
+
+#define LGIM_CLIENT "gptimage.client"
+
+/*
+** Creates the metatable and adds client functions (client, generate, edit,
+** attach, step, close, data) to the module table on top, and `client` to the
+** table of methods at `methods`.
+*/
+void lgim_client_open(lua_State *L, int methods);
+
+#pragma GCC visibility pop
+
+#endif

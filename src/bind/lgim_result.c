@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+#include "lgim_result.h"
+
+#include "lgim_error.h"
+
+#include <lauxlib.h>
+
+#define LINK_LIFE_S (24 * 3600) /* seeds: links are valid for 24 hours */
+
+static void set_text(lua_State *L, const char *name, const char *text) {
+  if (text == NULL) return;
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, name);
+}
+
+static void set_integer(lua_State *L, const char *name, int64_t value) {
+  lua_pushinteger(L, (lua_Integer)value);
+  lua_setfield(L, -2, name);
+}
+
+static void set_credits(lua_State *L, const char *name, int64_t micro) {
+  if (micro < 0) return;
+  lua_pushnumber(L, (lua_Number)micro / 1e6);
+  lua_setfield(L, -2, name);
+}
+
+void lgim_result_push_usage(lua_State *L, const gim_task *task) {
+  if (task->credits_reserved_micro < 0 && task->credits_used_micro < 0) {
+    lua_pushnil(L);
+    return;
+  }
+  lua_createtable(L, 0, 2);
+  set_credits(L, "credits_reserved", task->credits_reserved_micro);
+  set_credits(L, "credits_used", task->credits_used_micro);
+}
+
+/* A failure without detail is one for which there was no memory. */
+static void push_error(lua_State *L, const gim_err *err, gim_job *job) {
+  gim_err none;
+  if (err == NULL)
+    (void)gim_fail(&none, GIM_E_NO_MEMORY,
+                   "No memory to say what went wrong.");
+  (void)lgim_error_push(L, err == NULL ? &none : err, job->task.id,
+                        gim_job_billed(job));
+}
+
+static void push_image(lua_State *L, gim_job *job, int i) {
+  const gim_picture *picture = &job->task.pictures.list[i];
+  const gim_slot *slot =
+      job->filing.slots == NULL ? NULL : &job->filing.slots[i];
+  lua_createtable(L, 0, 8);
+  set_text(L, "url", picture->url);
+  set_text(L, "revised_prompt", picture->revised_prompt);
+  if (picture->url != NULL && job->task.linked_unix_s > 0)
+    set_integer(L, "expires_at", job->task.linked_unix_s + LINK_LIFE_S);
+  if (picture->state == GIM_PICTURE_FAILED) {
+    push_error(L, picture->err, job);
+    lua_setfield(L, -2, "error");
+  }
+  if (slot == NULL) return;
+  set_text(L, "path", slot->path);
+  if (slot->size == 0) return;
+  set_integer(L, "size", slot->size);
+  set_text(L, "format", gim_image_type_name(slot->image.type));
+  if (slot->image.width_px == 0) return;
+  set_integer(L, "width", slot->image.width_px);
+  set_integer(L, "height", slot->image.height_px);
+}
+
+static void append(lua_State *L, const char *text) {
+  lua_pushstring(L, text);
+  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+}
+
+/* The request's warnings, and what came differently than planned. */
+static void push_warnings(lua_State *L, const gim_job *job) {
+  lua_newtable(L);
+  for (int i = 0; i < job->warning_count; i++)
+    append(L, job->warnings[i].message);
+  for (int i = 0; job->filing.slots != NULL && i < job->task.pictures.count;
+       i++) {
+    const gim_image *image = &job->filing.slots[i].image;
+    if (image->width_px == 0 || job->width_px == 0) continue;
+    if (image->width_px == (uint32_t)job->width_px &&
+        image->height_px == (uint32_t)job->height_px)
+      continue;
+    lua_pushfstring(L, "picture %d has %d x %d pixels, planned were %d x %d",
+                    i + 1, (int)image->width_px, (int)image->height_px,
+                    job->width_px, job->height_px);
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  }
+}
+
+static void push_result(lua_State *L, gim_job *job) {
+  const gim_task *task = &job->task;
+  lua_createtable(L, 0, 9);
+  set_text(L, "id", task->id);
+  set_text(L, "model", task->model != NULL ? task->model : job->model);
+  if (task->created_unix_s != 0)
+    set_integer(L, "created", task->created_unix_s);
+  set_text(L, "billed", gim_billed_name(gim_job_billed(job)));
+  set_text(L, "request_id", task->request_id);
+  lgim_result_push_usage(L, task);
+  lua_setfield(L, -2, "usage");
+  push_warnings(L, job);
+  lua_setfield(L, -2, "warnings");
+  if (job->skeleton != NULL) {
+    lua_pushlstring(L, job->skeleton, job->skeleton_n);
+    lua_setfield(L, -2, "body");
+  }
+  lua_createtable(L, task->pictures.count, 0);
+  for (int i = 0; i < task->pictures.count; i++) {
+    push_image(L, job, i);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_setfield(L, -2, "images");
+}
+
+int lgim_result_push(lua_State *L, gim_job *job) {
+  luaL_checkstack(L, 12, "no stack for a result");
+  if (job->task.status == GIM_OK) {
+    push_result(L, job);
+    return 1;
+  }
+  lua_pushnil(L);
+  if (job->task.err == NULL && job->task.status != GIM_E_NO_MEMORY) {
+    gim_err err;
+    (void)gim_fail(&err, job->task.status,
+                   "The details are lost: there was "
+                   "no memory for them.");
+    push_error(L, &err, job);
+  }
+  else {
+    push_error(L, job->task.err, job);
+  }
+  if (job->task.pictures.count > 0) {
+    push_result(L, job);
+    lua_setfield(L, -2, "result");
+  }
+  return 2;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+#include "lgim_settings.h"
+
+#include "lgim_options.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+/* What the table says, before it is judged. */
+typedef struct settings {
+  gim_hub_options hub;
+  gim_str provider, sizes, overwrite;
+  int64_t max_requests, memory_limit;
+  bool has_max_requests, has_memory_limit;
+} settings;
+
+#define AT(member) offsetof(settings, member)
+
+static const lgim_option options_of_client[] = {
+    {"provider", LGIM_STRING, AT(provider), LGIM_NOWHERE},
+    {"api_key", LGIM_STRING, AT(hub.api_key), LGIM_NOWHERE},
+    {"base_url", LGIM_STRING, AT(hub.base_url), LGIM_NOWHERE},
+    {"max_requests", LGIM_INTEGER, AT(max_requests), AT(has_max_requests)},
+    {"timeout", LGIM_TABLE, LGIM_NOWHERE, LGIM_NOWHERE},
+    {"allow_private", LGIM_BOOLEAN, AT(hub.allow_private), LGIM_NOWHERE},
+    {"poll", LGIM_TABLE, LGIM_NOWHERE, LGIM_NOWHERE},
+    {"retry", LGIM_TABLE, LGIM_NOWHERE, LGIM_NOWHERE},
+    {"overwrite", LGIM_STRING, AT(overwrite), LGIM_NOWHERE},
+    {"memory_limit", LGIM_INTEGER, AT(memory_limit), AT(has_memory_limit)},
+    {"idempotent", LGIM_BOOLEAN, AT(hub.idempotent), LGIM_NOWHERE},
+    {"sizes", LGIM_STRING, AT(sizes), LGIM_NOWHERE},
+    {"edit_path", LGIM_STRING, AT(hub.edit_path), LGIM_NOWHERE},
+    {"task_path", LGIM_STRING, AT(hub.task_path), LGIM_NOWHERE},
+    {"ca_file", LGIM_STRING, AT(hub.ca_file), LGIM_NOWHERE},
+    {"proxy", LGIM_STRING, AT(hub.proxy), LGIM_NOWHERE},
+    {"user_agent", LGIM_STRING, AT(hub.user_agent), LGIM_NOWHERE},
+    {"on_error", LGIM_FUNCTION, LGIM_NOWHERE, LGIM_NOWHERE},
+    {"log", LGIM_FUNCTION, LGIM_NOWHERE, AT(hub.log)},
+    {NULL, LGIM_ANY, 0, 0}};
+
+static const lgim_option options_of_timeout[] = {
+    {"connect", LGIM_SECONDS, offsetof(gim_hub_options, connect_ms),
+     LGIM_NOWHERE},
+    {"submit", LGIM_SECONDS, offsetof(gim_hub_options, submit_ms),
+     LGIM_NOWHERE},
+    {"poll", LGIM_SECONDS, offsetof(gim_hub_options, poll_ms), LGIM_NOWHERE},
+    {"download", LGIM_SECONDS, offsetof(gim_hub_options, download_ms),
+     LGIM_NOWHERE},
+    {"task", LGIM_SECONDS, offsetof(gim_hub_options, task_ms), LGIM_NOWHERE},
+    {NULL, LGIM_ANY, 0, 0}};
+
+/* The option `poll`, and `retry`, before they are judged. */
+typedef struct pacing {
+  gim_poll poll;
+  double jitter;
+  int64_t retries;
+  int64_t base_ms, cap_ms;
+} pacing;
+
+static const lgim_option options_of_poll[] = {
+    {"first", LGIM_SECONDS, offsetof(pacing, poll.first_ms), LGIM_NOWHERE},
+    {"min", LGIM_SECONDS, offsetof(pacing, poll.min_ms), LGIM_NOWHERE},
+    {"max", LGIM_SECONDS, offsetof(pacing, poll.max_ms), LGIM_NOWHERE},
+    {"jitter", LGIM_NUMBER, offsetof(pacing, jitter), LGIM_NOWHERE},
+    {NULL, LGIM_ANY, 0, 0}};
+
+static const lgim_option options_of_retry[] = {
+    {"max", LGIM_INTEGER, offsetof(pacing, retries), LGIM_NOWHERE},
+    {"base", LGIM_SECONDS, offsetof(pacing, base_ms), LGIM_NOWHERE},
+    {"cap", LGIM_SECONDS, offsetof(pacing, cap_ms), LGIM_NOWHERE},
+    {NULL, LGIM_ANY, 0, 0}};
+
+static const lgim_argument argument = {"client", 1, "option"};
+
+/* The place of `text` in `names` (NULL-terminated); raises otherwise. */
+static int choose(lua_State *L, const char *option, gim_str text,
+                  const char *const *names) {
+  luaL_Buffer list;
+  for (int i = 0; names[i] != NULL; i++)
+    if (gim_str_equal(text, gim_str_of(names[i]))) return i;
+  luaL_buffinit(L, &list);
+  for (int i = 0; names[i] != NULL; i++) {
+    if (i > 0) luaL_addstring(&list, ", ");
+    luaL_addstring(&list, names[i]);
+  }
+  luaL_pushresult(&list);
+  return lgim_options_raise(L, &argument, option, "one of %s expected",
+                            lua_tostring(L, -1));
+}
+
+/* Reads the table that stands as option `name`, if there is one. */
+static void read_nested(lua_State *L, int index, const char *name,
+                        const lgim_option *options, void *out) {
+  lgim_argument nested = {"client", 1, name};
+  lgim_option_set set;
+  set.options = options;
+  set.out = out;
+  lua_pushstring(L, name);
+  lua_rawget(L, index);
+  lgim_options_read_sets(L, -1, &nested, &set, 1);
+  lua_pop(L, 1);
+}
+
+static void read_pacing(lua_State *L, int index, gim_hub_options *hub) {
+  pacing p;
+  memset(&p, 0, sizeof(p));
+  p.poll = hub->poll;
+  p.jitter = (double)hub->poll.jitter_permille / 1000;
+  p.retries = hub->retry.max;
+  p.base_ms = hub->retry.base_ms;
+  p.cap_ms = hub->retry.cap_ms;
+  read_nested(L, index, "poll", options_of_poll, &p);
+  read_nested(L, index, "retry", options_of_retry, &p);
+  if (p.jitter < 0 || p.jitter > 1)
+    lgim_options_raise(L, &argument, "poll", "jitter from 0 to 1 expected");
+  if (p.poll.min_ms > p.poll.max_ms)
+    lgim_options_raise(L, &argument, "poll", "min is larger than max");
+  if (p.retries < 0 || p.retries > 1000)
+    lgim_options_raise(L, &argument, "retry", "max from 0 to 1000 expected");
+  if (p.base_ms > p.cap_ms)
+    lgim_options_raise(L, &argument, "retry", "base is larger than cap");
+  hub->poll = p.poll;
+  hub->poll.jitter_permille = (int32_t)(p.jitter * 1000 + 0.5);
+  hub->retry.max = (int)p.retries;
+  hub->retry.base_ms = p.base_ms;
+  hub->retry.cap_ms = p.cap_ms;
+}
+
+void lgim_settings_read(lua_State *L, int index, gim_hub_options *options) {
+  static const char *const providers[] = {"starmagic", "evolink", "magick",
+                                          NULL};
+  static const char *const procedures[] = {"anchor", "budget", NULL};
+  static const char *const policies[] = {"number", "replace", "refuse", NULL};
+  settings s;
+  lgim_option_set set;
+  gim_provider provider = GIM_STARMAGIC;
+  gim_hub_options defaults;
+  index = lua_absindex(L, index);
+  luaL_checkstack(L, 12, "no stack for options");
+  if (!lua_isnoneornil(L, index) && !lua_istable(L, index))
+    lgim_options_raise(L, &argument, NULL, "table expected, got %s",
+                       luaL_typename(L, index));
+  memset(&s, 0, sizeof(s));
+  set.options = options_of_client;
+  set.out = &s;
+  lgim_options_read_sets(L, index, &argument, &set, 1);
+  if (s.provider.p != NULL)
+    provider = (gim_provider)choose(L, "provider", s.provider, providers);
+  gim_hub_options_init(&defaults, provider);
+  *options = s.hub;
+  options->provider = defaults.provider;
+  options->sizes = defaults.sizes;
+  options->max_requests = defaults.max_requests;
+  options->connect_ms = defaults.connect_ms;
+  options->submit_ms = defaults.submit_ms;
+  options->poll_ms = defaults.poll_ms;
+  options->download_ms = defaults.download_ms;
+  options->task_ms = defaults.task_ms;
+  options->poll = defaults.poll;
+  options->retry = defaults.retry;
+  options->overwrite = defaults.overwrite;
+  options->memory_limit = defaults.memory_limit;
+  if (s.sizes.p != NULL)
+    options->sizes =
+        (gim_size_procedure)choose(L, "sizes", s.sizes, procedures);
+  if (s.overwrite.p != NULL)
+    options->overwrite =
+        (gim_overwrite)choose(L, "overwrite", s.overwrite, policies);
+  if (s.has_max_requests) {
+    if (s.max_requests < 1 || s.max_requests > 10000)
+      lgim_options_raise(L, &argument, "max_requests",
+                         "a number from 1 to 10000 expected");
+    options->max_requests = (int)s.max_requests;
+  }
+  if (s.has_memory_limit) {
+    if (s.memory_limit < 0)
+      lgim_options_raise(L, &argument, "memory_limit",
+                         "a number of bytes expected");
+    options->memory_limit = (size_t)s.memory_limit;
+  }
+  if (!lua_istable(L, index)) return;
+  read_nested(L, index, "timeout", options_of_timeout, options);
+  read_pacing(L, index, options);
+}

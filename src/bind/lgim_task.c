@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+#include "lgim_task.h"
+
+#include "gim_client.h"
+#include "lgim_error.h"
+#include "lgim_result.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+const char lgim_key_client = 'c';
+const char lgim_key_source = 's';
+
+typedef struct task {
+  gim_job *job; /* OWNED; NULL while half made, and after __gc */
+} task;
+
+void lgim_task_push(lua_State *L, int client) {
+  task *t;
+  client = lua_absindex(L, client);
+  t = lua_newuserdatauv(L, sizeof(*t), 1);
+  t->job = NULL;
+  luaL_setmetatable(L, LGIM_TASK);
+  lua_createtable(L, 0, 1);
+  lua_pushvalue(L, client);
+  lua_rawsetp(L, -2, &lgim_key_client);
+  lua_setiuservalue(L, -2, 1);
+}
+
+void lgim_task_own(lua_State *L, int index, gim_job *job) {
+  task *t = lua_touserdata(L, index);
+  t->job = job;
+}
+
+gim_job *lgim_task_check(lua_State *L, int index) {
+  task *t = luaL_checkudata(L, index, LGIM_TASK);
+  if (t->job == NULL) luaL_argerror(L, index, "task was never started");
+  if (gim_client_is_foreign(t->job->hub))
+    luaL_argerror(L, index, "task belongs to the parent process");
+  return t->job;
+}
+
+/* task:done() -> boolean */
+static int task_done(lua_State *L) {
+  lua_pushboolean(L, gim_task_is_done(&lgim_task_check(L, 1)->task));
+  return 1;
+}
+
+/* task:cancel(): without effect when it is done */
+static int task_cancel(lua_State *L) {
+  gim_job *job = lgim_task_check(L, 1);
+  gim_job_cancel(job);
+  gim_client_arm(job->hub);
+  return 0;
+}
+
+/*
+** A task that is still referenced by its client is never collected while it
+** is live, but for lua_close, where all go in the order of their making.
+*/
+static int task_gc(lua_State *L) {
+  task *t = luaL_checkudata(L, 1, LGIM_TASK);
+  /* A child leaves the parent's sockets and temporary files alone. */
+  if (t->job != NULL && !gim_client_is_foreign(t->job->hub))
+    gim_job_free(t->job);
+  t->job = NULL;
+  return 0;
+}
+
+static int task_tostring(lua_State *L) {
+  task *t = luaL_checkudata(L, 1, LGIM_TASK);
+  if (t->job == NULL)
+    lua_pushliteral(L, LGIM_TASK ": never started");
+  else
+    lua_pushfstring(L, LGIM_TASK ": %s (%s)",
+                    t->job->task.id != NULL ? t->job->task.id : t->job->key,
+                    gim_task_status_name(&t->job->task));
+  return 1;
+}
+
+static void push_property(lua_State *L, gim_job *job, const char *name) {
+  const gim_task *t = &job->task;
+  if (strcmp(name, "id") == 0)
+    lua_pushstring(L, t->id);
+  else if (strcmp(name, "status") == 0)
+    lua_pushstring(L, gim_task_status_name(t));
+  else if (strcmp(name, "progress") == 0)
+    lua_pushinteger(L, t->progress);
+  else if (strcmp(name, "estimated_time") == 0 && t->estimated_ms >= 0)
+    lua_pushnumber(L, (lua_Number)t->estimated_ms / 1000);
+  else if (strcmp(name, "billed") == 0)
+    lua_pushstring(L, gim_billed_name(gim_job_billed(job)));
+  else if (strcmp(name, "usage") == 0)
+    lgim_result_push_usage(L, t);
+  else if (strcmp(name, "can_cancel") == 0 && t->can_cancel >= 0)
+    lua_pushboolean(L, t->can_cancel);
+  else if (strcmp(name, "created") == 0 && t->created_unix_s != 0)
+    lua_pushinteger(L, (lua_Integer)t->created_unix_s);
+  else if (strcmp(name, "key") == 0)
+    lua_pushstring(L, job->key);
+  else
+    lua_pushnil(L);
+}
+
+/* task[name]: a method (upvalue 1), or a property */
+static int task_index(lua_State *L) {
+  gim_job *job;
+  const char *name;
+  lua_pushvalue(L, 2);
+  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
+  job = lgim_task_check(L, 1);
+  if (lua_type(L, 2) != LUA_TSTRING) return 1;
+  name = lua_tostring(L, 2);
+  if (strcmp(name, "client") == 0) {
+    lua_getiuservalue(L, 1, 1);
+    lua_rawgetp(L, -1, &lgim_key_client);
+    return 1;
+  }
+  push_property(L, job, name);
+  return 1;
+}
+
+/* core.outcome(task) -> result | nil, err; raises while it is not done */
+static int core_outcome(lua_State *L) {
+  gim_job *job = lgim_task_check(L, 1);
+  luaL_argcheck(L, gim_task_is_done(&job->task), 1, "task is not done");
+  return lgim_result_push(L, job);
+}
+
+/* core.watch(task, boolean): is progress news? */
+static int core_watch(lua_State *L) {
+  gim_job *job = lgim_task_check(L, 1);
+  job->watched = lua_toboolean(L, 2);
+  return 0;
+}
+
+/* core.read(task, index) -> bytes | nil, err | nil: out of reach */
+static int core_read(lua_State *L) {
+  gim_job *job = lgim_task_check(L, 1);
+  lua_Integer index = luaL_checkinteger(L, 2);
+  gim_sink *sink;
+  gim_err err;
+  luaL_Buffer buffer;
+  size_t size, got = 0, n = 0;
+  char *to;
+  luaL_argcheck(L, index >= 1 && index <= job->task.pictures.count, 2,
+                "there is no such picture");
+  sink = gim_filing_bytes(&job->filing, (int)index - 1);
+  if (sink == NULL) return 0;
+  size = (size_t)gim_sink_size(sink);
+  to = luaL_buffinitsize(L, &buffer, size);
+  while (n < size) {
+    gim_status status =
+        gim_sink_read(sink, (int64_t)n, to + n, size - n, &got, &err);
+    if (status == GIM_OK && got == 0)
+      status = gim_fail(&err, GIM_E_IO,
+                        "The picture's file is shorter than it was.");
+    if (status != GIM_OK)
+      return lgim_fail(L, &err, job->task.id, job->task.billed);
+    n += got;
+  }
+  luaL_pushresultsize(&buffer, n);
+  return 1;
+}
+
+/* core.fetch(task, index [, path]) -> task | nil, err */
+static int core_fetch(lua_State *L) {
+  gim_job *source = lgim_task_check(L, 1);
+  gim_job *job;
+  lua_Integer index = luaL_checkinteger(L, 2);
+  gim_str path = {NULL, 0};
+  gim_err err;
+  if (!lua_isnoneornil(L, 3)) {
+    luaL_checktype(L, 3, LUA_TSTRING);
+    path.p = lua_tolstring(L, 3, &path.n);
+  }
+  lua_settop(L, 3);
+  luaL_argcheck(L, gim_task_is_done(&source->task), 1, "task is not done");
+  luaL_argcheck(L, index >= 1 && index <= source->task.pictures.count, 2,
+                "there is no such picture");
+  if (source->hub->net == NULL) luaL_argerror(L, 1, "client is closed");
+  lua_getiuservalue(L, 1, 1);          /* 4: the source's user value */
+  lua_rawgetp(L, 4, &lgim_key_client); /* 5: the client */
+  lgim_task_push(L, 5);                /* 6: the new task */
+  lua_getiuservalue(L, 6, 1);          /* 7: its user value */
+  lua_pushvalue(L, 1);
+  lua_rawsetp(L, 7, &lgim_key_source);
+  lua_getiuservalue(L, 5, 1); /* 8: the client's user value */
+  if (gim_job_fetch(&job, source, (int)index - 1, path, &err) != GIM_OK)
+    return lgim_fail(L, &err, source->task.id, source->task.billed);
+  lgim_task_own(L, 6, job);
+  lua_pushvalue(L, 6);
+  lua_rawsetp(L, 8, job); /* live tasks are held by their client */
+  gim_client_arm(source->hub);
+  lua_settop(L, 6);
+  return 1;
+}
+
+void lgim_task_open(lua_State *L, int methods) {
+  static const luaL_Reg methods_of_task[] = {
+      {"done", task_done}, {"cancel", task_cancel}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"fetch", core_fetch},
+                                       {"read", core_read},
+                                       {"outcome", core_outcome},
+                                       {"watch", core_watch},
+                                       {NULL, NULL}};
+  methods = lua_absindex(L, methods);
+  luaL_setfuncs(L, functions, 0);
+  luaL_newmetatable(L, LGIM_TASK);
+  luaL_newlib(L, methods_of_task);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, methods, "task");
+  lua_pushcclosure(L, task_index, 1);
+  lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, task_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pushcfunction(L, task_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pushliteral(L, "locked");
+  lua_setfield(L, -2, "__metatable");
+  lua_pop(L, 1);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** lgim_task.h - a job as a userdata "gptimage.task"   [floor 11]
+**
+** The userdata OWNS its gim_job. Its user value is a table that holds its
+** client, the job it brings a picture of, and what the Lua layer keeps.
+*/
+#ifndef lgim_task_h
+#define lgim_task_h
+
+#include "gim_job.h"
+
+#include <lua.h>
+
+#pragma GCC visibility push(hidden)
+
+#define LGIM_TASK "gptimage.task"
+
+/* Keys of the user values: their addresses, as light userdata. */
+extern const char lgim_key_client; /* in a task: its client */
+extern const char lgim_key_source; /* in a task: the task it fetches from */
+
+/*
+** Pushes a task without a job, whose user value holds the client at index
+** `client`. lgim_task_own gives it its job: nothing that may raise lies
+** between making a job and owning it.
+*/
+void lgim_task_push(lua_State *L, int client);
+void lgim_task_own(lua_State *L, int index, gim_job *job);
+
+/*
+** The job of the task at argument `index`. Raises for what is no task, and
+** in a process that forked off ("belongs to the parent process").
+*/
+gim_job *lgim_task_check(lua_State *L, int index);
+
+/*
+** Creates the metatable and adds task functions (fetch, read, outcome, watch)
+** to the module table on top, and `task` to the table of methods at `methods`.
+*/
+void lgim_task_open(lua_State *L, int methods);
+
+#pragma GCC visibility pop
+
+#endif
