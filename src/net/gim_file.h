@@ -45,35 +45,48 @@ GIM_MUST_CHECK gim_status gim_file_open(gim_file **file, const char *folder,
 /* Reserves blocks for `n` bytes in all; a hint, errors are ignored. */
 void gim_file_expect(gim_file *file, int64_t n);
 
-/* Appends `n` bytes, gathered into writes of GIM_FILE_GATHER. GIM_E_IO is
-   final for the file: what was written before can still be read. */
+/* Appends `n` bytes, gathered into writes of GIM_FILE_GATHER. GIM_E_IO,
+   GIM_E_NO_MEMORY: nothing of these `n` bytes counts; what was written before
+   can still be read. GIM_E_IO is final, until gim_file_truncate. */
 GIM_MUST_CHECK gim_status gim_file_write(gim_file *file, const void *p,
                                          size_t n, gim_err *err);
 
 /* Bytes written so far, gathered ones included. */
 int64_t gim_file_size(const gim_file *file);
 
-/* Reads up to `n` bytes at `offset` (flushes first); `*got` 0 at the end. */
+/* Reads up to `n` bytes at `offset`, gathered ones too; `*got` 0 at the end.
+   Not changed by a write that failed. */
 GIM_MUST_CHECK gim_status gim_file_read(gim_file *file, int64_t offset,
                                         void *p, size_t n, size_t *got,
                                         gim_err *err);
 
-/* Back to an empty file. */
+/* Back to an empty file; GIM_E_IO also when it was committed. */
 GIM_MUST_CHECK gim_status gim_file_truncate(gim_file *file, gim_err *err);
 
 /*
 ** Gives the file its final name `name` (no folder part) in the folder it was
 ** opened in, by rename; with NUMBER and REFUSE never over another file, also
 ** when two do it at once. `path` of `size` bytes gets folder and name as they
-** are now. After success nothing can be written any more.
-** GIM_E_IO: the file stays temporary and may be committed again elsewhere in
-** the folder; REFUSE says that the name is taken.
+** are now. After success nothing can be written any more, but read.
+** GIM_E_IO: the file stays temporary and may be committed again, under another
+** name or this one; REFUSE says that the name is taken, NUMBER that 10,000
+** are. Also when the folder is no longer where it was, and when a write had
+** failed.
 */
 GIM_MUST_CHECK gim_status gim_file_commit(gim_file *file, const char *name,
                                           gim_overwrite overwrite, char *path,
                                           size_t size, gim_err *err);
 
-/* Closes; removes the file when it was not committed. NULL is allowed. */
+/* True while the folder is where it was when the file was opened: it may be
+   moved or removed, or the program's own folder changed, and then the name
+   that a commit reports would lead elsewhere. */
+bool gim_file_is_in_place(const gim_file *file);
+
+/* True after gim_file_commit said GIM_OK. */
+bool gim_file_is_committed(const gim_file *file);
+
+/* Closes; removes the file when it was not committed (not in a child after
+   fork: it is the parent's). NULL is allowed. */
 void gim_file_free(gim_file *file);
 
 #pragma GCC visibility pop

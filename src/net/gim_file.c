@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT */
+#include "gim_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define PAGE 4096u
+#define NUMBERS 10000 /* "a-2.png" to "a-10000.png" */
+#define TRIES 100     /* random names; two are never the same by chance */
+#define RENAME_EXCLUSIVE 1u /* RENAME_NOREPLACE of the kernel */
+
+struct gim_file {
+  int fd;
+  int folder_fd; /* -1: the file has no name */
+  char *folder;  /* as it was given */
+  char part[40]; /* temporary name */
+  pid_t owner;
+  bool failed, committed;
+  int error;            /* errno of the write that failed */
+  int64_t size;         /* bytes accepted */
+  int64_t flushed;      /* of them in the file; the rest is gathered */
+  int64_t preallocated; /* blocks reserved, in bytes */
+  void *memory;
+  unsigned char *gather; /* page-aligned, within `memory` */
+};
+
+/* -------- opening -------- */
+
+static const char *shown(const char *folder) {
+  return folder[0] == '\0' ? "." : folder;
+}
+
+static gim_status fail_folder(const char *what, const char *folder, int error,
+                              gim_err *err) {
+  return gim_fail(err, GIM_E_IO, "%s folder \"%s\": %s", what, shown(folder),
+                  strerror(error));
+}
+
+static gim_status fail_memory(gim_err *err) {
+  return gim_fail(err, GIM_E_NO_MEMORY, "not enough memory for a file");
+}
+
+static bool random_name(char *to, size_t size) {
+  unsigned char bytes[8];
+  size_t i;
+  int n;
+  if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+    return false; /* a signal, before any byte; never at this length */
+  n = snprintf(to, size, ".gptimage-");
+  for (i = 0; i < sizeof(bytes); i++)
+    n += snprintf(to + n, size - (size_t)n, "%02x", bytes[i]);
+  (void)snprintf(to + n, size - (size_t)n, ".part");
+  return true;
+}
+
+/* A new file under a random name in an open folder. -1: errno says why. */
+static int open_part(int folder_fd, char *name, size_t size, mode_t mode) {
+  int i;
+  for (i = 0; i < TRIES; i++) {
+    int fd;
+    if (!random_name(name, size)) continue;
+    fd = openat(folder_fd, name,
+                O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+    if (fd >= 0 || (errno != EEXIST && errno != EINTR)) return fd;
+  }
+  errno = EEXIST;
+  return -1;
+}
+
+/* Searching it is enough: a folder may be writable and not readable. */
+static int open_folder(const char *folder) {
+  return open(shown(folder), O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int open_nameless(const char *folder) {
+  char name[40];
+  int folder_fd, fd;
+#ifdef O_TMPFILE
+  fd = open(folder, O_RDWR | O_TMPFILE | O_EXCL | O_CLOEXEC, 0600);
+  if (fd >= 0) return fd;
+#endif
+  folder_fd = open_folder(folder);
+  if (folder_fd < 0) return -1;
+  fd = open_part(folder_fd, name, sizeof(name), 0600);
+  if (fd >= 0)
+    (void)unlinkat(folder_fd, name, 0);
+  else {
+    int error = errno;
+    close(folder_fd);
+    errno = error;
+    return -1;
+  }
+  close(folder_fd);
+  return fd;
+}
+
+static gim_file *file_new(const char *folder) {
+  size_t n = strlen(folder) + 1;
+  gim_file *f = calloc(1, sizeof(*f));
+  if (f == NULL) return NULL;
+  f->fd = f->folder_fd = -1;
+  f->owner = getpid();
+  f->folder = malloc(n);
+  if (f->folder == NULL) {
+    free(f);
+    return NULL;
+  }
+  memcpy(f->folder, folder, n);
+  return f;
+}
+
+gim_status gim_file_open(gim_file **file, const char *folder, gim_err *err) {
+  bool nameless = folder == NULL;
+  gim_file *f;
+  *file = NULL;
+  if (nameless) {
+    folder = getenv("TMPDIR");
+    if (folder == NULL || folder[0] == '\0') folder = "/tmp";
+  }
+  f = file_new(folder);
+  if (f == NULL) return fail_memory(err);
+  if (nameless)
+    f->fd = open_nameless(folder);
+  else {
+    f->folder_fd = open_folder(folder);
+    if (f->folder_fd >= 0)
+      f->fd = open_part(f->folder_fd, f->part, sizeof(f->part), 0666);
+  }
+  if (f->fd < 0) {
+    gim_status status =
+        fail_folder("cannot make a file in", folder, errno, err);
+    gim_file_free(f);
+    return status;
+  }
+  *file = f;
+  return GIM_OK;
+}
+
+/* mkdir -p. False: errno says why. */
+static bool make_folders(const char *folder) {
+  char path[GIM_LIMIT_PATH];
+  size_t i, n = strlen(folder);
+  struct stat st;
+  if (n == 0) return true;
+  if (n >= sizeof(path)) {
+    errno = ENAMETOOLONG;
+    return false;
+  }
+  memcpy(path, folder, n + 1);
+  for (i = 1; i <= n; i++) {
+    if (path[i] != '/' && path[i] != '\0') continue;
+    path[i] = '\0';
+    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
+      /* Some systems judge what we may do before what is there. */
+      int error = errno;
+      if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
+        errno = error;
+        return false;
+      }
+    }
+    if (i < n) path[i] = '/';
+  }
+  return true;
+}
+
+gim_status gim_file_try_folder(const char *folder, gim_err *err) {
+  char name[40];
+  int folder_fd, fd = -1, error;
+  if (!make_folders(folder))
+    return fail_folder("cannot make", folder, errno, err);
+  folder_fd = open_folder(folder);
+  if (folder_fd >= 0) fd = open_part(folder_fd, name, sizeof(name), 0666);
+  error = errno;
+  if (fd >= 0) {
+    close(fd);
+    (void)unlinkat(folder_fd, name, 0);
+  }
+  if (folder_fd >= 0) close(folder_fd);
+  return fd >= 0 ? GIM_OK
+                 : fail_folder("cannot make a file in", folder, error, err);
+}
+
+void gim_file_free(gim_file *f) {
+  if (f == NULL) return;
+  if (f->fd >= 0) {
+    if (!f->committed && f->folder_fd >= 0 && f->owner == getpid())
+      (void)unlinkat(f->folder_fd, f->part, 0);
+    close(f->fd);
+  }
+  if (f->folder_fd >= 0) close(f->folder_fd);
+  free(f->folder);
+  free(f->memory);
+  free(f);
+}
+
+/* -------- writing and reading -------- */
+
+void gim_file_expect(gim_file *f, int64_t n) {
+  if (n <= f->preallocated || n > GIM_LIMIT_DOWNLOAD || f->committed) return;
+#ifdef FALLOC_FL_KEEP_SIZE
+  if (fallocate(f->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)n) == 0)
+    f->preallocated = n;
+#endif
+}
+
+static gim_status fail_write(const gim_file *f, gim_err *err) {
+  return fail_folder("cannot write in", f->folder, f->error, err);
+}
+
+/* Writes what is gathered; on failure the rest stays gathered. */
+static bool flush(gim_file *f) {
+  size_t done = 0, n = (size_t)(f->size - f->flushed);
+  while (done < n) {
+    ssize_t wrote =
+        pwrite(f->fd, f->gather + done, n - done, (off_t)f->flushed);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote <= 0) {
+      f->error = wrote == 0 ? ENOSPC : errno;
+      f->failed = true;
+      memmove(f->gather, f->gather + done, n - done);
+      return false;
+    }
+    done += (size_t)wrote;
+    f->flushed += wrote;
+  }
+  return true;
+}
+
+static bool has_gather(gim_file *f) {
+  size_t address;
+  if (f->gather != NULL) return true;
+  /* By hand, so that the allocation is one of those that tests can fail. */
+  f->memory = malloc(GIM_FILE_GATHER + PAGE);
+  if (f->memory == NULL) return false;
+  address = (size_t)(uintptr_t)f->memory;
+  f->gather = (unsigned char *)f->memory + (PAGE - address % PAGE) % PAGE;
+  return true;
+}
+
+gim_status gim_file_write(gim_file *f, const void *p, size_t n, gim_err *err) {
+  const unsigned char *from = p;
+  int64_t before = f->size;
+  if (f->committed)
+    return gim_fail(err, GIM_E_IO, "the file was filed and is closed");
+  if (f->failed) return fail_write(f, err);
+  if (!has_gather(f)) return fail_memory(err);
+  while (n > 0) {
+    size_t held = (size_t)(f->size - f->flushed);
+    size_t room = GIM_FILE_GATHER - held;
+    size_t k = n < room ? n : room;
+    memcpy(f->gather + held, from, k);
+    f->size += (int64_t)k;
+    from += k;
+    n -= k;
+    if (k == room && !flush(f)) {
+      /* What got into the file beyond `before` is as good as not there. */
+      f->size = before;
+      if (f->flushed > before) f->flushed = before;
+      return fail_write(f, err);
+    }
+  }
+  return GIM_OK;
+}
+
+int64_t gim_file_size(const gim_file *f) {
+  return f->size;
+}
+
+gim_status gim_file_read(gim_file *f, int64_t offset, void *p, size_t n,
+                         size_t *got, gim_err *err) {
+  *got = 0;
+  if (offset < 0 || offset >= f->size) return GIM_OK;
+  if ((int64_t)n > f->size - offset) n = (size_t)(f->size - offset);
+  if (offset >= f->flushed) {
+    memcpy(p, f->gather + (offset - f->flushed), n);
+    *got = n;
+    return GIM_OK;
+  }
+  if ((int64_t)n > f->flushed - offset) n = (size_t)(f->flushed - offset);
+  while (*got < n) {
+    ssize_t k = pread(f->fd, (unsigned char *)p + *got, n - *got,
+                      (off_t)(offset + (int64_t)*got));
+    if (k < 0 && errno == EINTR) continue;
+    if (k < 0) return fail_folder("cannot read in", f->folder, errno, err);
+    if (k == 0)
+      return gim_fail(err, GIM_E_IO,
+                      "a file in folder \"%s\" was cut short by others",
+                      shown(f->folder));
+    *got += (size_t)k;
+  }
+  return GIM_OK;
+}
+
+gim_status gim_file_truncate(gim_file *f, gim_err *err) {
+  if (f->committed)
+    return gim_fail(err, GIM_E_IO, "the file was filed and is closed");
+  if (ftruncate(f->fd, 0) != 0) {
+    f->error = errno;
+    return fail_write(f, err);
+  }
+  f->size = f->flushed = f->preallocated = 0;
+  f->failed = false;
+  return GIM_OK;
+}
+
+/* -------- the final name -------- */
+
+/* True when `name` stood free and is now the file's; else errno. */
+static bool take_name(gim_file *f, const char *name) {
+  int claim;
+  if (syscall(SYS_renameat2, f->folder_fd, f->part, f->folder_fd, name,
+              RENAME_EXCLUSIVE) == 0)
+    return true;
+  if (errno != EINVAL && errno != ENOSYS && errno != EPERM) return false;
+  /* The file system cannot, or a sandbox does not let us: a link is as
+     exclusive; and where there are no links, an empty file holds the name. */
+  if (linkat(f->folder_fd, f->part, f->folder_fd, name, 0) == 0) {
+    (void)unlinkat(f->folder_fd, f->part, 0);
+    return true;
+  }
+  if (errno == EEXIST) return false;
+  claim = openat(f->folder_fd, name,
+                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+  if (claim < 0) return false;
+  close(claim);
+  if (renameat(f->folder_fd, f->part, f->folder_fd, name) == 0) return true;
+  claim = errno;
+  (void)unlinkat(f->folder_fd, name, 0);
+  errno = claim;
+  return false;
+}
+
+bool gim_file_is_in_place(const gim_file *f) {
+  struct stat ours, named;
+  return f->folder_fd >= 0 && stat(shown(f->folder), &named) == 0 &&
+         fstat(f->folder_fd, &ours) == 0 && ours.st_dev == named.st_dev &&
+         ours.st_ino == named.st_ino;
+}
+
+/* folder/name, and "-number" before the extension from 2 on. */
+static bool compose(const gim_file *f, const char *name, int number,
+                    char *path, size_t size, const char **base) {
+  size_t folder_n = strlen(f->folder);
+  const char *slash =
+      folder_n == 0 || f->folder[folder_n - 1] == '/' ? "" : "/";
+  const char *dot = strrchr(name, '.');
+  size_t stem =
+      dot == NULL || dot == name ? strlen(name) : (size_t)(dot - name);
+  int n;
+  if (number < 2)
+    n = snprintf(path, size, "%s%s%s", f->folder, slash, name);
+  else
+    n = snprintf(path, size, "%s%s%.*s-%d%s", f->folder, slash, (int)stem,
+                 name, number, name + stem);
+  if (n < 0 || (size_t)n >= size) return false;
+  *base = path + folder_n + strlen(slash);
+  return true;
+}
+
+static gim_status give_name(gim_file *f, const char *name,
+                            gim_overwrite overwrite, char *path, size_t size,
+                            gim_err *err) {
+  int number;
+  for (number = 1; number <= NUMBERS; number++) {
+    const char *base;
+    if (!compose(f, name, number, path, size, &base))
+      return gim_fail(err, GIM_E_IO, "the file name \"%s\" is too long", name);
+    if (overwrite == GIM_OVERWRITE_REPLACE
+            ? renameat(f->folder_fd, f->part, f->folder_fd, base) == 0
+            : take_name(f, base))
+      return GIM_OK;
+    if (errno == EEXIST && overwrite == GIM_OVERWRITE_REFUSE)
+      return gim_fail(err, GIM_E_IO, "\"%s\" is there already", path);
+    if (errno != EEXIST || overwrite == GIM_OVERWRITE_REPLACE)
+      return gim_fail(err, GIM_E_IO, "cannot make \"%s\": %s", path,
+                      strerror(errno));
+  }
+  return gim_fail(err, GIM_E_IO,
+                  "\"%s\" and %d numbered names after it are taken", name,
+                  NUMBERS - 1);
+}
+
+bool gim_file_is_committed(const gim_file *f) {
+  return f->committed;
+}
+
+gim_status gim_file_commit(gim_file *f, const char *name,
+                           gim_overwrite overwrite, char *path, size_t size,
+                           gim_err *err) {
+  gim_status status;
+  if (f->folder_fd < 0 || f->committed)
+    return gim_fail(err, GIM_E_IO, "the file cannot be named (again)");
+  if (name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+      strchr(name, '/') != NULL)
+    return gim_fail(err, GIM_E_IO, "\"%s\" is no file name", name);
+  if (f->failed || !flush(f)) return fail_write(f, err);
+  if (!gim_file_is_in_place(f))
+    return gim_fail(err, GIM_E_IO,
+                    "folder \"%s\" is not where it was: it was moved or "
+                    "removed, or the current folder is another",
+                    shown(f->folder));
+  if (f->preallocated > f->size) {
+    /* Blocks beyond the end stay reserved otherwise. */
+    if (ftruncate(f->fd, (off_t)f->size) == 0) f->preallocated = f->size;
+  }
+  status = give_name(f, name, overwrite, path, size, err);
+  if (status != GIM_OK) return status;
+  f->committed = true;
+  free(f->memory);
+  f->memory = f->gather = NULL;
+  return GIM_OK;
+}
