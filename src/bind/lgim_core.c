@@ -26,11 +26,10 @@ static void pin(void) {
     (void)dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
-LUAMOD_API int luaopen_gptimage_core(lua_State *L);
+__attribute__((visibility("default"))) int luaopen_gptimage_core(lua_State *L);
 
 /* require "gptimage.core" */
-__attribute__((visibility("default"))) int
-luaopen_gptimage_core(lua_State *L) {
+int luaopen_gptimage_core(lua_State *L) {
   pin();
   lua_newtable(L);
   lua_pushliteral(L, GIM_VERSION);

@@ -68,11 +68,11 @@ int lgim_window_fail(lua_State *L, const gim_err *err) {
   return 2;
 }
 
-LUAMOD_API int luaopen_gptimage_core_test(lua_State *L);
+__attribute__((visibility("default"))) int
+luaopen_gptimage_core_test(lua_State *L);
 
 /* luaopen_* are the only names that leave the objects. */
-__attribute__((visibility("default"))) int
-luaopen_gptimage_core_test(lua_State *L) {
+int luaopen_gptimage_core_test(lua_State *L) {
   lua_newtable(L);
   lua_pushcfunction(L, window_fail_allocation);
   lua_setfield(L, -2, "fail_allocation");
