@@ -5,6 +5,7 @@
 local gptimage = require "gptimage"
 
 local FOLDER = "out"
+local prices = { ["gpt-image-2-beta"] = 2.5 } -- credits, as the sandbox charges
 local root = arg[0]:match("^(.*)/[^/]*$") or "."
 local sandbox_command = ("exec '%s' '%s/../bin/gptimage' sandbox --tied --latency 3")
   :format(arg[-1] or "lua5.4", root)
@@ -56,7 +57,7 @@ local function demonstrate(title, options, request)
   print(title)
   show("prompt", "%s", request.prompt)
   local plan = assert(gptimage.plan(request, {
-    provider = options.provider, prices = options.prices }))
+    provider = options.provider, prices = prices }))
   show_plan(plan)
 
   local client <close> = assert(gptimage.client(options))
@@ -93,7 +94,6 @@ local function main()
 
   demonstrate("The task service: submitted, asked for until it is done, downloaded", {
     provider = "starmagic", base_url = urls.starmagic, api_key = "demo", overwrite = "replace",
-    prices = { ["gpt-image-2-beta"] = 2.5 },
     poll = { first = 0.4, min = 0.4, max = 0.6 }, -- the real services get a few polls a minute
   }, {
     model = "gpt-image-2-beta",

@@ -140,6 +140,7 @@ end
 local client_methods = core.methods.client
 
 local function start(client, name, starter, request, level)
+  wait.check_open(client, level + 1)
   local task, err = checked(level + 1, starter, client, for_core(request, name, level + 1))
   if task then
     wait.adopt(client, task, request.on_progress)
@@ -175,6 +176,7 @@ function client_methods:edit(request)
 end
 
 function client_methods:attach(id, options)
+  wait.check_open(self, 3)
   local task, err = checked(3, core.attach, self, id, options)
   if task then
     wait.adopt(self, task, options and options.on_progress)

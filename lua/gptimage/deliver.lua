@@ -20,7 +20,7 @@ local results = require "gptimage.result"
 
 local M = {}
 
-local running, status = coroutine.running, coroutine.status
+local running, status, isyieldable = coroutine.running, coroutine.status, coroutine.isyieldable
 local core_step, core_data = core.step, core.data
 
 -- What our coroutines yield, so that a yield meant for another scheduler is told apart.
@@ -180,8 +180,9 @@ function deliver_one.start(_, co)
   resume(co)
 end
 
-local function deliver_all(state)
+local function deliver_all(client, state)
   local what, items = state.what, state.items
+  local may_be_left = isyieldable()
   while true do
     local head = state.head
     if head > state.tail then
@@ -191,6 +192,12 @@ local function deliver_all(state)
     local kind, item = what[head], items[head]
     what[head], items[head] = nil, nil
     state.head = head + 1
+    if may_be_left and head < state.tail and not state.closed then
+      -- A callback may yield to its host and come back late; what is in the queue must not wait
+      -- for that, so the next step is due now.
+      core.wake(client)
+      may_be_left = false
+    end
     deliver_one[kind](state, item)
   end
   if state.closed then
@@ -200,14 +207,14 @@ end
 
 -- Tells everybody what is in the queue, unless a step further down the stack is about to.
 -- Returns whether there was anything to do.
-local function deliver(state)
+local function deliver(client, state)
   if state.head > state.tail or is_delivering(state) then
     return false
   end
   local me = running()
   state.deliverers[me] = true
   -- Users' errors do not come this far; running out of memory may, and must not leave us marked.
-  local ok, err = pcall(deliver_all, state)
+  local ok, err = pcall(deliver_all, client, state)
   state.deliverers[me] = nil
   if not ok then
     error(err, 0)
@@ -234,14 +241,14 @@ end
 -- One round: what waits in the queue, I/O, what came of it. Where there was something in the
 -- queue the I/O does not wait. With a step further down the stack it is I/O alone.
 local function turn(client, state, timeout, budget)
-  if deliver(state) then
+  if deliver(client, state) then
     timeout = 0
     if state.closed then
       return
     end
   end
   pump(client, state, timeout, budget)
-  deliver(state)
+  deliver(client, state)
 end
 
 --- Makes f(...) a coroutine of ours; it starts in the next round.

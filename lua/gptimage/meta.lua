@@ -47,14 +47,12 @@ function gptimage.sizes(provider, model, procedure) end
 ---@field provider? gptimage.provider  "starmagic" without
 ---@field api_key? string       without: from the environment
 ---@field base_url? string      without: $GPTIMAGE_BASE_URL, or the provider's; may carry a path
----@field files_url? string     host of the file upload service
 ---@field max_requests? integer HTTP requests at once; 16 without
 ---@field timeout? gptimage.timeouts
 ---@field poll? gptimage.poll   how often a running task is asked for
 ---@field retry? gptimage.retry how often what may be repeated is repeated
 ---@field overwrite? gptimage.overwrite  where a file of that name exists: "number" (default) adds
 ---                             one to the name, "replace" takes its place, "refuse" is an error
----@field prices? table<string, number>  credits for a factor of 1, by model
 ---@field allow_private? boolean  links and callbacks on private addresses, plain http elsewhere
 ---                             than on this machine
 ---@field memory_limit? integer bytes of pictures kept in memory; 64 MiB without
@@ -88,24 +86,26 @@ function gptimage.sizes(provider, model, procedure) end
 ---@field jitter? number  0.1: up to a tenth more or less
 
 ---@class gptimage.retry
----@field max? integer    tries after the first
----@field min? number     seconds before the second try
----@field max_delay? number  longest pause, in seconds
+---@field max? integer     tries after the first
+---@field base? number     seconds: the pause before the second try is up to this, then it doubles
+---@field cap? number      seconds: no pause is longer
 
 ---@class gptimage.plan_options
 ---@field provider? gptimage.provider
 ---@field edit? boolean        as if asked for by client:edit: at least one reference picture
 ---@field sizes? gptimage.sizes
 ---@field strict? boolean
----@field prices? table<string, number>
+---@field prices? table<string, number>  credits for a factor of 1, by model
 ---@field allow_private? boolean
 ---@field edit_path? string
 
----One line of the log. Further fields depend on the event.
+---One line of the log.
 ---@class gptimage.log_event
 ---@field event "request"|"response"|"retry"|"warning"|"state"
----@field time number
----@field task string?  id, or our key where the service gave none yet
+---@field time number     unix time
+---@field task string     id, or our key where the service gave none yet
+---@field message string
+---@field status integer? HTTP status
 
 -- Requests --------------------------------------------------------------------------------------
 
@@ -136,7 +136,6 @@ function gptimage.sizes(provider, model, procedure) end
 ---@class gptimage.attach_options
 ---@field output? string
 ---@field timeout? number
----@field overwrite? gptimage.overwrite
 ---@field on_progress? fun(task: gptimage.task)
 
 -- Client ----------------------------------------------------------------------------------------

@@ -29,6 +29,8 @@ end
 local function check_open(client, level)
   if client:closed() then
     error("client is closed", level)
+  elseif client.foreign then
+    error("client belongs to the parent process", level)
   end
 end
 
@@ -125,6 +127,7 @@ end
 
 results.wait_with(wait_as_caller_can, check_may_wait)
 
+M.check_open = check_open
 M.check_may_wait = check_may_wait
 M.wait_as_caller_can = wait_as_caller_can
 
@@ -319,7 +322,7 @@ local function close(client)
     return
   end
   deliver.close_coroutines(state)
-  deliver.deliver(state)
+  deliver.deliver(client, state)
   report.raise(state)
 end
 
