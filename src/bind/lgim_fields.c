@@ -26,7 +26,7 @@ static const lgim_option wire_fields[] = {
     TEXT(callback_url),
     {"n", LGIM_INTEGER, offsetof(gim_fields, n), offsetof(gim_fields, has_n)},
     {"image_urls", LGIM_TABLE, LGIM_NOWHERE, LGIM_NOWHERE},
-    {"extra", LGIM_TABLE, LGIM_NOWHERE, LGIM_NOWHERE},
+    TEXT(extra), /* JSON text here: the Lua layer writes it */
     {NULL, LGIM_ANY, 0, 0}};
 
 /*
@@ -65,28 +65,6 @@ static void read_image_urls(lua_State *L, int index,
   fields->image_url_count = (size_t)count;
 }
 
-/* Pushes request.extra as JSON text, or nil. */
-static void read_extra(lua_State *L, int index, const lgim_argument *argument,
-                       gim_fields *fields) {
-  lua_pushliteral(L, "extra");
-  if (lua_rawget(L, index) == LUA_TNIL) return;
-  lua_getglobal(L, "require");
-  lua_pushliteral(L, "cjson.safe");
-  lua_call(L, 1, 1);
-  lua_getfield(L, -1, "encode");
-  lua_pushvalue(L, -3); /* table, cjson, encode, table */
-  lua_call(L, 1, 2);
-  if (lua_type(L, -2) != LUA_TSTRING)
-    lgim_options_raise(L, argument, "extra", "no JSON: %s",
-                       luaL_tolstring(L, -1, NULL));
-  lua_pop(L, 1); /* the message */
-  if (*lua_tostring(L, -1) != '{')
-    lgim_options_raise(L, argument, "extra", "a list has no names to send");
-  lua_replace(L, -3); /* the JSON takes the table's place */
-  lua_pop(L, 1);      /* cjson */
-  fields->extra.p = lua_tolstring(L, -1, &fields->extra.n);
-}
-
 void lgim_fields_read(lua_State *L, int index, const lgim_argument *argument,
                       const lgim_option_set *others, gim_fields *fields) {
   lgim_option_set sets[2];
@@ -102,7 +80,6 @@ void lgim_fields_read(lua_State *L, int index, const lgim_argument *argument,
   if (others != NULL) sets[count++] = *others;
   lgim_options_read_sets(L, index, argument, sets, count);
   read_image_urls(L, index, argument, fields);
-  read_extra(L, index, argument, fields);
 }
 
 #define REQUEST "gptimage.request"

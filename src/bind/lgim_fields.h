@@ -14,23 +14,21 @@
 #pragma GCC visibility push(hidden)
 
 /* The Lua values that lgim_fields_read leaves on the stack. */
-#define LGIM_FIELDS_ANCHORS 2
+#define LGIM_FIELDS_ANCHORS 1
 
 /*
 ** Reads the request table at `index` into `fields` (which is cleared first;
-** `edit` stays false): the fields of the wire, and `extra`, a table that
-** lua-cjson turns into JSON. `others` (may be NULL) describes further keys of
-** the request that are the caller's own: output, timeout, strict, ...
-** Unknown keys, wrong types, image_urls that are no sequence of strings and
-** an `extra` that is no object of JSON raise, by the rules of
-** lgim_options_read_sets.
+** `edit` stays false): the fields of the wire, and `extra`, which here is the
+** text of a JSON object (in Lua it is a table; gptimage/json.lua writes it).
+** `others` (may be NULL) describes further keys of the request that are the
+** caller's own: output, timeout, strict, ...
+** Unknown keys, wrong types and image_urls that are no sequence of strings
+** raise, by the rules of lgim_options_read_sets.
 ** Pushes LGIM_FIELDS_ANCHORS values; `fields` is BORROWED from them and from
 ** the table, until they leave the stack.
 */
 void lgim_fields_read(lua_State *L, int index, const lgim_argument *argument,
                       const lgim_option_set *others, gim_fields *fields);
-
-#pragma GCC visibility pop
 
 /*
 ** Pushes a userdata that holds an empty gim_request and returns it, BORROWED
@@ -46,5 +44,7 @@ gim_request *lgim_request_new(lua_State *L);
 */
 int lgim_request_fail(lua_State *L, const gim_request *request,
                       const gim_err *err);
+
+#pragma GCC visibility pop
 
 #endif

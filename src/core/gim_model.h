@@ -143,4 +143,6 @@ const gim_tier_price *gim_model_tier(const gim_model *model, int tier);
 /* What is said of a model in messages: its name, or "this model". */
 const char *gim_model_title(const gim_model *model);
 
+#pragma GCC visibility pop
+
 #endif

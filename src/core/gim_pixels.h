@@ -18,6 +18,8 @@
 
 #include "gim_base.h"
 
+#pragma GCC visibility push(hidden)
+
 #define GIM_TIER_COUNT 3 /* 1K, 2K, 4K */
 
 /* How a ratio and a tier become pixels, see above. */
@@ -117,5 +119,7 @@ void gim_pixels_nearest_listed(const char *const *list, const gim_size *like,
 */
 bool gim_pixels_listed(const char *const *list, const gim_size *ratio,
                        int *width_px, int *height_px);
+
+#pragma GCC visibility pop
 
 #endif

@@ -13,6 +13,8 @@
 #include "gim_issue.h"
 #include "gim_model.h"
 
+#pragma GCC visibility push(hidden)
+
 /* What the caller gave. Slices BORROWED; p NULL: left out. */
 typedef struct gim_size_input {
   const gim_model *model;
@@ -56,5 +58,7 @@ gim_cell gim_size_cell(const gim_model *model, gim_size_procedure procedure,
 */
 int64_t gim_size_price_micro(const gim_model *model, const gim_sized *sized,
                              gim_str quality, int64_t n);
+
+#pragma GCC visibility pop
 
 #endif

@@ -11,6 +11,8 @@
 #include "gim_issue.h"
 #include "gim_model.h"
 
+#pragma GCC visibility push(hidden)
+
 /*
 ** Valid UTF-8, and no control character. Reports utf8, control_character;
 ** true when all is well.
@@ -37,5 +39,7 @@ void gim_value_n(const gim_model *model, int64_t n, gim_report *report);
 */
 void gim_value_extra(const gim_model *model, gim_str extra,
                      gim_report *report);
+
+#pragma GCC visibility pop
 
 #endif
