@@ -355,3 +355,21 @@ bool gim_reply_not_accepted(const gim_reply *reply,
     if (strcmp(*retry_codes, err->code) == 0) return true;
   return false;
 }
+
+bool gim_reply_is_refusal(const gim_reply *reply) {
+  const gim_err *err = &reply->err;
+  if (reply->shape != GIM_REPLY_ERROR || err->http_status == 408)
+    return false;
+  switch (err->status) {
+  case GIM_E_INVALID:
+  case GIM_E_AUTH:
+  case GIM_E_QUOTA:
+  case GIM_E_RATE_LIMITED:
+  case GIM_E_REFUSED:
+  case GIM_E_NOT_FOUND:
+  case GIM_E_TOO_BIG: return true;
+  default: break;
+  }
+  return err->http_status >= 300 && err->http_status < 500 &&
+         strcmp(err->code, "paid_outcome_unknown") != 0;
+}
