@@ -6,12 +6,12 @@
 
 local LINES_MAX = 450
 
--- The floors of each folder, and the folders it may include from. Above floor 9
--- lives the test window.
+-- The floors of each folder, and the folders it may include from. The test window
+-- lives on floor 10 or above.
 local FOLDER = {
   ["src/core/"] = { first = 0, last = 5, sees = { ["src/core/"] = true } },
-  ["src/net/"] = { first = 1, last = 8, sees = { ["src/core/"] = true, ["src/net/"] = true } },
-  ["src/bind/"] = { first = 9, last = 11,
+  ["src/net/"] = { first = 1, last = 10, sees = { ["src/core/"] = true, ["src/net/"] = true } },
+  ["src/bind/"] = { first = 9, last = 15,
     sees = { ["src/core/"] = true, ["src/net/"] = true, ["src/bind/"] = true } },
 }
 
