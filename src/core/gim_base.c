@@ -52,6 +52,14 @@ bool gim_str_starts(gim_str s, gim_str prefix) {
          (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
 }
 
+char *gim_str_copy(gim_str s) {
+  char *p = malloc(s.n + 1);
+  if (p == NULL) return NULL;
+  if (s.n > 0) memcpy(p, s.p, s.n);
+  p[s.n] = '\0';
+  return p;
+}
+
 size_t gim_str_sequence(gim_str s) {
   const unsigned char *p = (const unsigned char *)s.p;
   size_t length;
