@@ -262,6 +262,21 @@ static int core_step(lua_State *L) {
   return 3;
 }
 
+/* core.now() -> seconds of the clock that deadlines are judged by */
+static int core_now(lua_State *L) {
+  lua_pushnumber(L, (lua_Number)gim_net_now_ms() / 1000);
+  return 1;
+}
+
+/*
+** core.wake(client): the descriptor is readable until the next step, although
+** the core knows of nothing to do: the Lua layer has something to tell.
+*/
+static int core_wake(lua_State *L) {
+  gim_net_alarm(check(L, 1)->net, gim_net_now_ms());
+  return 0;
+}
+
 /* core.close(client) -> the tasks that this ended, an array */
 static int core_close(lua_State *L) {
   client *c = luaL_checkudata(L, 1, LGIM_CLIENT);
@@ -384,7 +399,8 @@ void lgim_client_open(lua_State *L, int methods) {
   static const luaL_Reg functions[] = {
       {"client", core_client}, {"generate", core_generate},
       {"edit", core_edit},     {"attach", core_attach},
-      {"step", core_step},     {"close", core_close},
+      {"step", core_step},     {"now", core_now},
+      {"wake", core_wake},     {"close", core_close},
       {"data", core_data},     {NULL, NULL}};
   methods = lua_absindex(L, methods);
   luaL_setfuncs(L, functions, 0);
