@@ -46,6 +46,8 @@ local function show_plan(plan)
   if price.factor then
     show("price", "%g x %s%s", price.factor, price.unit or "the model's base price",
       price.credits and (" = %g credits"):format(price.credits) or "")
+  else
+    show("price", "not known: the service publishes none")
   end
   for _, warning in ipairs(plan.warnings) do
     show("warning", "%s", warning.message)

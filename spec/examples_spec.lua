@@ -65,6 +65,7 @@ describe("the example", function()
 
   it("03_step_loop keeps its frames going", function()
     local folder <close> = program.folder()
+    sandbox:fault { match = { kind = "submit" }, fault = { latency = 3 } } -- seen at work once
     local output = run("03_step_loop.lua", folder)
     assert.truthy(output:find("saved as tavern.png\n", 1, true), output)
     assert.truthy(output:find("%d+ %% %(%a+%)\n"), output)

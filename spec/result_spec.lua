@@ -65,6 +65,16 @@ describe("image:save", function()
     assert.equal("out/a.png", result.images[2].path)
   end)
 
+  it("counts as live until it is done, so that a loop of steps goes on for it", function()
+    local task = assert(client:submit { model = "m", prompt = "p", size = 5 })
+    local saved
+    task:on_done(function(_, result)
+      client:spawn(function() saved = result.images[1]:save("a.png") end)
+    end)
+    while client:step(1) > 0 do end
+    assert.equal("a.png", saved)
+  end)
+
   it("leaves the path where the picture was filed first", function()
     local result = finished { images = { { path = "out/first.png" } } }
     assert.equal("second.png", (result.images[1]:save("second.png")))

@@ -14,10 +14,14 @@ local bodies = setmetatable({}, { __mode = "k" }) -- result -> text of the reply
 -- How a caller waits for a job; gptimage.wait sets it (it needs this file itself).
 local conduct
 
----@param wait fun(task: gptimage.task, level: integer): any, gptimage.error?
----@param check fun(client: gptimage.client, what: string, level: integer)
-function M.wait_with(wait, check)
-  conduct = { wait = wait, check = check }
+---@class gptimage.conduct
+---@field check fun(client: gptimage.client, what: string, level: integer)
+---@field adopt fun(client: gptimage.client, task: gptimage.task)
+---@field wait fun(task: gptimage.task, level: integer): any, gptimage.error?
+
+---@param functions gptimage.conduct
+function M.wait_with(functions)
+  conduct = functions
 end
 
 local Result = { __name = "gptimage.result" }
@@ -63,6 +67,7 @@ local function fetch(image, task, index, path, name)
   elseif job == nil then
     return nil, err
   end
+  conduct.adopt(task.client, job)
   local done
   done, err = conduct.wait(job, 4)
   local fetched = done and done.images[1]

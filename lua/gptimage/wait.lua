@@ -125,8 +125,6 @@ local function wait_as_caller_can(task, level)
   return results.of(task)
 end
 
-results.wait_with(wait_as_caller_can, check_may_wait)
-
 M.check_open = check_open
 M.check_may_wait = check_may_wait
 M.wait_as_caller_can = wait_as_caller_can
@@ -140,6 +138,8 @@ function M.adopt(client, task, on_progress)
     core.watch(task, true)
   end
 end
+
+results.wait_with { check = check_may_wait, adopt = M.adopt, wait = wait_as_caller_can }
 
 --- Tells the client that a loop drives it, or (nil) that none does any more. For the adapters
 --- under gptimage.loop. `loop.name` is for messages; `loop.running()` returns nil, or, inside one

@@ -58,7 +58,8 @@ function M.png_size(path)
   if head == nil or #head < 24 or head:sub(1, 8) ~= "\137PNG\r\n\26\n" then
     return nil
   end
-  return (">I4I4"):unpack(head, 17)
+  local width, height = (">I4I4"):unpack(head, 17)
+  return width, height
 end
 
 ---@param path string          of the Lua file; from the root, or absolute
