@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** lgim_window_net.h - the window's rooms for sockets and files   [floor 12]
+*/
+#ifndef lgim_window_net_h
+#define lgim_window_net_h
+
+#include "gim_base.h"
+
+#include <lua.h>
+
+#pragma GCC visibility push(hidden)
+
+/* The rooms: each adds its functions to the table on top of the stack. */
+void lgim_window_net_transfers(lua_State *L); /* gim_net */
+void lgim_window_net_heads(lua_State *L);     /* gim_response, _proxy, _wait */
+void lgim_window_net_files(lua_State *L);     /* gim_file, gim_sink */
+void lgim_window_net_process(lua_State *L);   /* fork, limits, signals */
+
+#pragma GCC visibility pop
+
+#endif

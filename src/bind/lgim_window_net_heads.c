@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#include "lgim_window_net.h"
+
+#include "gim_proxy.h"
+#include "gim_response.h"
+#include "gim_wait.h"
+#include "lgim_window.h"
+#include "lgim_window_parse.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#define WAIT "gptimage.window.wait"
+
+static int release_response(lua_State *L) {
+  gim_response_free(lua_touserdata(L, 1));
+  return 0;
+}
+
+static void set_boolean(lua_State *L, const char *key, bool value) {
+  lua_pushboolean(L, value);
+  lua_setfield(L, -2, key);
+}
+
+/* window.head{line, ...} -> what was read, with `ended` = the number of the
+   line that ended it | nil, status name */
+static int window_head(lua_State *L) {
+  gim_response *r = lgim_window_hold(L, sizeof(*r), "gptimage.window.response",
+                                     release_response);
+  lua_Integer i, n = luaL_len(L, 1), end = 0;
+  gim_response_init(r);
+  for (i = 1; i <= n; i++) {
+    bool ended;
+    gim_status status;
+    lua_rawgeti(L, 1, i);
+    status = gim_response_line(r, lgim_window_str(L, -1), &ended);
+    lua_pop(L, 1);
+    if (status != GIM_OK) return lgim_window_status(L, status);
+    if (ended) end = i;
+  }
+  lua_newtable(L);
+  lgim_window_set_integer(L, "ended", end);
+  lgim_window_set_integer(L, "status", r->http_status);
+  lgim_window_set_integer(L, "version", r->http_version);
+  lgim_window_set_integer(L, "content_length", r->content_length);
+  lgim_window_set_text(L, "content_type", r->content_type);
+  lgim_window_set_text(L, "retry_after", r->retry_after);
+  lgim_window_set_text(L, "retry_after_ms", r->retry_after_ms);
+  lgim_window_set_text(L, "request_id", r->request_id);
+  lgim_window_set_text(L, "etag", r->etag);
+  lgim_window_set_text(L, "content_range", r->content_range);
+  lgim_window_set_text(L, "location", r->location);
+  set_boolean(L, "replayed", r->replayed);
+  set_boolean(L, "whole_without_body", gim_response_is_whole(r, 0));
+  return 1;
+}
+
+/* window.proxy(option | nil, https, host) -> proxy | nil */
+static int window_proxy(lua_State *L) {
+  lua_pushstring(L,
+                 gim_proxy_find(luaL_optstring(L, 1, NULL),
+                                lua_toboolean(L, 2), lgim_window_str(L, 3)));
+  return 1;
+}
+
+/* -------- the waiting room -------- */
+
+static gim_wait *check_wait(lua_State *L) {
+  return *(gim_wait **)luaL_checkudata(L, 1, WAIT);
+}
+
+static int wait_free(lua_State *L) {
+  gim_wait **w = lua_touserdata(L, 1);
+  gim_wait_free(*w);
+  *w = NULL;
+  return 0;
+}
+
+/* window.wait() -> waiting room | nil, err */
+static int window_wait(lua_State *L) {
+  gim_err err;
+  gim_wait **w = lua_newuserdatauv(L, sizeof(*w), 0);
+  *w = NULL;
+  luaL_setmetatable(L, WAIT);
+  *w = gim_wait_new(&err);
+  return *w == NULL ? lgim_window_fail(L, &err) : 1;
+}
+
+static int wait_adopt(lua_State *L) {
+  lua_pushboolean(L,
+                  gim_wait_adopt(check_wait(L), (int)luaL_checkinteger(L, 2)));
+  return 1;
+}
+
+static int wait_release(lua_State *L) {
+  gim_wait_release(check_wait(L), (int)luaL_checkinteger(L, 2));
+  return 0;
+}
+
+/* wait:watch(fd, what, tag) -> boolean; what: 0, 1 in, 2 out, 3 both */
+static int wait_watch(lua_State *L) {
+  lua_pushboolean(L,
+                  gim_wait_watch(check_wait(L), (int)luaL_checkinteger(L, 2),
+                                 (unsigned)luaL_checkinteger(L, 3),
+                                 (int)luaL_optinteger(L, 4, 0)));
+  return 1;
+}
+
+static int wait_arm(lua_State *L) {
+  gim_wait_arm(check_wait(L), luaL_checkinteger(L, 2));
+  return 0;
+}
+
+/* wait:collect(wait_ms, max) -> { {fd=, what=, tag=}, ... } | nil, err */
+static int wait_collect(lua_State *L) {
+  gim_ready ready[64];
+  gim_err err;
+  int i, n = gim_wait_collect(check_wait(L), luaL_checkinteger(L, 2), ready,
+                              (int)luaL_optinteger(L, 3, 64), &err);
+  if (n < 0) return lgim_window_fail(L, &err);
+  lua_createtable(L, n, 0);
+  for (i = 0; i < n; i++) {
+    lua_createtable(L, 0, 3);
+    lgim_window_set_integer(L, "fd", ready[i].fd);
+    lgim_window_set_integer(L, "what", (int64_t)ready[i].what);
+    lgim_window_set_integer(L, "tag", ready[i].tag);
+    lua_rawseti(L, -2, i + 1);
+  }
+  return 1;
+}
+
+void lgim_window_net_heads(lua_State *L) {
+  static const luaL_Reg methods[] = {
+      {"adopt", wait_adopt}, {"release", wait_release}, {"watch", wait_watch},
+      {"arm", wait_arm},     {"collect", wait_collect}, {"__gc", wait_free},
+      {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"head", window_head},
+                                       {"proxy", window_proxy},
+                                       {"wait", window_wait},
+                                       {NULL, NULL}};
+  luaL_newmetatable(L, WAIT);
+  luaL_setfuncs(L, methods, 0);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+  luaL_setfuncs(L, functions, 0);
+}
