@@ -251,7 +251,9 @@ static void read_error(reading *r, const char *without) {
   const gim_reply_input *in = r->input;
   int64_t after;
   reply->shape = GIM_REPLY_ERROR;
-  r->status = gim_complaint_read(&c, without, &reply->err);
+  /* A string that found no memory looks absent: that is not the service's. */
+  if (r->status == GIM_OK)
+    r->status = gim_complaint_read(&c, without, &reply->err);
   if (r->status != GIM_OK) return;
   after = gim_backoff_retry_after_millis(in->retry_after_ms);
   if (after < 0)
@@ -358,8 +360,7 @@ bool gim_reply_not_accepted(const gim_reply *reply,
 
 bool gim_reply_is_refusal(const gim_reply *reply) {
   const gim_err *err = &reply->err;
-  if (reply->shape != GIM_REPLY_ERROR || err->http_status == 408)
-    return false;
+  if (reply->shape != GIM_REPLY_ERROR || err->http_status == 408) return false;
   switch (err->status) {
   case GIM_E_INVALID:
   case GIM_E_AUTH:
