@@ -61,8 +61,8 @@ describe("gim_pixels_parse", function()
 
   it("takes nothing else", function()
     for _, text in ipairs { "", "x", ":", "16", "16:", ":9", "16:9:1", "0:1", "1:0", "016:9",
-      "16:09", "1024X1024", "1024*1024", " 1:1", "1:1 ", "1024 x 1024", "1024xx1024", "-1x1", "1x-1",
-      "+1x1", "1.5:1", "AUTO", "Auto", "auto ", "1024x1024px", "1024\xC3", "1024\xC31024",
+      "16:09", "1024X1024", "1024*1024", " 1:1", "1:1 ", "1024 x 1024", "1024xx1024", "-1x1",
+      "1x-1", "+1x1", "1.5:1", "AUTO", "Auto", "auto ", "1024x1024px", "1024\xC3", "1024\xC31024",
       "1024\xC3\x971024\xC3\x97", "1024\xC3\x98512", "一x一", "0x10x10" } do
       assert.same("other", window.parse_size(text).kind, text)
     end
@@ -111,7 +111,8 @@ describe("gim_pixels_nearest", function()
   it("finds the nearest shape", function()
     for text, expected in pairs {
       ["1920x1080"] = "16:9", ["1000x1000"] = "1:1", ["16x10"] = "3:2", ["1x999999"] = "1:3",
-      ["999999x1"] = "3:1", ["1080x1920"] = "9:16", ["2560x1080"] = "21:9", ["999999x999999"] = "1:1",
+      ["999999x1"] = "3:1", ["1080x1920"] = "9:16", ["2560x1080"] = "21:9",
+      ["999999x999999"] = "1:1",
     } do
       local w, h = text:match "(%d+)x(%d+)"
       local _, _, _, a, b = window.nearest(tonumber(w), tonumber(h))

@@ -80,12 +80,13 @@ void gim_link_check(gim_str link, const gim_link_rule *rule, const char *field,
                    facts.bad_offset + 1);
     return;
   }
-  if (rule->code_points_max > 0 && facts.code_points > rule->code_points_max)
+  fault = gim_url_split(link, GIM_LIMIT_URL, &url);
+  if (fault != GIM_URL_TOO_LONG && rule->code_points_max > 0 &&
+      facts.code_points > rule->code_points_max)
     gim_report_add(report, GIM_REFUSAL, field, "too_long", shown(link), NULL,
                    "the link has %lld characters, at most %lld are allowed",
                    (long long)facts.code_points,
                    (long long)rule->code_points_max);
-  fault = gim_url_split(link, GIM_LIMIT_URL, &url);
   if (fault != GIM_URL_OK) {
     /* What is over our own limit, or would break a line, goes nowhere. */
     gim_report_add(report,

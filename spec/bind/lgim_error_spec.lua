@@ -1,0 +1,39 @@
+-- SPDX-License-Identifier: MIT
+-- Tests src/bind/lgim_error.c through the test window.
+local window = require "gptimage.core_test"
+
+local kinds = { "invalid", "auth", "quota", "rate_limited", "refused", "not_found", "server",
+  "network", "timeout", "protocol", "too_big", "cancelled", "io", "no_memory" }
+
+describe("lgim_fail", function()
+  it("gives nil and a table with what is known, and nothing for what is not", function()
+    local nothing, err = window.push_error(6, 404, 1500, "task-1")
+    assert.is_nil(nothing)
+    local fields = {}
+    for key, value in pairs(err) do fields[key] = value end
+    assert.same({ kind = "not_found", message = "it broke", field = "size", code = "c0de",
+      status = 404, retryable = false, retry_after = 1.5, task_id = "task-1", billed = "maybe" },
+      fields)
+    _, err = window.push_error(1, 0, -1)
+    assert.same({}, { err.status, err.retry_after, err.task_id, err.param, err.issues })
+  end)
+
+  it("has the closed set of kinds", function()
+    for status, kind in ipairs(kinds) do
+      local _, err = window.push_error(status, 0, -1)
+      assert.same(kind, err.kind)
+    end
+  end)
+
+  it("is one line for tostring", function()
+    local _, err = window.push_error(7, 500, -1, "task-1")
+    assert.same("server: it broke (HTTP 500, field size, code c0de, task task-1)", tostring(err))
+    err.message, err.request_id = "two\nlines", "a\rb"
+    assert.same("server: two?lines (HTTP 500, field size, code c0de, request id a?b, task task-1)",
+      tostring(err))
+    err.kind, err.message, err.status, err.code, err.field = nil, nil, "x", 7, {}
+    err.request_id, err.task_id = nil, nil
+    assert.same("error: ", tostring(err))
+    assert.has_error(function() getmetatable(err).__tostring "no table" end)
+  end)
+end)
