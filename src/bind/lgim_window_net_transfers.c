@@ -227,6 +227,7 @@ static int net_start(lua_State *L) {
   gim_str body;
   gim_err err;
   record *r;
+  int at;
   gim_status status;
   luaL_checktype(L, 2, LUA_TTABLE);
   luaL_checktype(L, 3, LUA_TFUNCTION);
@@ -246,6 +247,7 @@ static int net_start(lua_State *L) {
   spec.resume_from = lgim_window_integer(L, 2, "resume_from", 0);
   spec.if_range = lgim_window_field(L, 2, "if_range").p;
   r = lgim_window_hold(L, sizeof(*r), RECORD, record_free);
+  at = lua_gettop(L);
   r->owner = lua_touserdata(L, 1);
   gim_buffer_init(&r->data, (size_t)1 << 30);
   r->fail_head = status_field(L, "fail_head");
@@ -255,7 +257,8 @@ static int net_start(lua_State *L) {
       gim_net_start(net, &spec, flag(L, "no_head") ? &headless : &callbacks, r,
                     &r->transfer, &err);
   if (status != GIM_OK) return lgim_window_fail(L, &err);
-  lua_pushvalue(L, -1);
+  lua_settop(L, at);
+  lua_pushvalue(L, at);
   anchor(L, 1, r);
   lua_pushvalue(L, 3);
   anchor(L, 2, r);

@@ -1,0 +1,153 @@
+-- SPDX-License-Identifier: MIT
+-- Tests src/net/gim_wait.c through the test window.
+local window = require "gptimage.core_test"
+local socket = require "socket"
+
+local IN, OUT, BOTH = 1, 2, 3
+
+describe("gim_wait", function()
+  local room, near, far, listener
+
+  local function connect()
+    local _, port = listener:getsockname()
+    local a = assert(socket.connect("127.0.0.1", port))
+    return a, assert(listener:accept())
+  end
+
+  before_each(function()
+    room = assert(window.wait())
+    listener = assert(socket.bind("127.0.0.1", 0))
+    near, far = connect()
+  end)
+
+  after_each(function()
+    for _, s in ipairs { near, far, listener } do s:close() end
+    room = nil
+    collectgarbage()
+  end)
+
+  it("reports a descriptor with its tag when it is ready, and again until it was read", function()
+    assert.is_true(room:watch(near:getfd(), IN, 1))
+    assert.same({}, room:collect(0))
+    far:send "x"
+    local expected = { { fd = near:getfd(), what = IN, tag = 1 } }
+    assert.same(expected, room:collect(1000))
+    assert.same(expected, room:collect(0))
+    assert.equal("x", near:receive(1))
+    assert.same({}, room:collect(0))
+  end)
+
+  it("tells writing from reading", function()
+    assert.is_true(room:watch(near:getfd(), OUT))
+    assert.equal(OUT, room:collect(0)[1].what)
+    far:send "x"
+    assert.is_true(room:watch(near:getfd(), BOTH))
+    socket.select({ near }, nil, 1)
+    assert.equal(BOTH, room:collect(0)[1].what)
+    assert.is_true(room:watch(near:getfd(), IN))
+    assert.equal(IN, room:collect(0)[1].what)
+  end)
+
+  it("is not interested any more when told so, in adopted descriptors and in others", function()
+    for _, adopted in ipairs { false, true } do
+      if adopted then assert.is_true(room:adopt(near:getfd())) end
+      far:send "x"
+      assert.is_true(room:watch(near:getfd(), IN))
+      assert.equal(1, #room:collect(1000))
+      assert.is_true(room:watch(near:getfd(), 0))
+      assert.same({}, room:collect(0))
+      assert.same({}, room:collect(0))
+      assert.is_true(room:watch(near:getfd(), IN))
+      assert.equal(1, #room:collect(0))
+      assert.is_true(room:watch(near:getfd(), 0))
+    end
+  end)
+
+  it("reports a hang-up as what was waited for", function()
+    room:adopt(near:getfd())
+    room:watch(near:getfd(), IN)
+    far:setoption("linger", { on = true, timeout = 0 })
+    far:close()
+    assert.equal(IN, room:collect(1000)[1].what)
+  end)
+
+  it("does not report an adopted descriptor that nobody wants, nor spins on it", function()
+    room:adopt(near:getfd())
+    room:watch(near:getfd(), IN)
+    room:watch(near:getfd(), 0)
+    far:close()
+    assert.same({}, room:collect(1000))
+    local start = window.now_ms()
+    assert.same({}, room:collect(30)) -- epoll has forgotten it: the whole time is waited
+    assert.is_true(window.now_ms() - start >= 29)
+  end)
+
+  it("finds what is ready behind what nobody wants and behind the timer", function()
+    local pairs_of = {}
+    for i = 1, 4 do
+      local a, b = connect()
+      pairs_of[i] = { a, b }
+      room:adopt(a:getfd())
+      room:watch(a:getfd(), IN, i)
+      b:send "x"
+      socket.select({ a }, nil, 1)
+    end
+    for i = 1, 3 do room:watch(pairs_of[i][1]:getfd(), 0) end
+    room:arm(0)
+    assert.equal(4, room:collect(0, 1)[1].tag)
+    for _, pair in ipairs(pairs_of) do
+      room:release(pair[1]:getfd())
+      pair[1]:close()
+      pair[2]:close()
+    end
+  end)
+
+  it("wakes at the time it was armed for, at once for 0, and not at all for -1", function()
+    local start = window.now_ms()
+    room:arm(start + 20)
+    assert.same({}, room:collect(2000))
+    local took = window.now_ms() - start
+    assert.is_true(took >= 20 and took < 1000, "took " .. took)
+    room:arm(0)
+    start = window.now_ms()
+    room:collect(2000)
+    assert.is_true(window.now_ms() - start < 1000)
+    room:arm(-1)
+    start = window.now_ms()
+    room:collect(20)
+    assert.is_true(window.now_ms() - start >= 19)
+  end)
+
+  it("counts a signal as a time-out", function()
+    local start = window.now_ms()
+    local ready = window.with_signal(20, function() return room:collect(5000) end)
+    assert.same({}, ready)
+    assert.is_true(window.now_ms() - start < 4000)
+  end)
+
+  it("says no when a descriptor cannot be watched", function()
+    assert.is_false(room:watch(-1, IN))
+    assert.is_false(room:watch(1000000, IN))
+    assert.is_false(room:adopt(-1))
+  end)
+
+  it("says no when there is no memory for a descriptor", function()
+    window.fail_allocation(1)
+    assert.is_false(room:adopt(near:getfd()))
+    assert.is_true(room:adopt(near:getfd()))
+    window.fail_allocation(1)
+    local nothing, err = window.wait()
+    assert.is_nil(nothing)
+    assert.equal("no_memory", err.kind)
+  end)
+
+  it("leaves no descriptor behind", function()
+    collectgarbage()
+    local before = window.open_fds()
+    local other = assert(window.wait())
+    assert.equal(before + 2, window.open_fds())
+    other = nil -- luacheck: ignore
+    collectgarbage()
+    assert.equal(before, window.open_fds())
+  end)
+end)
