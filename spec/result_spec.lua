@@ -97,14 +97,13 @@ describe("image:save", function()
     assert.equal(2, fake.now - before)
   end)
 
-  it("returns the error of an image that failed, without asking", function()
-    local failed = { kind = "server", message = "no picture" }
+  it("tries again what could not be brought, and forgets the error when it could", function()
+    local failed = { kind = "io", message = "disk full" }
     local result = finished { images = { { error = failed } } }
-    local path, err = result.images[1]:save("a.png")
-    assert.is_nil(path)
-    assert.equal(failed, err)
-    assert.is_nil(fake.fetched)
-    assert.same({ n = 2, nil, failed }, table.pack(result.images[1]:data()))
+    local image = result.images[1]
+    assert.equal("a.png", (image:save("a.png")))
+    assert.is_nil(image.error)
+    assert.equal(16, image.width)
   end)
 
   it("returns what went wrong with the fetch", function()

@@ -71,9 +71,12 @@ local function fetch(image, task, index, path, name)
   local done
   done, err = conduct.wait(job, 4)
   local fetched = done and done.images[1]
-  for _, field in ipairs(fetched and learned or {}) do
-    if image[field] == nil then
-      image[field] = fetched[field]
+  if fetched then
+    image.error = nil -- it could not be brought at first, and now it was
+    for _, field in ipairs(learned) do
+      if image[field] == nil then
+        image[field] = fetched[field]
+      end
     end
   end
   return done, err
@@ -84,9 +87,6 @@ function image_methods:save(path)
   if type(path) ~= "string" or path == "" then
     error("bad argument #1 to 'save' (name of a file expected, got "
       .. (path == "" and "an empty string" or type(path)) .. ")", 2)
-  end
-  if self.error then
-    return nil, self.error
   end
   local done, err = fetch(self, task, index, path, "save")
   if not done then
@@ -100,9 +100,6 @@ end
 
 function image_methods:data()
   local task, index = source_of(self, "data")
-  if self.error then
-    return nil, self.error
-  end
   local bytes, err = core.read(task, index)
   if bytes or err then
     return bytes, err

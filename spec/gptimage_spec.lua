@@ -1,0 +1,543 @@
+-- SPDX-License-Identifier: MIT
+-- Tests lua/gptimage.lua with the real core against the sandbox: the interface as a program sees
+-- it. Orders that are hard to provoke are in wait_spec, on a fake core.
+
+local cqueues = require "cqueues"
+local gptimage = require "gptimage"
+local program = require "spec.support.program"
+local sandboxes = require "spec.support.sandbox"
+
+local KEY = "sk-very-secret-5f1a"
+
+local sandbox, folder
+
+setup(function()
+  sandbox = sandboxes.start { latency = 0.2 }
+end)
+
+teardown(function()
+  sandbox:stop()
+end)
+
+before_each(function()
+  sandbox:reset()
+  folder = program.folder()
+end)
+
+after_each(function()
+  folder:close()
+end)
+
+local function new_client(more)
+  local options = { base_url = sandbox.starmagic, api_key = KEY,
+    poll = { first = 0.05, min = 0.05, max = 0.1 } }
+  for key, value in pairs(more or {}) do
+    options[key] = value
+  end
+  return assert(gptimage.client(options))
+end
+
+local function magick_client(more)
+  local options = { provider = "magick", base_url = sandbox.magick }
+  for key, value in pairs(more or {}) do
+    options[key] = value
+  end
+  return new_client(options)
+end
+
+local function request(more)
+  local fields = { model = "gpt-image-2-beta", prompt = "a small boat", size = "1:1" }
+  for key, value in pairs(more or {}) do
+    fields[key] = value
+  end
+  return fields
+end
+
+local function output(name)
+  return folder.path .. "/" .. (name or "{id}-{index}.{format}")
+end
+
+-- Descriptors of this process.
+local function descriptors()
+  local count = 0
+  local pipe <close> = assert(io.popen("ls -1 /proc/$PPID/fd", "r"))
+  for _ in pipe:lines() do
+    count = count + 1
+  end
+  return count
+end
+
+describe("gptimage", function()
+  it("has a version, and loads its parts when they are asked for", function()
+    assert.truthy(gptimage.version:find("^%d+%.%d+%.%d+$"))
+    assert.equal(require "gptimage.sandbox", gptimage.sandbox)
+    assert.is_nil(gptimage.cleint)
+  end)
+end)
+
+describe("client:generate", function()
+  it("brings a picture from the task service to a file", function()
+    local client <close> = new_client()
+    local result = assert(client:generate(request { output = output() }))
+    assert.truthy(result.id:find("^task%-unified%-"))
+    assert.equal("gpt-image-2-beta", result.model)
+    assert.equal("yes", result.billed)
+    assert.same({}, result.warnings)
+    assert.equal("integer", math.type(result.created))
+    assert.is_string(result.request_id)
+    assert.equal(1, #result.images)
+    local image = result.images[1]
+    assert.equal(folder.path .. "/" .. result.id .. "-1.png", image.path)
+    assert.equal("png", image.format)
+    assert.equal(1024, image.width)
+    assert.equal(1024, image.height)
+    assert.same({ 1024, 1024 }, { program.png_size(image.path) })
+    assert.truthy(image.url:find("^http://127%.0%.0%.1"))
+    assert.truthy(image.expires_at - os.time() > 23 * 3600)
+    assert.is_nil(image.error)
+    local bytes = assert(image:data())
+    assert.equal(image.size, #bytes)
+    assert.equal("completed", result.raw.status)
+    assert.equal(image.url, result.raw.results[1])
+    local ledger = sandbox:ledger()
+    assert.equal(1, ledger.charged)
+    assert.equal(1, ledger.downloads)
+  end)
+
+  it("brings links and base64 from the synchronous service", function()
+    local client <close> = magick_client()
+    for _, format in ipairs { "url", "b64_json" } do
+      local result = assert(client:generate {
+        model = "gpt-image-2", prompt = "一只橘猫坐在窗台上看夕阳,水彩画风格", size = "1024x1024",
+        n = 2, response_format = format, output = output("{key}-{index}.{format}") })
+      assert.equal("yes", result.billed)
+      assert.equal(2, #result.images)
+      for _, image in ipairs(result.images) do
+        assert.same({ 1024, 1024 }, { program.png_size(image.path) })
+      end
+      local raw = result.raw.data[1]
+      assert.truthy(#raw.b64_json < 100, "the picture is not kept in raw")
+    end
+    assert.equal(4, #folder:files())
+    assert.equal(2, sandbox:ledger().charged)
+  end)
+
+  it("leaves without output a picture that is fetched when it is wanted", function()
+    for name, client in pairs { task = new_client(), synchronous = magick_client() } do
+      local result = assert(client:generate {
+        model = "gpt-image-2", prompt = "a lamp", size = "1024x1024" })
+      local image = result.images[1]
+      assert.is_nil(image.path, name)
+      local path = output(name .. ".png")
+      assert.equal(path, (image:save(path)))
+      assert.equal(path, image.path)
+      assert.equal(1024, image.width)
+      assert.equal("png", image.format)
+      local bytes = assert(image:data())
+      assert.equal(image.size, #bytes)
+      local file <close> = assert(io.open(path, "rb"))
+      assert.equal(bytes, file:read("a"))
+      -- An explicit path is an explicit wish: what is there is replaced.
+      assert.equal(path, (image:save(path)))
+      local nowhere, err = image:save("/proc/no/such/folder.png")
+      assert.is_nil(nowhere)
+      assert.equal("io", err.kind)
+      client:close()
+    end
+    assert.equal(2, #folder:files())
+  end)
+
+  it("tells the task's progress while it waits", function()
+    sandbox:fault { match = { kind = "submit" }, fault = { latency = 0.6 } }
+    local client <close> = new_client()
+    local seen = {}
+    assert(client:generate(request { on_progress = function(task)
+      seen[#seen + 1] = task.progress
+      assert.truthy(task.id)
+      assert.equal(client, task.client)
+    end }))
+    assert.truthy(#seen >= 2, "seen " .. #seen)
+    for i = 2, #seen do
+      assert.truthy(seen[i] >= seen[i - 1])
+    end
+  end)
+
+  it("returns a failed task as an error that was not billed", function()
+    sandbox:fault { match = { kind = "submit" }, fault = { fail = "content_policy_violation" } }
+    local client <close> = new_client()
+    local result, err = client:generate(request())
+    assert.is_nil(result)
+    assert.equal("refused", err.kind)
+    assert.equal("content_policy_violation", err.code)
+    assert.equal("no", err.billed)
+    assert.is_false(err.retryable)
+    assert.truthy(err.task_id)
+    assert.is_nil(tostring(err):find("\n"))
+  end)
+
+  it("returns what the rules refuse before a byte is sent", function()
+    local client <close> = new_client()
+    local result, err = client:generate(request { size = "1000x1000", prompt = "" })
+    assert.is_nil(result)
+    assert.equal("invalid", err.kind)
+    assert.equal("no", err.billed)
+    assert.truthy(#err.issues >= 2)
+    assert.equal(0, #sandbox:requests())
+  end)
+
+  it("returns an error with the result where what was paid could not be saved", function()
+    local client <close> = new_client()
+    sandbox:fault { match = { kind = "download" }, times = -1, fault = { status = 403 } }
+    local result, err = client:generate(request { output = output() })
+    assert.is_nil(result)
+    assert.equal("yes", err.billed)
+    local image = err.result.images[1]
+    assert.truthy(image.error)
+    local path = output("later.png")
+    local none, second = image:save(path)
+    assert.is_nil(none)
+    assert.equal("yes", second.billed)
+    sandbox:disarm()
+    assert.equal(path, (image:save(path)))
+    assert.is_nil(image.error)
+    assert.equal(1, sandbox:ledger().charged)
+  end)
+end)
+
+describe("client:edit", function()
+  local link = "https://example.com/photo.png"
+
+  it("sends references with the task service", function()
+    local client <close> = new_client()
+    local result = assert(client:edit(request { image_urls = { link } }))
+    assert.equal("yes", result.billed)
+  end)
+
+  it("insists on a picture", function()
+    local client <close> = new_client()
+    local result, err = client:edit(request())
+    assert.is_nil(result)
+    assert.equal("invalid", err.kind)
+  end)
+end)
+
+describe("client:attach", function()
+  it("picks up a task of another client", function()
+    local id
+    do
+      local first <close> = new_client()
+      local task = assert(first:submit(request()))
+      while not task.id do
+        first:step(1)
+      end
+      id = task.id
+    end
+    local client <close> = new_client()
+    local progress = 0
+    local task = assert(client:attach(id, { output = output(),
+      on_progress = function() progress = progress + 1 end }))
+    assert.equal(id, task.id)
+    local result = assert(task:wait())
+    assert.equal("yes", result.billed)
+    assert.same({ id .. "-1.png" }, folder:files())
+    assert.truthy(progress >= 0)
+    assert.equal(1, sandbox:ledger().charged)
+  end)
+
+  it("returns an error for a task that the service does not know", function()
+    local client <close> = new_client()
+    local result, err = assert(client:attach("task-unified-1-unknown0")):wait()
+    assert.is_nil(result)
+    assert.equal("not_found", err.kind)
+  end)
+end)
+
+describe("a task", function()
+  it("can be waited for, given up and waited for again", function()
+    sandbox:fault { match = { kind = "submit" }, fault = { latency = 0.5 } }
+    local client <close> = new_client()
+    local task = assert(client:submit(request()))
+    local result, err = task:wait(0.02)
+    assert.is_nil(result)
+    assert.equal("timeout", err.kind)
+    assert.equal("maybe", err.billed)
+    assert.same({ task }, client:tasks())
+    assert.is_false(task:done())
+    result = assert(task:wait())
+    assert.is_true(task:done())
+    assert.equal(result, (task:wait()))
+    assert.same({}, client:tasks())
+    assert.equal("completed", task.status)
+    assert.equal(100, task.progress)
+    assert.equal("yes", task.billed)
+  end)
+
+  it("that is cancelled says what may be billed, and tells it once", function()
+    local client <close> = new_client()
+    local task = assert(client:submit(request()))
+    local told = 0
+    task:on_done(function(_, result, err)
+      assert.is_nil(result)
+      assert.equal("cancelled", err.kind)
+      told = told + 1
+    end)
+    while not task.id do
+      client:step(1)
+    end
+    task:cancel()
+    task:cancel()
+    assert.is_true(task:done())
+    local _, err = task:wait()
+    assert.equal("cancelled", err.kind)
+    assert.equal("maybe", err.billed)
+    assert.equal(task.id, err.task_id)
+    client:run()
+    assert.equal(1, told)
+  end)
+end)
+
+describe("coroutines", function()
+  it("share the time of one task", function()
+    local client <close> = new_client()
+    local started = cqueues.monotime()
+    local done = 0
+    for index = 1, 20 do
+      client:spawn(function()
+        local result = assert(client:generate(request { output = output(index .. ".{format}") }))
+        assert(result.images[1]:data())
+        done = done + 1
+      end)
+    end
+    assert.equal(0, client:run())
+    assert.equal(20, done)
+    assert.equal(20, #folder:files())
+    assert.truthy(cqueues.monotime() - started < 20 * 0.2)
+  end)
+
+  it("of one client may wait for the other service", function()
+    local client <close> = new_client()
+    local magick <close> = magick_client()
+    local billed = {}
+    client:spawn(function()
+      billed[1] = assert(magick:generate { model = "gpt-image-2", prompt = "x" }).billed
+    end)
+    client:spawn(function()
+      billed[2] = assert(client:generate(request())).billed
+    end)
+    client:run()
+    assert.same({ "yes", "yes" }, billed)
+  end)
+end)
+
+describe("a host", function()
+  -- Steps only when the descriptor is readable, as an event loop would.
+  local function drive(client, until_true)
+    local fd = client:fd()
+    local deadline = cqueues.monotime() + 20
+    while not until_true() do
+      cqueues.poll({ pollfd = fd, events = "r" }, 5)
+      assert(cqueues.monotime() < deadline, "the descriptor is not readable although work is due")
+      client:step()
+    end
+  end
+
+  it("that watches the descriptor misses nothing", function()
+    local client <close> = new_client()
+    local results = {}
+    local cq = cqueues.new()
+    cq:wrap(function()
+      client:spawn(function()
+        results[1] = assert(client:generate(request()))
+        client:spawn(function() results[2] = assert(results[1].images[1]:data()) end)
+      end)
+      drive(client, function() return results[2] end)
+      local task = assert(client:submit(request()))
+      drive(client, function() return task:done() end)
+      local late
+      task:on_done(function() late = true end)
+      drive(client, function() return late end)
+    end)
+    assert(cq:loop())
+    assert.equal("yes", results[1].billed)
+  end)
+
+  it("that asks for the time gets it, and a step with nothing to do makes no garbage", function()
+    local client <close> = new_client()
+    assert.is_nil(client:timeout())
+    client:spawn(function() end)
+    assert.equal(0, client:timeout())
+    client:step()
+    sandbox:fault { match = { kind = "submit" }, fault = { latency = 30 } }
+    local task = assert(client:submit(request()))
+    assert.is_number(client:timeout())
+    while not task.id do
+      client:step(1)
+    end
+    for _ = 1, 100 do
+      client:step()
+    end
+    collectgarbage()
+    collectgarbage("stop")
+    local before = collectgarbage("count")
+    local polls = 0
+    for _ = 1, 1000 do
+      client:step()
+      polls = polls + 1
+    end
+    local grown = (collectgarbage("count") - before) * 1024
+    collectgarbage("restart")
+    assert.truthy(grown < 64, ("%d bytes in %d steps"):format(grown, polls))
+  end)
+end)
+
+describe("callbacks", function()
+  it("raise together out of step and run, and never out of wait", function()
+    local client <close> = new_client()
+    for index = 1, 2 do
+      assert(client:submit(request())):on_done(function() error("number " .. index, 0) end)
+    end
+    local ok, err = pcall(client.run, client)
+    assert.is_false(ok)
+    assert.equal(2, #err.errors)
+    assert.truthy(tostring(err):find("number 1", 1, true))
+  end)
+
+  it("of log see requests and replies, and no secret", function()
+    local lines = {}
+    local client <close> = new_client { log = function(event) lines[#lines + 1] = event end }
+    assert(client:generate(request { prompt = "PROMPTWORD", output = output() }))
+    local kinds = {}
+    for _, event in ipairs(lines) do
+      kinds[event.event] = true
+      assert.is_number(event.time)
+      for _, value in pairs(event) do
+        assert.is_nil(tostring(value):find(KEY, 1, true))
+        assert.is_nil(tostring(value):find("PROMPTWORD", 1, true))
+      end
+    end
+    assert.is_true(kinds.request)
+    assert.is_true(kinds.response)
+  end)
+end)
+
+describe("closing", function()
+  it("ends what is live, and leaves no descriptor behind", function()
+    new_client():close() -- whatever libcurl opens once and keeps
+    collectgarbage()
+    local before = descriptors()
+    local client = new_client()
+    local task = assert(client:submit(request()))
+    local told
+    task:on_done(function(_, _, err) told = err end)
+    while not task.id do
+      client:step(1)
+    end
+    client:close()
+    client:close()
+    assert.is_true(client:closed())
+    assert.equal("cancelled", told.kind)
+    assert.equal("maybe", told.billed)
+    assert.equal(task.id, told.task_id)
+    local _, err = task:wait()
+    assert.equal(told, err)
+    assert.equal(before, descriptors())
+  end)
+
+  it("comes with collecting, too", function()
+    collectgarbage()
+    local before = descriptors()
+    do
+      local client = new_client()
+      client:spawn(function() client:generate(request()) end)
+      client:step(0.1)
+    end
+    collectgarbage()
+    collectgarbage()
+    assert.equal(before, descriptors())
+  end)
+
+  it("makes every method raise, naming the caller's line", function()
+    local client = new_client()
+    local task = assert(client:submit(request()))
+    client:close()
+    local calls = {
+      function() client:step() end, function() client:run() end,
+      function() client:spawn(print) end, function() client:timeout() end,
+      function() client:submit(request()) end, function() client:generate(request()) end,
+      function() client:edit(request()) end, function() client:attach("task-1") end,
+      function() task:on_done(print) end,
+    }
+    for index, call in ipairs(calls) do
+      local ok, message = pcall(call)
+      assert.is_false(ok, index)
+      assert.truthy(message:find("gptimage_spec.lua:%d+: client is closed$"), message)
+    end
+    for _, name in ipairs { "fd", "tasks" } do
+      local ok, message = pcall(function() client[name](client) end)
+      assert.is_false(ok)
+      assert.truthy(message:find("client is closed", 1, true), message)
+    end
+  end)
+end)
+
+describe("misuse", function()
+  it("raises at the caller's line and names argument and field", function()
+    local client <close> = new_client()
+    local cases = {
+      { function() client:generate(request { promt = "x" }) end,
+        "bad argument #1 to 'generate' (unknown field 'promt'; did you mean 'prompt'?)" },
+      { function() client:submit(request { n = "2" }) end,
+        "(field 'n': integer expected, got string)" },
+      { function() client:generate "a sunset" end, "(table expected, got string)" },
+      { function() client:edit() end, "bad argument #1 to 'edit' (table expected, got n" },
+      { function() client:generate(request { on_progress = 5 }) end,
+        "(field 'on_progress': function expected, got number)" },
+      { function() client:generate(request { extra = "{}" }) end,
+        "bad argument #1 to 'generate' (field 'extra': table expected, got string)" },
+      { function() client:generate(request { extra = { seed = 0 / 0 } }) end,
+        "bad argument #1 to 'generate' (field 'extra.seed': JSON has no " },
+      { function() client:attach(5) end, "bad argument #1 to 'attach' (string expected" },
+      { function() client:attach("t", { outptu = "x" }) end, "unknown option 'outptu'" },
+      { function() gptimage.client { api_key = "k", providr = "x" } end,
+        "bad argument #1 to 'client' (unknown option 'providr'; did you mean 'provider'?)" },
+      { function() gptimage.client { api_key = "k", provider = "openai" } end, "'provider'" },
+      { function() gptimage.client { api_key = 5 } end, "(option 'api_key': string expected" },
+      { function() gptimage.client { api_key = "k", on_error = "x" } end, "'on_error'" },
+      { function() gptimage.plan(5) end, "bad argument #1 to 'plan' (table expected" },
+      { function() gptimage.plan(request(), { provider = "x" }) end, "bad argument #2 to 'plan'" },
+    }
+    for index, case in ipairs(cases) do
+      local ok, message = pcall(case[1])
+      assert.is_false(ok, "case " .. index)
+      assert.truthy(message:find("^spec/gptimage_spec.lua:%d+: "), message)
+      assert.truthy(message:find(case[2], 1, true), message)
+    end
+    assert.equal(0, #sandbox:requests())
+  end)
+end)
+
+describe("the key", function()
+  it("is in nothing that Lua can see", function()
+    local client <close> = new_client()
+    local core = require "gptimage.core"
+    local task = assert(client:submit(request()))
+    local result = assert(task:wait())
+    local seen = {}
+    local function search(value)
+      if type(value) == "string" then
+        assert.is_nil(value:find(KEY, 1, true))
+      elseif type(value) == "table" and not seen[value] then
+        seen[value] = true
+        for key, item in next, value do
+          search(key)
+          search(item)
+        end
+      end
+    end
+    search(core.data(client))
+    search(core.data(task))
+    search(result.raw)
+    search(tostring(client))
+    search(tostring(task))
+  end)
+end)
