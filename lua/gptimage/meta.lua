@@ -24,7 +24,7 @@ function gptimage.client(options) end
 ---@return gptimage.plan? plan, gptimage.error? err
 function gptimage.plan(request, options) end
 
----The known models of a provider (nil: "starmagic") with their limits.
+---The known models with their limits: of one provider, or of all.
 ---@param provider gptimage.provider?
 ---@return gptimage.model[]
 function gptimage.models(provider) end
