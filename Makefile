@@ -114,8 +114,8 @@ test: ## runs the specs on the plain build; SPEC=spec/x_spec.lua for one; sets u
 	@$(MAKE) --no-print-directory window
 	@rm -f $(BUILD)/counts
 	@$(HERMETIC) $(SANITIZED_ENV) GPTIMAGE_COUNTS="$(abspath $(BUILD))/counts" \
-	  $(LUA) $(BUSTED) $(SPEC)
-	@$(LUA) .ci/counts.lua $(BUILD)/counts
+	  $(LUA) $(BUSTED) $(SPEC); status=$$?; \
+	  $(LUA) .ci/counts.lua $(BUILD)/counts && exit $$status
 
 asan: ## runs the specs under the address and undefined-behaviour sanitizers (gcc)
 	@$(MAKE) --no-print-directory test BUILD=build-asan OPTIMISE=-O1 CC=gcc \
