@@ -85,7 +85,10 @@ describe("gim_redact", function()
       ["forbearer abcdefgh"] = "forbearer abcdefgh",
       ["Bearer\nsk-abc"] = "Bearer ***",
       ["Bearer"] = "Bearer",
-      ["Bearer sk-a"] = "Bearer sk-***",
+      ["Bearer sk-a"] = "Bearer ***",
+      ["Bearer abc"] = "Bearer ***",
+      ["Bearer abc d"] = "Bearer abc d",
+      ["not a Bearer token"] = "not a Bearer token",
     } do
       assert.same(shown, redact(text))
     end

@@ -116,7 +116,7 @@ describe("the verdict on a failed task", function()
     moderation_blocked = { "refused", "Change the prompt or the reference images." },
     insufficient_quota = { "quota", "Top up the account, or raise the key's limit." },
     rate_limit_exceeded = { "rate_limited, later", "Ask again later and less often." },
-    internal_error = { "server", "Ask again later." },
+    internal_error = { "server", "The service, or a proxy before it, has trouble." },
     a_code_of_tomorrow = { "server", "" },
     [""] = { "server", "" },
   } do

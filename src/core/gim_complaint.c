@@ -90,7 +90,7 @@ static void request_id_of(gim_str message, char *to, size_t size) {
     close = memchr(id.p, ')', id.n);
     if (close == NULL) return;
     id.n = (size_t)(close - id.p);
-    gim_copy_text(to, size, id);
+    gim_redact(to, size, id);
     return;
   }
 }
@@ -143,6 +143,13 @@ static gim_status unescape(const gim_json *value, gim_buffer *to) {
   return status;
 }
 
+/* A short string, fit to be shown; "" when it is none. */
+static void copy_shown(const gim_json *value, char *to, size_t size) {
+  char raw[sizeof(((gim_err *)0)->request_id)];
+  (void)gim_json_copy_string(value, raw, sizeof(raw));
+  gim_redact(to, size, gim_str_of(raw));
+}
+
 /* Code and type as the tables want them; "" when absent. */
 static void copy_code(const gim_complaint *c, const gim_json *code, char *to,
                       size_t size) {
@@ -150,11 +157,8 @@ static void copy_code(const gim_complaint *c, const gim_json *code, char *to,
   if (code_as_status(code) == c->http_status) return; /* says nothing new */
   if (code->type == GIM_JSON_NUMBER)
     gim_copy_text(to, size, code->text);
-  else {
-    char raw[sizeof(((gim_err *)0)->code)];
-    (void)gim_json_copy_string(code, raw, sizeof(raw));
-    gim_redact(to, size, gim_str_of(raw));
-  }
+  else
+    copy_shown(code, to, size);
 }
 
 /*
@@ -173,25 +177,24 @@ static gim_status fill(const gim_complaint *c, const parts *of,
                        gim_verdict verdict, const char *code,
                        const char *without, bool task, gim_err *err) {
   char text[sizeof(err->message)];
-  size_t room = sizeof(text) - strlen(verdict.advice) - 1;
+  size_t whole = sizeof(text), shorter = whole - strlen(verdict.advice) - 1;
   bool advise = task;
   gim_buffer message;
   gim_status status = unescape(&of->message, &message);
   if (status != GIM_OK) return status;
-  gim_redact(text, room, gim_buffer_str(&message));
+  gim_redact(text, advise ? shorter : whole, gim_buffer_str(&message));
   if (text[0] == '\0') {
     if (task)
-      gim_copy_text(text, room, gim_str_of(without));
+      gim_copy_text(text, shorter, gim_str_of(without));
     else
-      describe(c, code, without, text, room);
+      describe(c, code, without, text, shorter);
     advise = true;
   }
-  if (advise) end_sentence(text, room);
+  if (advise) end_sentence(text, shorter);
   fail(err, verdict, text, advise);
   gim_copy_text(err->code, sizeof(err->code), gim_str_of(code));
-  (void)gim_json_copy_string(&of->param, err->param, sizeof(err->param));
-  (void)gim_json_copy_string(&of->request_id, err->request_id,
-                             sizeof(err->request_id));
+  copy_shown(&of->param, err->param, sizeof(err->param));
+  copy_shown(&of->request_id, err->request_id, sizeof(err->request_id));
   if (err->request_id[0] == '\0')
     request_id_of(gim_buffer_str(&message), err->request_id,
                   sizeof(err->request_id));

@@ -54,6 +54,11 @@ static gim_str behind(gim_str s, size_t n) {
   return s;
 }
 
+/* A short word at the end may be the beginning of a secret. */
+static bool was_cut(gim_str s) {
+  return token(s) == s.n && !gim_str_equal_nocase(s, GIM_STR("token"));
+}
+
 static bool starts_nocase(gim_str s, gim_str prefix) {
   if (s.n < prefix.n) return false;
   s.n = prefix.n;
@@ -80,7 +85,8 @@ static size_t replace_secret(line *out, gim_str s, bool word, bool url) {
     size_t gap = 6, n;
     while (gap < s.n && (is_blank(s.p[gap]) || s.p[gap] == ':')) gap++;
     n = token(behind(s, gap));
-    if (gap == 6 || n < BEARER_MIN) return 0;
+    if (gap == 6 || n == 0) return 0;
+    if (n < BEARER_MIN && !was_cut(behind(s, gap))) return 0;
     put(out, GIM_STR("Bearer ***"));
     return gap + n;
   }

@@ -17,8 +17,9 @@
 ** as one line: white space and control characters become single spaces, none
 ** at the ends. Left out, with "***" in their place: what follows `sk-` at the
 ** beginning of a word, what follows `Bearer` (any case; 6 characters or more,
-** so that "Bearer token" stays readable), and the query of a URL, where
-** signatures stand. A text that is cut never shows part of them.
+** or up to the end of the text, so that "a Bearer token is needed" stays
+** readable), and the query of a URL, where signatures stand. A text that is
+** cut never shows part of them.
 */
 void gim_redact(char *to, size_t size, gim_str s);
 

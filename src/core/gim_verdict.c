@@ -23,7 +23,7 @@ typedef struct row {
 #define CHANGE_PROMPT "Change the prompt or the reference images."
 #define CORRECT "Correct the request."
 #define CHECK_MODEL "Check the model's name and what the account may use."
-#define LATER "Ask again later."
+#define TROUBLE "The service, or a proxy before it, has trouble."
 
 /* The first row that fits counts. */
 static const row http_codes[] = {
@@ -90,18 +90,18 @@ static const row http_codes[] = {
 
     {"paid_outcome_unknown", GIM_E_SERVER, true, ANYWHERE,
      "It may have been accepted: look for the task before paying again."},
-    {"service_error", GIM_E_SERVER, true, NOT_4XX, LATER},
-    {"service_unavailable", GIM_E_SERVER, true, NOT_4XX, LATER},
-    {"internal_error", GIM_E_SERVER, true, NOT_4XX, LATER},
-    {"unknown_error", GIM_E_SERVER, true, NOT_4XX, LATER},
-    {"upstream_error", GIM_E_SERVER, true, NOT_4XX, LATER},
-    {"generation_timeout", GIM_E_SERVER, true, NOT_4XX, LATER},
-    {"resource_exhausted", GIM_E_SERVER, true, NOT_4XX, LATER},
-    {"do_request_failed", GIM_E_SERVER, true, NOT_4XX, LATER},
-    {"get_channel_failed", GIM_E_SERVER, true, NOT_4XX, LATER},
-    {"channel_selection_failed", GIM_E_SERVER, true, NOT_4XX, LATER},
-    {"no_available_channel", GIM_E_SERVER, true, NOT_4XX, LATER},
-    {"model_unavailable", GIM_E_SERVER, true, NOT_4XX, LATER},
+    {"service_error", GIM_E_SERVER, true, NOT_4XX, TROUBLE},
+    {"service_unavailable", GIM_E_SERVER, true, NOT_4XX, TROUBLE},
+    {"internal_error", GIM_E_SERVER, true, NOT_4XX, TROUBLE},
+    {"unknown_error", GIM_E_SERVER, true, NOT_4XX, TROUBLE},
+    {"upstream_error", GIM_E_SERVER, true, NOT_4XX, TROUBLE},
+    {"generation_timeout", GIM_E_SERVER, true, NOT_4XX, TROUBLE},
+    {"resource_exhausted", GIM_E_SERVER, true, NOT_4XX, TROUBLE},
+    {"do_request_failed", GIM_E_SERVER, true, NOT_4XX, TROUBLE},
+    {"get_channel_failed", GIM_E_SERVER, true, NOT_4XX, TROUBLE},
+    {"channel_selection_failed", GIM_E_SERVER, true, NOT_4XX, TROUBLE},
+    {"no_available_channel", GIM_E_SERVER, true, NOT_4XX, TROUBLE},
+    {"model_unavailable", GIM_E_SERVER, true, NOT_4XX, TROUBLE},
 };
 
 /* Statuses that say more than their hundred does. */
@@ -118,10 +118,10 @@ static const status_row http_statuses[] = {
      404,
      {GIM_E_NOT_FOUND, false, "Check the base URL, the path and the id."}},
     {407, 407, {GIM_E_NETWORK, false, "The proxy asks for a password."}},
-    {408, 408, {GIM_E_SERVER, true, LATER}},
+    {408, 408, {GIM_E_SERVER, true, TROUBLE}},
     {410, 410, {GIM_E_NOT_FOUND, false, ""}},
     {413, 413, {GIM_E_TOO_BIG, false, "Send smaller images."}},
-    {425, 425, {GIM_E_SERVER, true, LATER}},
+    {425, 425, {GIM_E_SERVER, true, TROUBLE}},
     {429, 429, {GIM_E_RATE_LIMITED, true, SLOW_DOWN}},
     {451, 451, {GIM_E_REFUSED, false, CHANGE_PROMPT}},
     {400, 499, {GIM_E_INVALID, false, CORRECT}},
@@ -129,7 +129,7 @@ static const status_row http_statuses[] = {
      501,
      {GIM_E_NOT_FOUND, false, "The service does not have this endpoint."}},
     {505, 505, {GIM_E_PROTOCOL, false, ""}},
-    {500, 599, {GIM_E_SERVER, true, LATER}},
+    {500, 599, {GIM_E_SERVER, true, TROUBLE}},
     {300,
      399,
      {GIM_E_PROTOCOL, false,
