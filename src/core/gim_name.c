@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define HASH_TAIL 17 /* "-" and 16 hexadecimal digits */
+
 static bool is_safe(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
          (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
@@ -19,20 +21,36 @@ static uint64_t hash_of(gim_str s) {
   return h;
 }
 
-gim_status gim_name_safe(gim_str text, gim_buffer *out) {
-  bool changed = text.n == 0 || text.n > GIM_NAME_PART_MAX;
-  size_t room = GIM_NAME_PART_MAX;
-  gim_status status;
-  for (size_t i = 0; i < text.n && !changed; i++)
-    changed = !is_safe(text.p[i]) || (i == 0 && text.p[i] == '.');
-  if (changed) room -= 17; /* "-" and 16 hexadecimal digits */
-  if (text.n < room) room = text.n;
-  for (size_t i = 0; i < room; i++) {
-    bool keep = is_safe(text.p[i]) && !(i == 0 && text.p[i] == '.');
-    status = gim_buffer_append_byte(out, keep ? text.p[i] : '_');
-    if (status != GIM_OK) return status;
+/* A file that begins with a dot hides; one with a dash is taken for an option
+   by whoever writes `rm *`. */
+static bool may_stand(char c, size_t at) {
+  return is_safe(c) && !(at == 0 && (c == '.' || c == '-'));
+}
+
+/* Ends as a text that was changed does: it could be taken for that one. */
+static bool ends_in_hash(gim_str text) {
+  if (text.n <= HASH_TAIL || text.p[text.n - HASH_TAIL] != '-') return false;
+  for (size_t i = text.n - HASH_TAIL + 1; i < text.n; i++) {
+    char c = text.p[i];
+    if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) return false;
   }
-  if (!changed) return GIM_OK;
+  return true;
+}
+
+gim_status gim_name_safe(gim_str text, gim_buffer *out) {
+  bool changed =
+      text.n == 0 || text.n > GIM_NAME_PART_MAX || ends_in_hash(text);
+  size_t room = GIM_NAME_PART_MAX;
+  gim_status status = GIM_OK;
+  for (size_t i = 0; i < text.n && !changed; i++)
+    changed = !may_stand(text.p[i], i);
+  if (changed) room -= HASH_TAIL;
+  if (text.n < room) room = text.n;
+  if (text.n == 0) status = gim_buffer_append_byte(out, '_');
+  for (size_t i = 0; i < room && status == GIM_OK; i++)
+    status =
+        gim_buffer_append_byte(out, may_stand(text.p[i], i) ? text.p[i] : '_');
+  if (status != GIM_OK || !changed) return status;
   return gim_buffer_append_format(out, "-%016" PRIx64, hash_of(text));
 }
 
@@ -87,8 +105,9 @@ static gim_status refuse(gim_err *err, const char *message) {
 
 gim_status gim_name_check(gim_str pattern, gim_err *err) {
   size_t start = name_start(pattern), i = 0;
-  gim_str name = slice(pattern, start, pattern.n);
+  gim_str name;
   if (pattern.n == 0) return refuse(err, "a file name is missing.");
+  name = slice(pattern, start, pattern.n);
   if (pattern.n >= GIM_LIMIT_PATH) return refuse(err, "it is too long.");
   if (name.n == 0)
     return refuse(err, "it ends in a slash: a file name is missing, such as "

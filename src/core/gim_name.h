@@ -4,9 +4,11 @@
 **
 ** "out/{id}-{index}.{format}": a folder and a name with placeholders. What
 ** stands for a placeholder may come from a service; it is made of
-** [A-Za-z0-9._-] alone, does not begin with a dot, and where something had to
-** be replaced or cut it carries a hash of the original, so that two texts
-** never become one name. So no name leaves its folder, and none collides.
+** [A-Za-z0-9._-] alone, begins with neither a dot nor a dash, and where
+** something had to be replaced or cut it carries a hash of the original, so
+** that two texts do not become one name. So no name leaves its folder. Where
+** two of them are the same all the same ({id}{index}: "a1" and 1, "a" and 11)
+** the file's overwrite policy decides.
 **
 **   {id}      the task's id, or the request's key where there is none
 **   {index}   1, 2, ...
