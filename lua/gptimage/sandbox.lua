@@ -6,8 +6,11 @@
 
 local M = {}
 
--- lua-http is pure Lua, and Debian installs it for 5.3 and 5.1 alone: look there too, last.
-local function find_lua_http()
+---Makes `require "http.server"` and its like work, if they can. lua-http is pure Lua, and Debian
+---installs it for 5.3 and 5.1 alone: there it is looked for too, last.
+---@return boolean? ok
+---@return string? message  names the packages that are missing
+function M.find_lua_http()
   if pcall(require, "http.server") then
     return true
   end
@@ -121,7 +124,7 @@ end
 ---@return table? world  fields: `urls` (a list of {name, url}), `ca_pem`
 ---@return string? message
 function M.new(options)
-  local found, message = find_lua_http()
+  local found, message = M.find_lua_http()
   if not found then
     return nil, message
   end

@@ -12,21 +12,30 @@ local M = {}
 
 local services = { starmagic = starmagic, evolink = starmagic, magick = magick }
 
--- Lua tables from elsewhere: sequences become arrays, whole floats integers (other JSON readers
--- know no difference), and nulls are gone. An empty table is an object, as those readers write it.
+-- Lua tables from elsewhere: sequences become arrays, and whole floats integers (other JSON readers
+-- know no difference). An empty table is an object, as those readers write it.
 local function from_lua(value)
   if math.type(value) == "float" then
     return math.tointeger(value) or value
-  elseif type(value) ~= "table" or json.is_array(value) then
+  elseif type(value) ~= "table" or getmetatable(value) then
     return value
   end
   local copy = {}
   for key, member in pairs(value) do
-    if type(member) ~= "userdata" and member ~= json.null then
-      copy[key] = from_lua(member)
-    end
+    copy[key] = from_lua(member)
   end
   return #copy > 0 and json.array(copy) or copy
+end
+
+-- A null is a field that was left out.
+local function without_nulls(object)
+  local copy = {}
+  for key, value in pairs(object) do
+    if type(value) ~= "userdata" and value ~= json.null then
+      copy[key] = value
+    end
+  end
+  return copy
 end
 
 local function read(service, body)
@@ -42,7 +51,7 @@ local function read(service, body)
   if type(body) ~= "table" or json.is_array(body) or body == json.null then
     return rules, nil, message
   end
-  return rules, from_lua(body)
+  return rules, without_nulls(getmetatable(body) and body or from_lua(body))
 end
 
 ---Would the service accept this body of a POST to /v1/images/generations?

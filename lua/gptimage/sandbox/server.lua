@@ -7,6 +7,7 @@ local http_server = require "http.server"
 local http_util = require "http.util"
 local new_headers = require("http.headers").new
 local bending = require "gptimage.sandbox.bending"
+local http2 = require "gptimage.sandbox.http2"
 local json = require "gptimage.sandbox.json"
 local severing = require "gptimage.sandbox.severing"
 local submission = require "gptimage.sandbox.submission"
@@ -40,6 +41,9 @@ local function count_connection(world, connection)
     world.last_connection = world.last_connection + 1
     known = { number = world.last_connection, requests = 0 }
     world.connections[connection] = known
+    if connection.version == 2 then
+      http2.notice_end(connection)
+    end
   end
   known.requests = known.requests + 1
   return known

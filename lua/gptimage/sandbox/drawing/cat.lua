@@ -101,7 +101,8 @@ local function plant(canvas, x, foot, size)
   for i = -2, 2 do
     local lean = i * 0.32
     canvas:profile(x, { foot - size * (1.5 - 0.16 * math.abs(i)), 0,
-      foot - size * 1.05, 0.11 * size, foot - size * 0.45, 0.04 * size }, i % 2 == 0 and 0x2F5D50 or 0x3F7A63, 1,
+      foot - size * 1.05, 0.11 * size, foot - size * 0.45, 0.04 * size },
+      i % 2 == 0 and 0x2F5D50 or 0x3F7A63, 1,
       function(y) return lean * (foot - 0.4 * size - y) * 0.9 end)
   end
   canvas:polygon({ x - 0.36 * size, foot - 0.52 * size, x + 0.36 * size, foot - 0.52 * size,

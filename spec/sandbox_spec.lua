@@ -1,0 +1,518 @@
+-- SPDX-License-Identifier: MIT
+-- Tests lua/gptimage/sandbox.lua and its server, services, files, ledger, tasks, callbacks and
+-- control, over real HTTP; and the helper with which all specs start it.
+
+local cjson = require "cjson"
+local png = require "spec.support.png"
+local raw = require "spec.support.raw_http"
+local socket = require "socket"
+local support = require "spec.support.sandbox"
+
+local KEY = { authorization = "Bearer key" }
+
+local function exists(path)
+  local file = io.open(path)
+  return file and file:close() or false
+end
+
+local function post(url, body, headers)
+  local all = { authorization = "Bearer key", ["content-type"] = "application/json" }
+  for name, value in pairs(headers or {}) do all[name] = value end
+  local text = type(body) == "table" and cjson.encode(body) or body
+  local reply = raw.request("POST", url, { headers = all, body = text })
+  reply.json = select(2, pcall(cjson.decode, reply.body))
+  return reply
+end
+
+local function get(url, headers)
+  local reply = raw.request("GET", url, { headers = headers or KEY })
+  reply.json = select(2, pcall(cjson.decode, reply.body))
+  return reply
+end
+
+local beta = { model = "gpt-image-2-beta", prompt = "A sunset", size = "16:9", resolution = "2K" }
+
+describe("gptimage sandbox", function()
+  it("serves within a second, twice at once without clashing, and leaves nothing behind", function()
+    local before = socket.gettime()
+    local first = support.start { tls = true }
+    assert.is_true(socket.gettime() - before < 1)
+    local second = support.start { tls = true }
+    assert.not_equal(first.origin, second.origin)
+    assert.not_equal(first.ca_file, second.ca_file)
+    assert.is_true(exists("/proc/" .. first.pid .. "/stat"))
+    assert.is_true(exists(first.ca_file))
+    local pids, files = { first.pid, second.pid }, { first.ca_file, second.ca_file }
+    first:stop()
+    first:stop()
+    second:stop()
+    for i = 1, 2 do
+      assert.is_false(exists("/proc/" .. pids[i] .. "/stat"))
+      assert.is_false(exists(files[i]))
+    end
+  end)
+
+  it("stops on SIGTERM, on SIGINT and when it is asked to, in mid-work too", function()
+    for _, how in ipairs { "TERM", "INT", "stop" } do
+      local sandbox = support.start { tls = true, latency = 1000 }
+      post(sandbox.starmagic .. "/v1/images/generations", beta)
+      if how == "stop" then
+        raw.request("POST", sandbox.origin .. "/_sandbox/stop", { body = "" })
+      else
+        assert(os.execute(("kill -%s %d"):format(how, sandbox.pid)))
+      end
+      support.wait_for(function() return not exists(sandbox.ca_file) end)
+      sandbox:stop()
+      assert.is_false(exists("/proc/" .. sandbox.pid .. "/stat"))
+    end
+  end)
+
+  it("says what is wrong with its options, and with a port that is taken", function()
+    local function complaint(words)
+      local pipe = io.popen("exec env -u LD_PRELOAD lua5.4 bin/gptimage sandbox " .. words .. " 2>&1")
+      local text = pipe:read("a")
+      local ok = pipe:close()
+      assert.falsy(ok)
+      return text
+    end
+    assert.truthy(complaint("--port x"):find("a port is expected", 1, true))
+    assert.truthy(complaint("--speed 0"):find("above 0", 1, true))
+    assert.truthy(complaint("--bogus"):find("unknown option", 1, true))
+    local sandbox <close> = support.start()
+    local port = sandbox.origin:match("%d+$")
+    assert.truthy(complaint("--port " .. port):find("cannot listen", 1, true))
+  end)
+end)
+
+describe("the sandbox's task service", function()
+  local sandbox
+  setup(function() sandbox = support.start { tls = true, latency = 100 } end)
+  teardown(function() sandbox:stop() end)
+  before_each(function() sandbox:reset() end)
+
+  local function submit(body, headers)
+    return post(sandbox.starmagic .. "/v1/images/generations", body or beta, headers)
+  end
+
+  it("takes a request, works on it, and gives a picture of exactly its size", function()
+    local reply = submit()
+    assert.equal(200, reply.status)
+    assert.truthy(reply.headers["x-request-id"])
+    local task = reply.json
+    assert.truthy(task.id:find("^task%-unified%-%d+%-%w%w%w%w%w%w%w%w$"))
+    assert.same({ "gpt-image-2-beta", "image.generation.task", 0, "pending", "image", true, 100,
+      "per_call", 4.25, "default" }, { task.model, task.object, task.progress, task.status,
+      task.type, task.task_info.can_cancel, task.task_info.estimated_time,
+      task.usage.billing_rule, task.usage.credits_reserved, task.usage.user_group })
+    local url = sandbox.starmagic .. "/v1/tasks/" .. task.id
+    local seen = {}
+    for _, seconds in ipairs { 0, 30, 30, 30 } do
+      sandbox:advance(seconds)
+      local told = get(url).json
+      assert.is_nil(told.results)
+      seen[#seen + 1] = told.status .. " " .. told.progress // 10 * 10
+    end
+    assert.same({ "pending 0", "processing 30", "processing 60", "processing 90" },
+      { seen[1]:gsub("%.0", ""), seen[2]:gsub("%.0", ""), seen[3]:gsub("%.0", ""),
+        seen[4]:gsub("%.0", "") } and { (seen[1]:gsub("%.0", "")), (seen[2]:gsub("%.0", "")),
+        (seen[3]:gsub("%.0", "")), (seen[4]:gsub("%.0", "")) })
+    sandbox:advance(20)
+    local told = get(url).json
+    assert.same({ "completed", 100, false, 1 },
+      { told.status, told.progress, told.task_info.can_cancel, #told.results })
+    local picture = raw.request("GET", told.results[1])
+    assert.equal("image/png", picture.headers["content-type"])
+    local width, height = png.size(picture.body)
+    assert.same({ 2736, 1536 }, { width, height })
+    local ledger = sandbox:ledger()
+    assert.same({ 1, 1, 1, 0, 0, 5, 1, 1, 4.25 },
+      { ledger.submits, ledger.accepted, ledger.charged, ledger.refunded, ledger.refused,
+        ledger.polls, ledger.downloads, ledger.downloaded, ledger.credits.charged })
+    local entry = ledger.entries[1]
+    assert.same({ task.id, "charged", 2736, 1536, true, 5, 1 },
+      { entry.task, entry.state, entry.width, entry.height, entry.replied, entry.polls,
+        entry.downloaded })
+  end)
+
+  it("gives n pictures, each its own, and bills each", function()
+    local task = submit({ model = "gpt-image-2", prompt = "x", n = 3, quality = "high" }).json
+    assert.equal(12, task.usage.credits_reserved)
+    sandbox:advance(100)
+    local results = get(sandbox.starmagic .. "/v1/tasks/" .. task.id).json.results
+    assert.equal(3, #results)
+    assert.not_equal(raw.request("GET", results[1]).body, raw.request("GET", results[2]).body)
+    assert.equal(12, sandbox:ledger().credits.charged)
+  end)
+
+  it("serves EvoLink's name too", function()
+    local task = post(sandbox.evolink .. "/v1/images/generations", beta).json
+    assert.equal(task.id, get(sandbox.evolink .. "/v1/tasks/" .. task.id).json.id)
+  end)
+
+  it("refuses with its own error shape, and takes nothing for it", function()
+    local reply = submit { model = "gpt-image-2-beta", prompt = "x", size = "1920x1080" }
+    assert.equal(400, reply.status)
+    assert.same({ "invalid_request", "invalid_request_error", "size" },
+      { reply.json.error.code, reply.json.error.type, reply.json.error.param })
+    assert.equal(400, submit("{").status)
+    reply = get(sandbox.starmagic .. "/v1/tasks/nonsense")
+    assert.same({ 400, "invalid_task_id", "task_id" },
+      { reply.status, reply.json.error.code, reply.json.error.param })
+    reply = get(sandbox.starmagic .. "/v1/tasks/task-unified-1-abcdefgh")
+    assert.same({ 404, "task_not_found" }, { reply.status, reply.json.error.code })
+    for _, path in ipairs { "/v1/nothing", "/v1/tasks/x/cancel", "/v1/images/edits" } do
+      assert.equal(404, post(sandbox.starmagic .. path, {}).status)
+    end
+    assert.equal(404, get(sandbox.origin .. "/v1/tasks").status)
+    local ledger = sandbox:ledger()
+    assert.same({ 2, 2, 0 }, { ledger.submits, ledger.refused, ledger.accepted })
+  end)
+
+  it("wants a key", function()
+    local url = sandbox.starmagic .. "/v1/images/generations"
+    local reply = raw.request("POST", url, { body = cjson.encode(beta) })
+    assert.equal(401, reply.status)
+    assert.same({ "unauthorized", "authentication_error" },
+      { cjson.decode(reply.body).error.code, cjson.decode(reply.body).error.type })
+  end)
+
+  it("lists, asks for many, and tells credits and models", function()
+    local first, second = submit().json.id, submit().json.id
+    sandbox:advance(100)
+    local list = get(sandbox.starmagic .. "/v1/tasks?status=completed&page=1&page_size=1").json
+    assert.same({ 2, 1, second, true }, { list.total, #list.data, list.data[1].id,
+      list.data[1].has_results })
+    assert.is_nil(list.data[1].results)
+    local many = post(sandbox.starmagic .. "/v1/tasks/batch",
+      { task_ids = { first, "task-unified-unknown", second } }).json
+    assert.same({ first, second }, { many.data[1].id, many.data[2].id })
+    local ids = {}
+    for i = 1, 51 do ids[i] = first end
+    assert.equal(400, post(sandbox.starmagic .. "/v1/tasks/batch", { task_ids = ids }).status)
+    assert.equal(8.5, get(sandbox.starmagic .. "/v1/credits").json.data.token.used_credits)
+    assert.equal(3, #get(sandbox.starmagic .. "/v1/models").json.data)
+  end)
+
+  it("records what arrived, and never the key", function()
+    submit(nil, { ["user-agent"] = "spec", authorization = "Bearer very-secret" })
+    local record = sandbox:requests({ kind = "submit" })[1]
+    assert.same({ "POST", "/starmagic/v1/images/generations", "1.1", "starmagic", 200, "spec",
+      "Bearer ***" }, { record.method, record.path, record.http, record.service, record.status,
+      record.headers["user-agent"], record.headers.authorization })
+    assert.equal(64, #record.body_sha256)
+    assert.equal(#cjson.encode(beta), record.body_bytes)
+    assert.is_nil(cjson.encode(sandbox:requests()):find("very-secret", 1, true))
+    local connection = raw.connect(sandbox.starmagic)
+    for _ = 1, 2 do
+      connection:request("GET", "/starmagic/v1/models", { headers = KEY })
+    end
+    connection:close()
+    local records = sandbox:requests({ kind = "other" })
+    assert.same({ false, true }, { records[1].reused, records[2].reused })
+    assert.equal(records[1].connection, records[2].connection)
+    assert.not_equal(records[1].connection, record.connection)
+  end)
+
+  it("speaks HTTP/2 and HTTP/1.1 over TLS, under its own authority", function()
+    for _, version in ipairs { 2, 1.1 } do
+      local options = { headers = KEY, body = cjson.encode(beta), ca_file = sandbox.ca_file,
+        version = version }
+      local reply = raw.request_tls("POST", sandbox.starmagic_tls .. "/v1/images/generations",
+        options)
+      assert.same({ 200, version }, { reply.status, reply.version })
+      sandbox:advance(100)
+      local id = cjson.decode(reply.body).id
+      reply = raw.request_tls("GET", sandbox.starmagic_tls .. "/v1/tasks/" .. id,
+        { headers = KEY, ca_file = sandbox.ca_file, version = version })
+      local link = cjson.decode(reply.body).results[1]
+      assert.truthy(link:find("^https://127"))
+      local picture = raw.request_tls("GET", link, { ca_file = sandbox.ca_file, version = version })
+      local width, height = png.size(picture.body)
+      assert.same({ 2736, 1536 }, { width, height })
+    end
+    assert.equal("2", sandbox:requests()[1].http)
+    assert.equal("1.1", sandbox:requests()[4].http)
+  end)
+
+  describe("its links", function()
+    local link, whole, etag
+    before_each(function()
+      local task = submit({ model = "gpt-image-2", prompt = "x" }).json
+      sandbox:advance(100)
+      link = get(sandbox.starmagic .. "/v1/tasks/" .. task.id).json.results[1]
+      local reply = raw.request("GET", link)
+      whole, etag = reply.body, reply.headers.etag
+    end)
+
+    it("need no key, and answer HEAD", function()
+      local head = raw.request("HEAD", link)
+      assert.same({ 200, tostring(#whole), "bytes", "" }, { head.status,
+        head.headers["content-length"], head.headers["accept-ranges"], head.body })
+      assert.equal(405, raw.request("POST", link, { body = "" }).status)
+    end)
+
+    it("serve ranges, unless the file is another", function()
+      local size = #whole
+      for range, expected in pairs {
+        ["bytes=0-99"] = { 0, 99 }, ["bytes=100-"] = { 100, size - 1 },
+        ["bytes=-10"] = { size - 10, size - 1 }, ["bytes=5-99999999"] = { 5, size - 1 },
+      } do
+        local reply = raw.request("GET", link, { headers = { range = range, ["if-range"] = etag } })
+        assert.equal(206, reply.status)
+        assert.equal(whole:sub(expected[1] + 1, expected[2] + 1), reply.body)
+        assert.equal(("bytes %d-%d/%d"):format(expected[1], expected[2], size),
+          reply.headers["content-range"])
+      end
+      for _, headers in ipairs { { range = "bytes=0-1", ["if-range"] = '"other"' },
+        { range = "lines=0-1" }, { range = "bytes=3-1" }, { range = "bytes=0-1,4-5" } } do
+        assert.equal(200, raw.request("GET", link, { headers = headers }).status)
+      end
+      local reply = raw.request("GET", link, { headers = { range = "bytes=" .. size .. "-" } })
+      assert.same({ 416, "bytes */" .. size }, { reply.status, reply.headers["content-range"] })
+    end)
+
+    it("count as downloaded only when they came to their end", function()
+      local before = sandbox:ledger().downloaded
+      raw.request("GET", link, { headers = { range = "bytes=0-99" } })
+      raw.request("HEAD", link)
+      assert.equal(before, sandbox:ledger().downloaded)
+      raw.request("GET", link, { headers = { range = "bytes=100-" } })
+      assert.equal(before + 1, sandbox:ledger().downloaded)
+    end)
+
+    it("live for 24 hours", function()
+      sandbox:advance(24 * 3600 - 10)
+      assert.equal(200, raw.request("GET", link).status)
+      sandbox:advance(11)
+      assert.equal(404, raw.request("GET", link).status)
+      assert.equal(404, raw.request("GET", (link:gsub("%x%x%x%x/", "0000/"))).status)
+    end)
+  end)
+end)
+
+describe("the sandbox's gateway", function()
+  local sandbox
+  setup(function() sandbox = support.start { latency = 0.05 } end)
+  teardown(function() sandbox:stop() end)
+  before_each(function() sandbox:reset() end)
+
+  local body = { model = "gpt-image-2", prompt = "一只橘猫坐在窗台上看夕阳,水彩画风格",
+    n = 1, size = "1536x1024" }
+
+  local function generate(more, headers)
+    local all = {}
+    for _, part in ipairs { body, more or {} } do
+      for name, value in pairs(part) do all[name] = value end
+    end
+    return post(sandbox.magick .. "/v1/images/generations", all, headers)
+  end
+
+  it("answers with links or with base64, as asked", function()
+    local reply = generate()
+    assert.equal(200, reply.status)
+    assert.truthy(reply.headers["x-oneapi-request-id"])
+    local item = reply.json.data[1]
+    assert.same({ "", "" }, { item.b64_json, item.revised_prompt })
+    local linked = raw.request("GET", item.url).body
+    local width, height = png.size(linked)
+    assert.same({ 1536, 1024 }, { width, height })
+    item = generate({ response_format = "b64_json", n = 2 }).json.data
+    assert.equal("", item[1].url)
+    assert.equal(linked, require("mime").unb64(item[1].b64_json))
+    assert.equal(2, #item)
+    local ledger = sandbox:ledger()
+    assert.same({ 2, 2, 3 }, { ledger.accepted, ledger.charged, ledger.credits.charged })
+    assert.same({ 1, 2 }, { ledger.entries[1].downloaded, ledger.entries[2].downloaded })
+  end)
+
+  it("refuses in its own shape, the request id in the message", function()
+    local reply = generate { size = "1024×1024" }
+    assert.same({ 500, "invalid_request", "new_api_error" },
+      { reply.status, reply.json.error.code, reply.json.error.type })
+    local id = reply.json.error.message:match("%(request id: (%w+)%)$")
+    assert.equal(reply.headers["x-oneapi-request-id"], id)
+    reply = get(sandbox.magick .. "/v1/nothing")
+    assert.same({ 404, "", "invalid_request_error" },
+      { reply.status, reply.json.error.code, reply.json.error.type })
+    reply = raw.request("POST", sandbox.magick .. "/v1/images/generations", { body = "{}" })
+    assert.same({ 401, "" }, { reply.status, cjson.decode(reply.body).error.code })
+    assert.equal(501, post(sandbox.magick .. "/v1/images/variations", {}).status)
+    assert.equal(404, get(sandbox.magick .. "/v1/tasks/task-unified-1-a").status)
+  end)
+
+  local function multipart(parts)
+    local pieces = {}
+    for _, part in ipairs(parts) do
+      local file = part.filename and ('; filename="%s"\r\nContent-Type: %s'):format(part.filename,
+        part.type) or ""
+      pieces[#pieces + 1] = ('--b0undary\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n%s\r\n')
+        :format(part[1], file, part[2])
+    end
+    return table.concat(pieces) .. "--b0undary--\r\n",
+      { ["content-type"] = "multipart/form-data; boundary=b0undary" }
+  end
+
+  it("edits pictures sent as multipart, and records the parts", function()
+    local text, headers = multipart { { "model", "gpt-image-2" }, { "prompt", "Make it night" },
+      { "size", "1024x1536" }, { "n", "1" },
+      { "image[]", "\137PNG\r\n\0", filename = "a.png", type = "image/png" },
+      { "image[]", "\r\n--b0undar", filename = "b.webp", type = "image/webp" },
+      { "mask", "m", filename = "m.png", type = "image/png" } }
+    local reply = post(sandbox.magick .. "/v1/images/edits", text, headers)
+    assert.equal(200, reply.status)
+    local width, height = png.size(raw.request("GET", reply.json.data[1].url).body)
+    assert.same({ 1024, 1536 }, { width, height })
+    local parts = sandbox:requests({ kind = "submit" })[1].parts
+    assert.same({ "image[]", "b.webp", "image/webp", 11 },
+      { parts[6].name, parts[6].filename, parts[6].content_type, parts[6].bytes })
+    assert.equal(7, #parts)
+  end)
+
+  it("wants an image to edit, and knows the old path as the stock gateway does", function()
+    local text, headers = multipart { { "model", "gpt-image-2" }, { "prompt", "x" } }
+    local reply = post(sandbox.magick .. "/v1/images/edits", text, headers)
+    assert.same({ 500, "convert_request_failed" }, { reply.status, reply.json.error.code })
+    assert.equal(400, post(sandbox.magick .. "/v1/images/edits", "x", headers).status)
+    assert.equal(400, post(sandbox.magick .. "/v1/edits", text, headers).status)
+    assert.equal(400, post(sandbox.magick .. "/v1/edits", body).status)
+    assert.equal(0, sandbox:ledger().accepted)
+    local patched <close> = support.start { edits = true, latency = 0 }
+    text = multipart { { "model", "m" }, { "prompt", "x" },
+      { "image", "i", filename = "a.png", type = "image/png" } }
+    assert.equal(200, post(patched.magick .. "/v1/edits", text, headers).status)
+  end)
+end)
+
+describe("the sandbox's account", function()
+  it("takes one key only, if told so", function()
+    local sandbox <close> = support.start { key = "right", latency = 0 }
+    for _, base in ipairs { sandbox.starmagic, sandbox.magick } do
+      local url = base .. "/v1/images/generations"
+      local wrong = post(url, { model = "gpt-image-2", prompt = "x" })
+      assert.equal(401, wrong.status)
+      local right = post(url, { model = "gpt-image-2", prompt = "x" },
+        { authorization = "Bearer right" })
+      assert.equal(200, right.status)
+    end
+    assert.equal(2, sandbox:ledger().accepted)
+  end)
+
+  it("runs out of credits, and has them back from a failed task", function()
+    local sandbox <close> = support.start { credits = 5, latency = 0 }
+    local url = sandbox.starmagic .. "/v1/images/generations"
+    sandbox:fault { fault = { fail = "service_error" } }
+    local id = post(url, beta).json.id
+    assert.equal("failed", get(sandbox.starmagic .. "/v1/tasks/" .. id).json.status)
+    assert.equal(5, sandbox:ledger().credits.balance)
+    assert.equal(200, post(url, beta).status)
+    local reply = post(url, beta)
+    assert.same({ 402, "insufficient_quota" }, { reply.status, reply.json.error.code })
+    reply = post(sandbox.magick .. "/v1/images/generations", { model = "gpt-image-2", prompt = "x" })
+    assert.same({ 403, "insufficient_user_quota" }, { reply.status, reply.json.error.code })
+  end)
+
+  it("counts replays of a key, and answers them with the first task only if told so", function()
+    for _, idempotent in ipairs { false, true } do
+      local sandbox <close> = support.start { idempotent = idempotent, latency = 0 }
+      for _, base in ipairs { sandbox.starmagic, sandbox.magick } do
+        sandbox:reset()
+        local url = base .. "/v1/images/generations"
+        local body = { model = "gpt-image-2", prompt = "x" }
+        local headers = { ["idempotency-key"] = "run_0123456789abcdef" }
+        local first, second = post(url, body, headers), post(url, body, headers)
+        assert.equal(idempotent and "true" or nil, second.headers["idempotency-replayed"])
+        assert.equal(idempotent, first.body == second.body)
+        local ledger = sandbox:ledger()
+        assert.same({ 2, 1, idempotent and 1 or 2 },
+          { ledger.submits, ledger.replays, ledger.accepted })
+        assert.equal("run_0123456789abcdef", ledger.entries[1].key)
+        if idempotent then
+          body.prompt = "y"
+          local other = post(url, body, headers)
+          assert.same({ 409, "idempotency_conflict" }, { other.status, other.json.error.code })
+          assert.equal(400, post(url, body, { ["idempotency-key"] = "short" }).status)
+        end
+      end
+    end
+  end)
+end)
+
+describe("the sandbox's callbacks", function()
+  local sandbox, receiver, url
+  setup(function() sandbox = support.start { latency = 10, allow_private = true, speed = 100 } end)
+  teardown(function() sandbox:stop() end)
+  before_each(function()
+    sandbox:reset()
+    receiver = assert(socket.bind("127.0.0.1", 0))
+    receiver:settimeout(10)
+    url = ("http://127.0.0.1:%d/hook"):format(select(2, receiver:getsockname()))
+  end)
+  after_each(function() receiver:close() end)
+
+  -- Takes one call back and answers it.
+  local function receive(status)
+    local peer = assert(receiver:accept())
+    peer:settimeout(10)
+    local head, length = assert(peer:receive("*l")), 0
+    repeat
+      local line = assert(peer:receive("*l"))
+      length = tonumber(line:lower():match("^content%-length: (%d+)")) or length
+    until line == ""
+    local body = peer:receive(length)
+    peer:send(("HTTP/1.1 %d X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"):format(status))
+    peer:close()
+    return cjson.decode(body), head
+  end
+
+  local function submit(fault)
+    if fault then
+      sandbox:fault { match = { kind = "submit" }, fault = fault }
+    end
+    local body = { model = "gpt-image-2-beta", prompt = "x", callback_url = url }
+    return post(sandbox.starmagic .. "/v1/images/generations", body).json.id
+  end
+
+  it("come once when the receiver says 2xx, after billing, with the task as a query shows it", function()
+    local id = submit()
+    local told, head = receive(204)
+    assert.equal("POST /hook HTTP/1.1", head)
+    assert.equal(1, sandbox:ledger().charged)
+    assert.same(get(sandbox.starmagic .. "/v1/tasks/" .. id).json, told)
+    support.wait_for(function() return sandbox:ledger().called_back == 1 end)
+    local entry = sandbox:ledger().entries[1]
+    assert.equal(204, entry.callbacks[1].status)
+    assert.equal(1, #entry.callbacks)
+  end)
+
+  it("come for failed and for cancelled tasks as well", function()
+    submit { fail = "service_error" }
+    assert.equal("failed", (receive(200)).status)
+    submit { cancel = true }
+    assert.equal("cancelled", (receive(200)).status)
+  end)
+
+  it("are tried four times, 1, 2 and 4 seconds apart", function()
+    submit()
+    for _ = 1, 4 do
+      receive(500)
+    end
+    local entry = support.wait_for(function()
+      local first = sandbox:ledger().entries[1]
+      return #first.callbacks == 4 and first
+    end)
+    local times = {}
+    for i = 2, 4 do
+      times[i - 1] = entry.callbacks[i].at - entry.callbacks[i - 1].at
+    end
+    assert.is_true(times[1] >= 1 and times[2] >= 2 and times[3] >= 4, table.concat(times, " "))
+    local ledger = sandbox:ledger()
+    assert.same({ 4, 0 }, { ledger.callbacks, ledger.called_back })
+  end)
+
+  it("go to private addresses only if allowed", function()
+    local strict <close> = support.start { latency = 0 }
+    local reply = post(strict.starmagic .. "/v1/images/generations",
+      { model = "gpt-image-2-beta", prompt = "x", callback_url = url })
+    assert.same({ 400, "callback_url" }, { reply.status, reply.json.error.param })
+  end)
+end)
