@@ -19,7 +19,10 @@ void lgim_window_parse_codec(lua_State *L);
 void lgim_window_parse_json(lua_State *L);
 void lgim_window_parse_reply(lua_State *L);
 
-/* The string argument at `index`; raises where it is none. */
+/*
+** The bytes of the string at `index`, which a userdata of just these bytes
+** replaces there; raises where it is none.
+*/
 gim_str lgim_window_str(lua_State *L, int index);
 
 /* The field `key` of the table at `index`. A string stays on the stack;

@@ -89,12 +89,13 @@ static gim_status take_and_append(gim_buffer *b) {
 static gim_status buffer_step(lua_State *L, gim_buffer *b) {
   const char *verb = luaL_checkstring(L, -2);
   lua_Integer n = lua_tointeger(L, -1);
+  const char *format = lua_tostring(L, -1);
   gim_str text = {NULL, 0};
+  if (strcmp(verb, "format") == 0)
+    return gim_buffer_append_format(b, "%s=%zu", format, b->n);
   if (lua_type(L, -1) == LUA_TSTRING) text = lgim_window_str(L, -1);
   if (strcmp(verb, "append") == 0) return gim_buffer_append_str(b, text);
   if (strcmp(verb, "byte") == 0) return gim_buffer_append_byte(b, text.p[0]);
-  if (strcmp(verb, "format") == 0)
-    return gim_buffer_append_format(b, "%s=%zu", text.p, b->n);
   if (strcmp(verb, "reserve") == 0) return gim_buffer_reserve(b, (size_t)n);
   if (strcmp(verb, "take") == 0) return take_and_append(b);
   if (strcmp(verb, "cut") == 0)
