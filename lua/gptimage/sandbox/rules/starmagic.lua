@@ -165,7 +165,7 @@ M.models = {
 -- has in common can be judged.
 M.unknown_model = {
   base_credits = 1,
-  fields = { prompt = prompt(), callback_url = callback_url },
+  fields = { prompt = prompt(), image_urls = image_urls(0), callback_url = callback_url },
 }
 
 -- Fields of the image endpoints that a model either has or refuses. Others pass unread.
