@@ -57,7 +57,7 @@ function methods:reset()
   self.tasks = parts.tasks.new(self)
   self.files = parts.files.new(self)
   self.faults:clear()
-  self.requests = {}
+  self.requests, self.last_request = {}, 0
   self:release()
 end
 

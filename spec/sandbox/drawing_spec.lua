@@ -45,8 +45,9 @@ describe("the sandbox's PNG writer", function()
 end)
 
 describe("the sandbox's pictures", function()
-  local prompts = { "A beautiful colorful sunset over the ocean", "night city", "雪山", "pine forest",
-    "desert", "hot air balloons over hills", "一只橘猫坐在窗台上看夕阳,水彩画风格", "", "xyz" }
+  local prompts = { "A beautiful colorful sunset over the ocean", "night city", "雪山",
+    "pine forest", "desert", "hot air balloons over hills",
+    "一只橘猫坐在窗台上看夕阳,水彩画风格", "", "xyz" }
 
   it("are PNGs of exactly the size asked, at every shape", function()
     for i, prompt in ipairs(prompts) do

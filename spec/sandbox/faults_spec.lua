@@ -184,8 +184,8 @@ describe("a fault", function()
     end)
 
     it("can be written strangely", function()
-      local reply = struck({ json = { pretty = true, escape_slashes = true, reverse_keys = true } },
-        "magick")
+      local style = { pretty = true, escape_slashes = true, reverse_keys = true }
+      local reply = struck({ json = style }, "magick")
       assert.truthy(reply.body:find('^{\n  "created": %d+,\n  "data"'))
       assert.truthy(reply.body:find('http:\\/\\/127', 1, true))
       assert.equal(1, #cjson.decode(reply.body).data)
@@ -225,7 +225,8 @@ describe("a fault", function()
 
   describe("of time", function()
     it("can hold a reply back until it is released, before or within it", function()
-      for _, fault in ipairs { { stall = "head" }, { stall = "body" }, { stall = "body", at = 5 } } do
+      for _, fault in ipairs { { stall = "head" }, { stall = "body" },
+        { stall = "body", at = 5 } } do
         sandbox:fault { match = { kind = "submit" }, fault = fault }
         local connection = raw.connect(sandbox.starmagic)
         local reply = connection:request("POST", "/starmagic/v1/images/generations",
@@ -367,7 +368,8 @@ describe("a fault", function()
 
     it("can redirect", function()
       local link = picture()
-      sandbox:fault { { match = { kind = "download" }, fault = { redirect = "http://127.0.0.1:1/x" } },
+      sandbox:fault {
+        { match = { kind = "download" }, fault = { redirect = "http://127.0.0.1:1/x" } },
         { match = { kind = "download" }, fault = { redirect = link, status = 308 } } }
       local reply = raw.request("GET", link)
       assert.same({ 302, "http://127.0.0.1:1/x" }, { reply.status, reply.headers.location })

@@ -5,7 +5,8 @@ local json = require "gptimage.sandbox.json"
 
 describe("the sandbox's JSON", function()
   it("keeps apart what other readers make one", function()
-    local value = json.decode('{"list":[],"object":{},"one":1,"float":1.0,"null":null,"big":9007199254740993}')
+    local value = json.decode('{"list":[],"object":{},"one":1,"float":1.0,"null":null,'
+      .. '"big":9007199254740993}')
     assert.is_true(json.is_array(value.list))
     assert.is_false(json.is_array(value.object))
     assert.equal("integer", math.type(value.one))

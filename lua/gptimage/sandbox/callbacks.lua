@@ -24,8 +24,7 @@ local function post(world, url, body)
   if not headers then
     return nil, tostring(stream)
   end
-  stream:shutdown()
-  stream.connection:close()
+  stream:shutdown() -- an idle connection of lua-http's requests closes itself
   return math.tointeger(tonumber(headers:get(":status")))
 end
 

@@ -61,7 +61,10 @@ local function read_range(header, size)
   end
   first, last = tonumber(first), tonumber(last) or size - 1
   if first >= size or last < first then
-    return first >= size and false or nil
+    if first >= size then
+      return false
+    end
+    return nil
   end
   return { first, math.min(last, size - 1) }
 end

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- HTTP/1.1 and HTTP/2 on one listener: requests in, replies out, and what faults do on the way.
 
-local cqueues = require "cqueues"
 local cqueues_errno = require "cqueues.errno"
 local http_server = require "http.server"
 local http_util = require "http.util"
@@ -17,6 +16,7 @@ local M = {}
 local HEAD_TIMEOUT, BODY_TIMEOUT, WRITE_TIMEOUT = 30, 120, 120
 local BODY_MAX = 128 * 1024 * 1024
 local IDLE_TIMEOUT = 60 -- keep-alive
+local REQUESTS_MAX = 20000 -- so many of the last requests are on record, and some more
 
 -- ---- in -----------------------------------------------------------------------------------------
 
@@ -94,12 +94,17 @@ local function read_body(stream, request)
 end
 
 local function record_request(world, request)
-  request.record = json.object("number", #world.requests + 1, "method", request.method,
+  world.last_request = world.last_request + 1
+  request.record = json.object("number", world.last_request, "method", request.method,
     "path", request.headers:get(":path"), "http", request.http,
     "scheme", request.scheme, "connection", request.connection, "reused", request.reused,
     "service", request.service, "kind", request.kind,
     "headers", shown_headers(request.headers))
-  table.insert(world.requests, request.record)
+  local requests = world.requests
+  table.insert(requests, request.record)
+  if #requests >= 2 * REQUESTS_MAX then
+    world.requests = table.move(requests, REQUESTS_MAX + 1, #requests, 1, {})
+  end
 end
 
 -- ---- out ----------------------------------------------------------------------------------------
@@ -314,9 +319,6 @@ function M.run(world)
     local ok, err = world.cq:step()
     if not ok and not severing.is_aftermath(err) then
       world.complain(tostring(err))
-    end
-    if world.cq:empty() then
-      cqueues.sleep(0.01)
     end
   end
 end

@@ -8,6 +8,8 @@ local M = {}
 local NO_ERROR, REFUSED_STREAM, CANCEL = 0x0, 0x7, 0x8
 local WRITE_TIMEOUT = 10
 
+local severed_any = false
+
 -- Makes close(2) send a reset instead of an orderly end. LuaSocket is the one library at hand that
 -- sets SO_LINGER; it is lent the descriptor for a moment.
 local function linger(socket)
@@ -26,6 +28,7 @@ end
 ---Closes a cqueues socket.
 ---@param how "rst"|"close"
 function M.close_socket(socket, how)
+  severed_any = true
   if how == "rst" then
     linger(socket)
   end
@@ -76,7 +79,7 @@ end
 ---Is this error only what is left of a coroutine whose socket was taken away above?
 function M.is_aftermath(err)
   local text = tostring(err)
-  return text:find("field 'socket'", 1, true) ~= nil or text:find("socket closed", 1, true) ~= nil
+  return severed_any and (text:find("field 'socket'", 1, true) ~= nil or text:find("socket closed", 1, true) ~= nil)
 end
 
 return M
