@@ -17,6 +17,14 @@ void lgim_window_net_heads(lua_State *L);     /* gim_response, _proxy, _wait */
 void lgim_window_net_files(lua_State *L);     /* gim_file, gim_sink */
 void lgim_window_net_process(lua_State *L);   /* fork, limits, signals */
 
+/*
+** The string field `key` of the table at `index`, NUL-terminated and BORROWED
+** while the table keeps it; NULL when it is nil. `*n` (may be NULL) gets its
+** length.
+*/
+const char *lgim_window_net_text(lua_State *L, int index, const char *key,
+                                 size_t *n);
+
 #pragma GCC visibility pop
 
 #endif

@@ -8,10 +8,13 @@
 #include <lauxlib.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -152,6 +155,34 @@ static int window_with_signal(lua_State *L) {
   return lua_gettop(L) - 1;
 }
 
+/* Mounts that this process alone sees. Without privileges a user namespace
+   gives them, where the system lets us. */
+static bool own_mounts(void) {
+  if (unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
+    return false;
+  return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
+/* window.cover(path, with): `path` shows the file `with`; in a child. False
+   where the system does not allow it. */
+static int window_cover(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  const char *with = luaL_checkstring(L, 2);
+  lua_pushboolean(L,
+                  own_mounts() && mount(with, path, NULL, MS_BIND, NULL) == 0);
+  return 1;
+}
+
+/* window.small_disk(folder, bytes): `folder` has no more room; in a child.
+   False where the system does not allow it. */
+static int window_small_disk(lua_State *L) {
+  const char *folder = luaL_checkstring(L, 1);
+  const char *options = lua_pushfstring(L, "size=%I", luaL_checkinteger(L, 2));
+  lua_pushboolean(L, own_mounts() &&
+                         mount("tmpfs", folder, "tmpfs", 0, options) == 0);
+  return 1;
+}
+
 /* In the child: f, and what it returned or raised to the pipe. */
 static void run_child(lua_State *L, int to) {
   const char *text;
@@ -253,6 +284,8 @@ void lgim_window_net_process(lua_State *L) {
       {"with_signal", window_with_signal},
       {"in_child", window_in_child},
       {"forbid", window_forbid},
+      {"cover", window_cover},
+      {"small_disk", window_small_disk},
       {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

@@ -161,9 +161,9 @@ static int window_net_new(lua_State *L) {
   options.max_requests = (int)lgim_window_integer(L, 1, "max_requests", 16);
   options.connect_timeout_ms =
       lgim_window_integer(L, 1, "connect_timeout_ms", 5000);
-  options.ca_file = lgim_window_field(L, 1, "ca_file").p;
-  options.proxy = lgim_window_field(L, 1, "proxy").p;
-  options.user_agent = lgim_window_field(L, 1, "user_agent").p;
+  options.ca_file = lgim_window_net_text(L, 1, "ca_file", NULL);
+  options.proxy = lgim_window_net_text(L, 1, "proxy", NULL);
+  options.user_agent = lgim_window_net_text(L, 1, "user_agent", NULL);
   w = lua_newuserdatauv(L, sizeof(*w), ANCHORS);
   memset(w, 0, sizeof(*w));
   for (i = 1; i <= ANCHORS; i++) {
@@ -176,10 +176,10 @@ static int window_net_new(lua_State *L) {
 }
 
 static gim_status status_field(lua_State *L, const char *key) {
-  gim_str name = lgim_window_field(L, 2, key);
+  const char *name = lgim_window_net_text(L, 2, key, NULL);
   int i;
-  for (i = 0; name.p != NULL && i < GIM_STATUS_COUNT; i++)
-    if (strcmp(name.p, gim_status_name((gim_status)i)) == 0)
+  for (i = 0; name != NULL && i < GIM_STATUS_COUNT; i++)
+    if (strcmp(name, gim_status_name((gim_status)i)) == 0)
       return (gim_status)i;
   return GIM_OK;
 }
@@ -224,7 +224,6 @@ static int record_free(lua_State *L) {
 static int net_start(lua_State *L) {
   gim_net *net = check_net(L);
   gim_transfer_spec spec;
-  gim_str body;
   gim_err err;
   record *r;
   int at;
@@ -236,16 +235,14 @@ static int net_start(lua_State *L) {
   spec.transfer_class =
       (gim_class)luaL_checkoption(L, -1, "poll", class_names);
   spec.post = flag(L, "post");
-  spec.url = lgim_window_field(L, 2, "url").p;
+  spec.url = lgim_window_net_text(L, 2, "url", NULL);
   spec.headers = headers_field(L);
-  body = lgim_window_field(L, 2, "body");
-  spec.body = body.p;
-  spec.body_n = body.n;
+  spec.body = lgim_window_net_text(L, 2, "body", &spec.body_n);
   spec.timeout_ms = lgim_window_integer(L, 2, "timeout_ms", 0);
   spec.max_bytes = lgim_window_integer(L, 2, "max_bytes", 1 << 30);
   spec.public_only = flag(L, "public_only");
   spec.resume_from = lgim_window_integer(L, 2, "resume_from", 0);
-  spec.if_range = lgim_window_field(L, 2, "if_range").p;
+  spec.if_range = lgim_window_net_text(L, 2, "if_range", NULL);
   r = lgim_window_hold(L, sizeof(*r), RECORD, record_free);
   at = lua_gettop(L);
   r->owner = lua_touserdata(L, 1);

@@ -80,12 +80,12 @@ gim_transfer *gim_lane_take(gim_lane *lane) {
   return t;
 }
 
-void gim_lane_give(gim_lane *lane, gim_transfer *t) {
-  gim_transfer_clear(t);
-  if (lane->idle_n >= lane->idle_max) {
+void gim_lane_give(gim_lane *lane, gim_transfer *t, bool clean) {
+  if (!clean || lane->idle_n >= lane->idle_max) {
     gim_transfer_delete(t);
     return;
   }
+  gim_transfer_clear(t);
   t->next = lane->idle;
   lane->idle = t;
   lane->idle_n++;

@@ -38,9 +38,13 @@ GIM_MUST_CHECK bool gim_lane_init(gim_lane *lane, const gim_carrier *carrier,
 /* All transfers must have left it. Idempotent on a zeroed lane. */
 void gim_lane_free(gim_lane *lane);
 
-/* An idle transfer, from the pool or new; NULL: no memory. Give it back. */
+/*
+** An idle transfer, from the pool or new; NULL: no memory. Give it back, not
+** `clean` when it did not end well: libcurl forgets to forget (7.88 wants to
+** rewind the body of the next request after it failed to rewind this one).
+*/
 gim_transfer *gim_lane_take(gim_lane *lane);
-void gim_lane_give(gim_lane *lane, gim_transfer *t);
+void gim_lane_give(gim_lane *lane, gim_transfer *t, bool clean);
 
 /* Runs a prepared transfer (false: libcurl refuses), and stops it. */
 GIM_MUST_CHECK bool gim_lane_add(gim_lane *lane, gim_transfer *t);

@@ -278,7 +278,7 @@ gim_status gim_net_start(gim_net *net, const gim_transfer_spec *spec,
   if (status == GIM_OK && !gim_lane_add(lane, t))
     status = gim_fail(err, GIM_E_NO_MEMORY, "libcurl takes no more requests");
   if (status != GIM_OK) {
-    gim_lane_give(lane, t);
+    gim_lane_give(lane, t, false);
     return status;
   }
   link_transfer(net, t);
@@ -304,7 +304,7 @@ void gim_net_cancel(gim_net *net, gim_transfer *t, size_t *handed) {
   else {
     gim_lane_remove(lane, t);
     unlink_transfer(net, t);
-    gim_lane_give(lane, t);
+    gim_lane_give(lane, t, false);
   }
   arm(net);
 }
@@ -317,6 +317,7 @@ static void complete(gim_net *net, gim_transfer *t, int code) {
   gim_lane *lane = &net->lanes[t->lane];
   gim_outcome outcome;
   gim_err err;
+  bool clean = false;
   gim_lane_remove(lane, t);
   unlink_transfer(net, t);
   if (t->state == GIM_TRANSFER_PARKED)
@@ -325,9 +326,10 @@ static void complete(gim_net *net, gim_transfer *t, int code) {
     net->active[t->transfer_class]--;
     t->state = GIM_TRANSFER_DONE;
     gim_transfer_conclude(t, code, &outcome, &err);
+    clean = outcome.status == GIM_OK && code == 0;
     t->calls.on_done(t->ud, &outcome);
   }
-  gim_lane_give(lane, t);
+  gim_lane_give(lane, t, clean);
 }
 
 /* -------- stepping -------- */

@@ -113,6 +113,11 @@ static bool is_public(const struct sockaddr *address) {
   return false;
 }
 
+/* A POST went out already, and is about to go out again. */
+static bool is_repeat(const gim_transfer *t) {
+  return t->post && (t->handed > 0 || (t->body_n == 0 && t->requests > 0));
+}
+
 static curl_socket_t on_open(void *ud, curlsocktype purpose,
                              struct curl_sockaddr *address) {
   gim_transfer *t = ud;
@@ -122,6 +127,10 @@ static curl_socket_t on_open(void *ud, curlsocktype purpose,
     return CURL_SOCKET_BAD;
   if (t->check_address && !is_public(&address->addr)) {
     t->refused_address = true;
+    return CURL_SOCKET_BAD;
+  }
+  if (is_repeat(t)) {
+    refuse(t, GIM_VERDICT_REPEAT);
     return CURL_SOCKET_BAD;
   }
   fd = socket(address->family, address->socktype | SOCK_CLOEXEC,
@@ -156,7 +165,7 @@ static int on_request(void *ud, char *ip, char *local_ip, int port,
     t->refused_address = true;
     return CURL_PREREQFUNC_ABORT;
   }
-  if (t->post && t->requests > 0 && (t->handed > 0 || t->body_n == 0)) {
+  if (is_repeat(t)) {
     refuse(t, GIM_VERDICT_REPEAT);
     return CURL_PREREQFUNC_ABORT;
   }
