@@ -151,7 +151,9 @@ describe("gptimage.plan", function()
 
   it("turns prices into credits", function()
     local prices = { ["gpt-image-2-beta"] = 2.5, ["gpt-image-2"] = 0.1 }
-    local function credits(fields) return assert(plan(fields, { prices = prices })).price.credits end
+    local function credits(fields)
+      return assert(plan(fields, { prices = prices })).price.credits
+    end
     assert.same(6.5, credits { model = "gpt-image-2-beta", size = "1:1", resolution = "4K" })
     assert.same(0.033, credits { size = "1:1", quality = "low", n = 3 })
     assert.is_nil(credits { size = "16:9" })

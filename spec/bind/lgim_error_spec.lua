@@ -14,7 +14,7 @@ describe("lgim_fail", function()
     assert.same({ kind = "not_found", message = "it broke", field = "size", code = "c0de",
       status = 404, retryable = false, retry_after = 1.5, task_id = "task-1", billed = "maybe" },
       fields)
-    _, err = window.push_error(1, 0, -1)
+    err = select(2, window.push_error(1, 0, -1))
     assert.same({}, { err.status, err.retry_after, err.task_id, err.param, err.issues })
   end)
 

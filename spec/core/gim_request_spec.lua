@@ -235,11 +235,12 @@ describe("a refusal", function()
     assert.same("prompt", err.field)
     names, err = refusal { size = "1920x1080" }
     assert.same("size:multiple_of_16", names)
-    assert.same("the height is no multiple of 16; nearest: 1920x1088 or 16:9", err.message)
+    assert.same("the height is no multiple of 16; got 1920x1080, nearest 1920x1088 or 16:9",
+      err.message)
     assert.same({ field = "size", rule = "multiple_of_16", got = "1920x1080",
       message = "the height is no multiple of 16", nearest = "1920x1088 or 16:9" }, err.issues[1])
-    assert.same("invalid: the height is no multiple of 16; nearest: 1920x1088 or 16:9 (field size)",
-      tostring(err))
+    assert.same("invalid: the height is no multiple of 16; got 1920x1080, "
+      .. "nearest 1920x1088 or 16:9 (field size)", tostring(err))
   end)
 
   it("lists at most 32 and counts the rest", function()
@@ -301,11 +302,11 @@ describe("memory", function()
       with { prompt = "", size = "1920x1080", n = 99, callback_url = "x" },
     }
     for _, request in ipairs(requests) do
-      local n, made, err = 0, nil, nil
+      local n = 0
       repeat
         n = n + 1
         window.fail_allocation(n)
-        made, err = plan(request)
+        local made, err = plan(request)
         local left = window.fail_allocation(0)
         if left == 0 then
           assert.is_nil(made)

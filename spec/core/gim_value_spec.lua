@@ -85,6 +85,9 @@ describe("choices", function()
       assert.same("()", rules(TWO, { quality = quality }))
       assert.same("()", rules(OLD, { quality = quality }))
     end
+    -- No service reads the sign but between two numbers, where it is sent as x.
+    assert.same("size_format", rules(TWO, { size = "1024×" }, "magick"))
+    assert.same("size_format", rules("new", { size = "×" }, "magick"))
     for quality, expected in pairs { auto = "one_of", High = "one_of=high", med = "one_of=medium",
       [""] = "one_of", hd = "one_of", ["high "] = "one_of" } do
       assert.same(expected, rules(TWO, { quality = quality }))

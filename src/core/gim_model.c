@@ -144,13 +144,14 @@ static const gim_model two = {
     .default_n = 1};
 
 /* magick names six fields and no limits: what gpt-image-2 is elsewhere is told
-   as a warning. Hard are the two names of response_format, and n from 0 (read
-   as 1) to 128, which the gateway behind it (new-api) checks for every
-   model. No prices. */
+   as a warning. Hard are the two names of response_format, and what the
+   gateway behind it (new-api) checks for every model: n from 0 (read as 1) to
+   128, no multiplication sign in a size. No prices. */
 static const gim_model magick_two = {.name = "gpt-image-2",
                                      .fields = FIELDS_MAGICK,
                                      .advisory = true,
                                      .solves_ratios = true,
+                                     .refuses_cross = true,
                                      .pixels = &pixel_rule,
                                      .size_auto = true,
                                      .procedure = GIM_SIZES_ANCHOR,
@@ -172,6 +173,7 @@ static const gim_model task_unknown = {
 static const gim_model magick_unknown = {.name = "",
                                          .fields = FIELDS_MAGICK,
                                          .advisory = true,
+                                         .refuses_cross = true,
                                          .response_formats = response_formats,
                                          .n_min = 0,
                                          .n_max = 128,

@@ -87,6 +87,7 @@ typedef struct gim_model {
   bool advisory;         /* the page states no limits: what breaks one is a
                           warning, never a refusal */
   bool solves_ratios;    /* a ratio is no size there: it is solved to pixels */
+  bool refuses_cross;    /* a U+00D7 in a size is an error there */
   /* size: either a list (NULL-terminated), or `pixels`, or neither: unknown */
   const char *const *size_list;
   const gim_pixel_rule *pixels;

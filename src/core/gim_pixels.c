@@ -254,29 +254,20 @@ gim_ratio gim_pixels_nearest_ratio(const gim_pixel_rule *rule, int64_t width,
 
 void gim_pixels_nearest_listed(const char *const *list, const gim_size *like,
                                const char **pixels, const char **ratio) {
-  square best_shape = {0, 0}, pixels_shape = {0, 0};
-  int64_t best = 0;
+  square pixels_shape = {0, 0}, ratio_shape = {0, 0};
   *pixels = *ratio = NULL;
   for (; *list != NULL; list++) {
     gim_size entry = gim_pixels_parse(gim_str_of(*list));
-    int64_t d = distance(entry.width, entry.height, like->width, like->height);
+    bool is_ratio = entry.kind == GIM_SIZE_RATIO;
+    const char **best = is_ratio ? ratio : pixels;
+    square *best_shape = is_ratio ? &ratio_shape : &pixels_shape;
     square shape;
-    if (entry.kind != GIM_SIZE_RATIO && entry.kind != GIM_SIZE_PIXELS)
-      continue;
+    if (!is_ratio && entry.kind != GIM_SIZE_PIXELS) continue;
     shape =
         shape_distance(entry.width, entry.height, like->width, like->height);
-    if (entry.kind == GIM_SIZE_RATIO) {
-      if (*ratio != NULL && !is_nearer(shape, best_shape)) continue;
-      best_shape = shape;
-      *ratio = *list;
-    }
-    else if (*pixels == NULL || (like->kind == GIM_SIZE_PIXELS
-                                     ? d < best
-                                     : is_nearer(shape, pixels_shape))) {
-      best = d;
-      pixels_shape = shape;
-      *pixels = *list;
-    }
+    if (*best != NULL && !is_nearer(shape, *best_shape)) continue;
+    *best_shape = shape;
+    *best = *list;
   }
 }
 

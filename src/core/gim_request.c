@@ -155,9 +155,8 @@ static void check_image_urls(maker *m) {
     snprintf(nearest, sizeof(nearest), "%zu", count < least ? least : most);
     gim_report_add(&m->report, GIM_REFUSAL, "image_urls",
                    count < least ? "too_few" : "too_many", gim_str_of(got),
-                   nearest, "image_urls of %s holds %s %s links",
-                   gim_model_title(m->model),
-                   count < least ? "at least" : "at most", nearest);
+                   nearest, "image_urls of %s holds %zu to %zu links",
+                   gim_model_title(m->model), least, most);
   }
   for (size_t i = 0; i < count; i++) {
     snprintf(field, sizeof(field), "image_urls[%zu]", i + 1);
@@ -348,13 +347,17 @@ static gim_status write_body(const maker *m) {
 static gim_status fail_invalid(const gim_report *report, gim_err *err) {
   const gim_issue *first = &report->issues[0];
   int more = report->issue_count + report->dropped - 1;
+  bool got = first->got[0] != '\0', near = first->nearest[0] != '\0';
   char rest[48] = "";
   if (more > 0)
     snprintf(rest, sizeof(rest), " (and %d more problem%s)", more,
              more == 1 ? "" : "s");
-  (void)gim_fail(
-      err, GIM_E_INVALID, "%s%s%s%s", first->message,
-      first->nearest[0] == '\0' ? "" : "; nearest: ", first->nearest, rest);
+  (void)gim_fail(err, GIM_E_INVALID, "%s%s%s%s%s%s", first->message,
+                 got ? "; got " : "", first->got,
+                 !near ? ""
+                 : got ? ", nearest "
+                       : "; nearest ",
+                 first->nearest, rest);
   if (err != NULL)
     gim_copy_text(err->field, sizeof(err->field), gim_str_of(first->field));
   return GIM_E_INVALID;

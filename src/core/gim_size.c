@@ -239,6 +239,22 @@ static void ignore_resolution(const gim_size_input *input, gim_sized *sized,
                  "; it is not sent");
 }
 
+static bool holds_cross(gim_str text) {
+  const gim_str cross = GIM_STR("\xC3\x97"); /* U+00D7 */
+  for (; text.n >= cross.n; text.p++, text.n--)
+    if (gim_str_starts(text, cross)) return true;
+  return false;
+}
+
+static void report_format(const gim_size_input *input, gim_severity severity,
+                          gim_report *report) {
+  char nearest[NEAREST_MAX];
+  nearest_misspelt(input->model, input->size, nearest);
+  gim_report_add(report, severity, "size", "size_format", input->size, nearest,
+                 "a size is auto, a ratio like 16:9 or pixels like "
+                 "1024x1536");
+}
+
 void gim_size_judge(const gim_size_input *input, gim_sized *sized,
                     gim_report *report) {
   const gim_model *model = input->model;
@@ -252,6 +268,12 @@ void gim_size_judge(const gim_size_input *input, gim_sized *sized,
     sized->size.kind = GIM_SIZE_AUTO;
   if (model->pixels != NULL && has_resolution)
     tier = judge_resolution(input, report);
+  if (sized->size.kind == GIM_SIZE_OTHER && model->refuses_cross &&
+      holds_cross(input->size)) {
+    /* Between two numbers it is sent as x; elsewhere nothing can be done. */
+    report_format(input, GIM_REFUSAL, report);
+    return;
+  }
   if (model->size_list != NULL) {
     if (input->size.p != NULL) judge_listed(input, sized, report);
     return;
@@ -269,15 +291,7 @@ void gim_size_judge(const gim_size_input *input, gim_sized *sized,
   case GIM_SIZE_AUTO: sized->tier = model->tiers == NULL ? 0 : 1; break;
   case GIM_SIZE_PIXELS: judge_pixels(input, sized, report); break;
   case GIM_SIZE_RATIO: judge_ratio(input, tier, sized, report); return;
-  case GIM_SIZE_OTHER: {
-    char nearest[NEAREST_MAX];
-    nearest_misspelt(model, input->size, nearest);
-    gim_report_add(report, input->severity, "size", "size_format", input->size,
-                   nearest,
-                   "a size is auto, a ratio like 16:9 or pixels like "
-                   "1024x1536");
-    return;
-  }
+  case GIM_SIZE_OTHER: report_format(input, input->severity, report); return;
   }
   if (has_resolution && input->resolution.p != NULL && tier != 0)
     ignore_resolution(input, sized, report);

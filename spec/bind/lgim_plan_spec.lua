@@ -1,0 +1,59 @@
+-- SPDX-License-Identifier: MIT
+-- Tests src/bind/lgim_plan.c through the test window; what users see is in spec/plan_spec.lua.
+local window = require "gptimage.core_test"
+
+local function credits(price, fields)
+  local request = { model = "gpt-image-2", prompt = "x", size = "1:1" }
+  for name, value in pairs(fields or {}) do request[name] = value end
+  return assert(window.plan(request, { prices = { ["gpt-image-2"] = price } })).price.credits
+end
+
+describe("credits", function()
+  it("are exact to the millionth, from nothing to the largest price", function()
+    assert.same(0.0, credits(0))
+    assert.same(0.000001, credits(0.000001))
+    assert.same(0.1, credits(0.1))
+    assert.same(2.5, credits(2.5))
+    assert.same(0.0, credits(0.000001, { quality = "low" })) -- 0.11 millionths
+    assert.same(0.000001, credits(0.000001, { quality = "low", n = 5 }))
+    assert.same(4e10, credits(1e9, { quality = "high", n = 10 }))
+    assert.same(123456789.87654, credits(123456789.87654))
+  end)
+
+  it("need a table of sensible numbers", function()
+    local request = { model = "gpt-image-2", prompt = "x" }
+    for _, prices in ipairs { { 1 }, { a = "1" }, { a = -0.1 }, { a = 0 / 0 }, { a = 1e9 + 1 },
+      { a = {} } } do
+      local ok, message = pcall(window.plan, request, { prices = prices })
+      assert.is_false(ok)
+      assert.matches("option 'prices'", message)
+    end
+    assert(window.plan(request, { prices = {} }))
+  end)
+end)
+
+describe("plans", function()
+  it("leave nothing behind when they are collected", function()
+    local function use()
+      for _ = 1, 200 do
+        assert(window.plan { model = "new", prompt = ("a"):rep(100000) })
+        assert.is_nil(window.plan { model = "new", prompt = "", n = 1000 })
+      end
+      collectgarbage()
+      collectgarbage()
+      return collectgarbage("count")
+    end
+    use()
+    local before = use()
+    assert.is_true(use() - before < 100)
+  end)
+end)
+
+describe("sizes and models", function()
+  it("are new tables each time", function()
+    local models, sizes = window.models(), window.sizes("starmagic", "gpt-image-2")
+    models[1].fields[1], sizes[1].width = "broken", 0
+    assert.same("model", window.models()[1].fields[1])
+    assert.same(1024, window.sizes("starmagic", "gpt-image-2")[1].width)
+  end)
+end)
