@@ -290,6 +290,37 @@ describe("gim_reply_not_accepted", function()
     assert.is_false(not_accepted(500, '{"error":{"code":"no_available_channel"}}'))
     assert.is_false(not_accepted(200, '{"error":{"code":"no_available_channel"}}'))
     assert.is_false(not_accepted(200, '{"id":"t","status":"failed","error":{"code":429}}'))
+    local none = { window.reply_not_accepted({ status = 429, body = "" }, "") }
+    assert.is_true(none[2])
+  end)
+end)
+
+describe("gim_reply_is_refusal", function()
+  local function is_refusal(status, body)
+    return select(3, window.reply_not_accepted({ status = status, body = body or "" }, ""))
+  end
+
+  it("is sure of most 3xx and 4xx, and of nothing where a gateway lost track", function()
+    for _, status in ipairs { 301, 307, 400, 401, 402, 403, 404, 409, 413, 422, 425, 429, 451 } do
+      assert.is_true(is_refusal(status), status)
+    end
+    for _, status in ipairs { 200, 204, 408, 500, 502, 503, 504, 524 } do
+      assert.is_false(is_refusal(status), status)
+    end
+  end)
+
+  it("believes a code that says so, whatever the status", function()
+    for _, code in ipairs { "invalid_request", "insufficient_quota", "moderation_blocked",
+      "model_not_found" } do
+      for _, status in ipairs { 200, 400, 500, 503 } do
+        assert.is_true(is_refusal(status, ('{"error":{"code":"%s"}}'):format(code)))
+      end
+    end
+    for _, status in ipairs { 200, 409, 503 } do
+      assert.is_false(is_refusal(status, '{"error":{"code":"paid_outcome_unknown"}}'))
+    end
+    assert.is_false(is_refusal(200, '{"error":{"message":"no"}}'))
+    assert.is_false(is_refusal(200, '{"id":"t","status":"failed","error":{"code":"x"}}'))
   end)
 end)
 

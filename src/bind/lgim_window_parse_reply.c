@@ -187,7 +187,10 @@ static int window_reply(lua_State *L) {
   return 1;
 }
 
-/* window.reply_not_accepted(input, code) -> may it be sent again */
+/*
+** window.reply_not_accepted(input, code) -> may it be sent again, may it
+** without a list of codes, is it a refusal
+*/
 static int window_reply_not_accepted(lua_State *L) {
   const char *codes[] = {luaL_checkstring(L, 2), NULL};
   gim_reply_input input = input_of(L);
@@ -197,7 +200,8 @@ static int window_reply_not_accepted(lua_State *L) {
   if (status != GIM_OK) return lgim_window_status(L, status);
   lua_pushboolean(L, gim_reply_not_accepted(reply, codes));
   lua_pushboolean(L, gim_reply_not_accepted(reply, NULL));
-  return 2;
+  lua_pushboolean(L, gim_reply_is_refusal(reply));
+  return 3;
 }
 
 void lgim_window_parse_reply(lua_State *L) {

@@ -3,10 +3,12 @@
 ** gim_reply.h - status, headers and JSON to task state, images or error
 ** [floor 4]
 **
-** Decides by the reply, not by the provider: `data` is a list of pictures,
-** `id` and `status` a task, everything else an error. The shapes are those of
-** WIRE 1.1, 1.2, 2.2, 5.3, 5.6 and 6.3; keys may be missing, null, "" or of
-** another type than documented without harm.
+** Decides by the reply, not by the provider. A 2xx with pictures in the list
+** `data` is IMAGES; one with an `id` (without a `status` too: what was paid
+** for is not given up) or, of a poll, a known `status`, is a TASK; everything
+** else is an ERROR. The shapes are those of WIRE 1.1, 1.2, 2.2, 5.3, 5.6 and
+** 6.3; keys may be missing, null, "" or of another type than documented
+** without harm. Nothing of a reply is shown before gim_redact saw it.
 */
 #ifndef gim_reply_h
 #define gim_reply_h
@@ -21,7 +23,10 @@ typedef enum gim_reply_shape {
   GIM_REPLY_IMAGES     /* `images`; the answer of a synchronous service */
 } gim_reply_shape;
 
-/* A task's state on the wire; one that is not known counts as running. */
+/*
+** A task's state on the wire; one that is not known counts as running. What
+** failed because it was cancelled stays FAILED, with an error of that kind.
+*/
 typedef enum gim_task_state {
   GIM_TASK_PENDING = 0,
   GIM_TASK_PROCESSING,
@@ -36,7 +41,8 @@ const char *gim_task_state_name(gim_task_state state);
 
 /* One picture of a reply. Strings are OWNED by the reply, NULL: absent. */
 typedef struct gim_reply_image {
-  char *url; /* at most GIM_LIMIT_URL bytes, no control characters */
+  char *url; /* http or https, at most GIM_LIMIT_URL bytes, no spaces or control
+                characters; others count as absent */
   char *revised_prompt;
   int payload; /* number of its gim_split payload, or -1 */
 } gim_reply_image;
