@@ -67,6 +67,13 @@ describe("gptimage sandbox", function()
     end
   end)
 
+  it("listens where it is told to, on IPv6 too", function()
+    local sandbox <close> = support.start { host = "::1" }
+    assert.truthy(sandbox.origin:find("^http://%[::1%]:%d+$"))
+    local reply = post(sandbox.starmagic .. "/v1/images/generations", beta)
+    assert.equal(200, reply.status)
+  end)
+
   it("says what is wrong with its options, and with a port that is taken", function()
     local function complaint(words)
       local pipe = io.popen("exec env -u LD_PRELOAD lua5.4 bin/gptimage sandbox " .. words

@@ -66,7 +66,7 @@ describe("the sandbox's pictures", function()
     end
   end)
 
-  it("show what the prompt says: an orange cat before a sunset, dark nights, bright days", function()
+  it("show what the prompt says: an orange cat at sunset, dark nights, bright days", function()
     local function share(prompt, is)
       local picture = decode(draw(prompt, 160, 160))
       local n = 0

@@ -81,6 +81,20 @@ describe("a fault", function()
       end
     end
 
+    it("of one HTTP/2 stream leaves the connection to the others", function()
+      sandbox:fault { match = { nth = 2, kind = "submit" }, fault = { reset = "before",
+        how = "refused" } }
+      local connection = raw.connect_tls(sandbox.starmagic_tls, sandbox.ca_file)
+      local path = "/starmagic/v1/images/generations"
+      local options = { headers = KEY, body = BODY }
+      assert.equal(200, connection:request("POST", path, options).status)
+      local reply = connection:request("POST", path, options)
+      assert.truthy(reply.broken:find("REFUSED_STREAM", 1, true))
+      assert.equal(200, connection:request("POST", path, options).status)
+      connection:close()
+      assert.equal(2, accepted())
+    end)
+
     it("can strike before a byte is read", function()
       sandbox:fault { fault = { reset = "connect" } }
       -- the connection that arms the fault is over; the next one is struck

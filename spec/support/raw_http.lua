@@ -6,7 +6,7 @@
 --   -- reply.status, .headers (lower-case names), .body, .broken: nil, "reset", "closed", "timeout"
 --
 -- `raw.connect(url)` gives a connection that is kept: `connection:request(method, path, options)`.
--- `raw.request2` speaks HTTP/2 over TLS, by lua-http.
+-- `raw.connect_tls` and `raw.request_tls` are the same over TLS and HTTP/2 (or 1.1), by lua-http.
 
 local errno = require "cqueues.errno"
 local socket = require "cqueues.socket"
@@ -19,14 +19,17 @@ local connection = {}
 connection.__index = connection
 
 local function split(url)
-  local host, port, path = url:match("^http://%[?([^/%]]-)%]?:(%d+)(.*)$")
+  local host, port, path = url:match("^https?://([^/:]+):(%d+)(.*)$")
+  if not host then
+    host, port, path = url:match("^https?://%[([^%]]+)%]:(%d+)(.*)$")
+  end
   return assert(host, url), math.tointeger(tonumber(port)), path ~= "" and path or "/"
 end
 
 ---@param url string  http, with a port
 function M.connect(url)
   local host, port = split(url)
-  local self = setmetatable({ authority = ("%s:%d"):format(host, port) }, connection)
+  local self = setmetatable({ authority = url:match("^https?://([^/]+)") }, connection)
   self.socket = assert(socket.connect(host, port))
   self.socket:setmode("b", "bn")
   self.socket:onerror(function(_, _, why) return why end)
@@ -124,30 +127,37 @@ function M.request(method, url, options)
   return reply
 end
 
----One request over TLS. `options` as above, and `version` (2 without), `ca_file`.
-function M.request_tls(method, url, options)
+local tls_connection = {}
+tls_connection.__index = tls_connection
+
+---A connection over TLS, trusting the CA in `ca_file`; with HTTP/2 unless `version` is 1.1.
+---@return table? connection
+---@return string? message
+function M.connect_tls(url, ca_file, version)
   assert(require("gptimage.sandbox").find_lua_http())
-  local host, port, path = url:match("^https://%[?([^/%]]-)%]?:(%d+)(.*)$")
+  local host, port = split(url)
   local ctx = require("http.tls").new_client_context()
   local store = require("openssl.x509.store").new()
-  store:add(options.ca_file)
+  store:add(ca_file)
   ctx:setStore(store)
-  local version = options.version or 2
-  local timeout = options.timeout or TIMEOUT
   local link, problem = require("http.client").connect(
-    { host = host, port = port, tls = true, ctx = ctx, version = version }, timeout)
-  local reply = { headers = {}, body = "" }
+    { host = host, port = port, tls = true, ctx = ctx, version = version or 2 }, TIMEOUT)
   if not link then
-    reply.broken = tostring(problem)
-    return reply
-  end
-  if version == 2 then
+    return nil, tostring(problem)
+  elseif link.version == 2 then
     require("gptimage.sandbox.http2").notice_end(link)
   end
+  return setmetatable({ link = link, authority = url:match("^https://([^/]+)") }, tls_connection)
+end
+
+---As connection:request above; `broken` is what the library says of it.
+function tls_connection:request(method, path, options)
+  options = options or {}
+  local timeout = options.timeout or TIMEOUT
   local headers = require("http.headers").new()
   headers:append(":method", method)
   headers:append(":scheme", "https")
-  headers:append(":authority", host .. ":" .. port)
+  headers:append(":authority", self.authority)
   headers:append(":path", path)
   for name, value in pairs(options.headers or {}) do
     headers:append(name, value)
@@ -155,27 +165,42 @@ function M.request_tls(method, url, options)
   if options.body then
     headers:append("content-length", ("%d"):format(#options.body))
   end
-  local stream = link:new_stream()
+  local reply = { headers = {}, body = "" }
+  local stream = self.link:new_stream()
   stream:write_headers(headers, options.body == nil, timeout)
   if options.body then
     stream:write_chunk(options.body, true, timeout)
   end
-  local answer
-  answer, problem = stream:get_headers(timeout)
+  local answer, problem = stream:get_headers(timeout)
   if not answer then
     reply.broken = tostring(problem)
-  else
-    for name, value in answer:each() do
-      reply.headers[name] = value
-    end
-    reply.status = math.tointeger(tonumber(answer:get(":status")))
-    reply.version = link.version
-    local body
-    body, problem = stream:get_body_as_string(timeout)
-    reply.body = body or ""
-    reply.broken = not body and tostring(problem) or nil
+    return reply
   end
-  link:close()
+  for name, value in answer:each() do
+    reply.headers[name] = value
+  end
+  reply.status = math.tointeger(tonumber(answer:get(":status")))
+  reply.version = self.link.version
+  local body
+  body, problem = stream:get_body_as_string(timeout)
+  reply.body = body or ""
+  reply.broken = not body and tostring(problem) or nil
+  return reply
+end
+
+function tls_connection:close()
+  self.link:close()
+end
+
+---One request over TLS. `options` as above, and `version` (2 without), `ca_file`.
+function M.request_tls(method, url, options)
+  local one, problem = M.connect_tls(url, options.ca_file, options.version)
+  if not one then
+    return { headers = {}, body = "", broken = problem }
+  end
+  local _, _, path = split(url)
+  local reply = one:request(method, path, options)
+  one:close()
   return reply
 end
 

@@ -35,12 +35,12 @@ local function deliver(world, task)
     if task.epoch ~= world.ledger then
       return -- the sandbox was reset meanwhile
     end
-    world.ledger:count("callbacks")
+    task.epoch:count("callbacks")
     local status, problem = post(world, url, body)
     table.insert(task.entry.callbacks, json.object("try", try, "at", world.clock:now(),
       "status", status, "error", problem))
     if status and status >= 200 and status <= 299 then
-      world.ledger:count("called_back")
+      task.epoch:count("called_back")
       return
     elseif PAUSES[try] then
       world.clock:wait_until(world.clock:now() + PAUSES[try])

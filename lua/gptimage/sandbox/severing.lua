@@ -6,7 +6,9 @@ local cqueues = require "cqueues"
 local M = {}
 
 local NO_ERROR, REFUSED_STREAM, CANCEL = 0x0, 0x7, 0x8
+local RST_STREAM_FRAME = 0x3
 local WRITE_TIMEOUT = 10
+local LATE_FRAMES = 0.25 -- seconds in which the peer may not yet have seen that a stream is reset
 
 local severed_any = false
 
@@ -58,6 +60,19 @@ local function end_connection(stream, how)
   M.close_socket(socket, how)
 end
 
+-- Resets one stream and leaves its connection whole. To lua-http a frame for a stream that it has
+-- closed is an error of the connection, although the peer could not know: the stream is closed only
+-- when what was under way has arrived.
+local function reset_stream(stream, code)
+  stream:write_http2_frame(RST_STREAM_FRAME, 0, string.pack(">I4", code), WRITE_TIMEOUT)
+  repeat
+    local piece = stream:get_next_chunk(LATE_FRAMES)
+  until not piece
+  if stream.state ~= "closed" then
+    stream:set_state("closed")
+  end
+end
+
 ---Ends what a stream runs on.
 ---@param how "rst"|"close"|"refused"|"cancel"|"goaway"  the last three on HTTP/2, else like "rst"
 ---@param processed boolean  whether GOAWAY shall count this stream as processed
@@ -65,8 +80,7 @@ function M.sever(stream, how, processed)
   local connection = stream.connection
   if connection.version == 2 then
     if how == "refused" or how == "cancel" then
-      stream:write_rst_stream_frame(how == "refused" and REFUSED_STREAM or CANCEL, WRITE_TIMEOUT)
-      return
+      return reset_stream(stream, how == "refused" and REFUSED_STREAM or CANCEL)
     elseif how == "goaway" then
       local last = processed and stream.id or math.max(0, stream.id - 2)
       connection:write_goaway_frame(last, NO_ERROR, "", WRITE_TIMEOUT)
@@ -79,7 +93,8 @@ end
 ---Is this error only what is left of a coroutine whose socket was taken away above?
 function M.is_aftermath(err)
   local text = tostring(err)
-  return severed_any and (text:find("field 'socket'", 1, true) ~= nil or text:find("socket closed", 1, true) ~= nil)
+  return severed_any and (text:find("field 'socket'", 1, true) ~= nil
+    or text:find("socket closed", 1, true) ~= nil)
 end
 
 return M

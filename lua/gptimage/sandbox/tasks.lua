@@ -58,7 +58,8 @@ function methods:create(spec, fault)
   local task = {
     id = fault.task_id or self:new_id(now // 1 | 0), spec = spec, fault = fault,
     created = now, due = now + latency, latency = latency, state = "working",
-    ended = condition.new(), images = {}, epoch = world.ledger,
+    ended = condition.new(), images = {},
+    epoch = world.ledger, -- where it is billed, even if the sandbox is reset meanwhile
   }
   task.entry = world.ledger:open {
     task = task.id, service = spec.service, key = spec.key, model = spec.model, n = spec.pictures,
