@@ -48,6 +48,7 @@ build = {
         "src/core/gim_buffer.c",
         "src/core/gim_complaint.c",
         "src/core/gim_decimal.c",
+        "src/core/gim_ending.c",
         "src/core/gim_escape.c",
         "src/core/gim_heap.c",
         "src/core/gim_image.c",

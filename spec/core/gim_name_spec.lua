@@ -204,7 +204,8 @@ describe("gim_name: templates", function()
     local unknown = "output: unknown placeholder; there are {id}, {index}, {format}, {key} and "
       .. "{model}."
     local control = "output: control characters are not allowed in it."
-    local folder = "output: its folder is needed before paying and may hold {key} and {model} alone."
+    local folder = "output: its folder is needed before paying and may hold {key} and {model} "
+      .. "alone."
     local slash = "output: it ends in a slash: a file name is missing, such as "
       .. "{id}-{index}.{format}."
     for pattern, message in pairs {

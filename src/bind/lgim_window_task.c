@@ -54,6 +54,13 @@ static gim_status status_of(lua_State *L, const char *name) {
   return GIM_OK;
 }
 
+/* The string field `key`, which stays on the stack, or `otherwise`. */
+static const char *text_of(lua_State *L, int index, const char *key,
+                           const char *otherwise) {
+  lua_getfield(L, index, key);
+  return luaL_optstring(L, -1, otherwise);
+}
+
 static bool flag_of(lua_State *L, int index, const char *key) {
   bool flag;
   lua_getfield(L, index, key);
@@ -65,11 +72,9 @@ static bool flag_of(lua_State *L, int index, const char *key) {
 /* The failure in the table at `index`: kind, message, retryable. */
 static gim_status read_failure(lua_State *L, int index, const char *key,
                                gim_err *err) {
-  gim_str kind, message;
-  kind = lgim_window_field(L, index, key);
-  message = lgim_window_field(L, index, "message");
-  (void)gim_fail(err, status_of(L, kind.p == NULL ? "ok" : kind.p), "%s",
-                 message.p == NULL ? "told by the spec" : message.p);
+  gim_status status = status_of(L, text_of(L, index, key, "ok"));
+  (void)gim_fail(err, status, "%s",
+                 text_of(L, index, "message", "told by the spec"));
   err->retryable = flag_of(L, index, "retryable");
   err->retry_after_ms = lgim_window_integer(L, index, "retry_after_ms", -1);
   lua_pop(L, 2);
@@ -79,8 +84,7 @@ static gim_status read_failure(lua_State *L, int index, const char *key,
 /* ---- options ---- */
 
 static void read_options(lua_State *L, gim_task_options *o) {
-  gim_str provider;
-  gim_provider row = GIM_STARMAGIC;
+  bool magick;
   lua_getfield(L, 1, "retry");
   o->retry = GIM_RETRY_DEFAULT;
   if (lua_istable(L, -1)) {
@@ -103,10 +107,9 @@ static void read_options(lua_State *L, gim_task_options *o) {
   o->task_ms = lgim_window_integer(L, 1, "task_ms", 1800000);
   o->save = flag_of(L, 1, "save");
   o->idempotent = flag_of(L, 1, "idempotent");
-  provider = lgim_window_field(L, 1, "provider");
-  if (provider.p != NULL && strcmp(provider.p, "magick") == 0)
-    row = GIM_MAGICK;
-  o->retry_codes = gim_provider_get(row)->retry_codes;
+  magick = strcmp(text_of(L, 1, "provider", "starmagic"), "magick") == 0;
+  o->retry_codes =
+      gim_provider_get(magick ? GIM_MAGICK : GIM_STARMAGIC)->retry_codes;
   lua_settop(L, 1);
 }
 
@@ -125,6 +128,7 @@ static bool salvage(gim_reply *reply, int payloads) {
   reply->progress = reply->can_cancel = -1;
   reply->estimated_ms = -1;
   reply->credits_reserved_micro = reply->credits_used_micro = -1;
+  if (payloads == 0) return false;
   reply->images = calloc((size_t)payloads, sizeof(*reply->images));
   if (reply->images == NULL) return false;
   reply->image_count = payloads;
@@ -342,7 +346,8 @@ static int window_task(lua_State *L) {
                                      {"billed", task_billed},
                                      {NULL, NULL}};
   gim_task_options options;
-  gim_str kind, id, url;
+  const char *kind;
+  gim_str id, url;
   int64_t now_ms;
   int payload;
   job *made;
@@ -350,16 +355,16 @@ static int window_task(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   read_options(L, &options);
-  kind = lgim_window_field(L, 1, "kind");
+  kind = text_of(L, 1, "kind", "submit");
   id = lgim_window_field(L, 1, "id");
   url = lgim_window_field(L, 1, "url");
   payload = (int)lgim_window_integer(L, 1, "payload", -1);
   now_ms = lgim_window_integer(L, 1, "now", 0);
   made = lgim_window_task_object(L, sizeof(*made), TASK, methods, task_free);
   made->options = options;
-  if (kind.p != NULL && strcmp(kind.p, "attach") == 0)
+  if (strcmp(kind, "attach") == 0)
     status = gim_task_init_attach(&made->task, &made->options, id, now_ms);
-  else if (kind.p != NULL && strcmp(kind.p, "picture") == 0)
+  else if (strcmp(kind, "picture") == 0)
     status = gim_task_init_picture(&made->task, &made->options, url, payload,
                                    now_ms);
   else

@@ -12,6 +12,27 @@ gim_status gim_pictures_init(gim_pictures *p, int count) {
   return GIM_OK;
 }
 
+gim_status gim_pictures_init_one(gim_pictures *p, gim_str url, int payload) {
+  char *copy = NULL;
+  gim_status status = gim_pictures_init(p, 1);
+  if (status != GIM_OK) return status;
+  if (url.p != NULL) {
+    copy = gim_str_copy(url);
+    if (copy == NULL) return GIM_E_NO_MEMORY;
+  }
+  gim_pictures_put(p, 0, copy, NULL, payload, true);
+  return GIM_OK;
+}
+
+void gim_pictures_put(gim_pictures *p, int picture, char *url,
+                      char *revised_prompt, int payload, bool needed) {
+  gim_picture *m = &p->list[picture];
+  m->url = url;
+  m->revised_prompt = revised_prompt;
+  m->payload = payload;
+  m->state = needed ? GIM_PICTURE_NEEDED : GIM_PICTURE_IDLE;
+}
+
 void gim_pictures_free(gim_pictures *p) {
   for (int i = 0; i < p->count; i++) {
     free(p->list[i].url);
@@ -93,16 +114,14 @@ void gim_pictures_give_up(gim_pictures *p, const gim_err *err) {
     if (!is_settled(&p->list[i])) fail(&p->list[i], err);
 }
 
-const gim_picture *gim_pictures_first_failed(const gim_pictures *p) {
-  for (int i = 0; i < p->count; i++)
-    if (p->list[i].state == GIM_PICTURE_FAILED) return &p->list[i];
-  return NULL;
-}
-
-bool gim_pictures_any(const gim_pictures *p) {
-  for (int i = 0; i < p->count; i++)
-    if (p->list[i].state == GIM_PICTURE_SAVED ||
-        p->list[i].state == GIM_PICTURE_IDLE)
-      return true;
-  return false;
+gim_status gim_pictures_outcome(const gim_pictures *p, const gim_err **err) {
+  const gim_picture *failed = NULL;
+  *err = NULL;
+  for (int i = 0; i < p->count; i++) {
+    if (p->list[i].state != GIM_PICTURE_FAILED) return GIM_OK;
+    if (failed == NULL) failed = &p->list[i];
+  }
+  if (failed == NULL || failed->err == NULL) return GIM_E_NO_MEMORY;
+  *err = failed->err;
+  return failed->err->status;
 }

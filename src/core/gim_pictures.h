@@ -42,6 +42,20 @@ typedef struct gim_pictures {
 /* `count` empty pictures (> 0) into an empty list. GIM_E_NO_MEMORY. */
 GIM_MUST_CHECK gim_status gim_pictures_init(gim_pictures *p, int count);
 
+/*
+** One picture that is NEEDED, with its link (COPIED; p NULL: none) or payload,
+** into an empty list. GIM_E_NO_MEMORY.
+*/
+GIM_MUST_CHECK gim_status gim_pictures_init_one(gim_pictures *p, gim_str url,
+                                                int payload);
+
+/*
+** What a reply says about picture number `picture`, which is IDLE yet: both
+** strings are MOVED (NULL: none). `needed`: it is to be brought.
+*/
+void gim_pictures_put(gim_pictures *p, int picture, char *url,
+                      char *revised_prompt, int payload, bool needed);
+
 /* Releases everything. Idempotent. */
 void gim_pictures_free(gim_pictures *p);
 
@@ -71,9 +85,12 @@ void gim_pictures_lose(gim_pictures *p, int picture, const gim_err *err);
 /* Every picture that is not settled has FAILED with a COPY of `err`. */
 void gim_pictures_give_up(gim_pictures *p, const gim_err *err);
 
-/* The first FAILED picture, or NULL; and is any SAVED or IDLE? */
-const gim_picture *gim_pictures_first_failed(const gim_pictures *p);
-bool gim_pictures_any(const gim_pictures *p);
+/*
+** How the whole went, when all are settled: GIM_OK where one picture is there
+** (SAVED or IDLE), for the others tell by themselves; else why the first
+** FAILED, with `*err` BORROWED from it (NULL: no memory).
+*/
+gim_status gim_pictures_outcome(const gim_pictures *p, const gim_err **err);
 
 #pragma GCC visibility pop
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_task.h"
 
+#include "gim_ending.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,12 +62,7 @@ gim_status gim_task_init_picture(gim_task *t, const gim_task_options *options,
   t->phase = PHASE_SAVING;
   t->state = GIM_TASK_COMPLETED;
   t->billed = GIM_BILLED_YES;
-  if (gim_pictures_init(&t->pictures, 1) != GIM_OK) return GIM_E_NO_MEMORY;
-  t->pictures.list[0].payload = payload;
-  t->pictures.list[0].state = GIM_PICTURE_NEEDED;
-  if (url.p == NULL) return GIM_OK;
-  t->pictures.list[0].url = gim_str_copy(url);
-  return t->pictures.list[0].url == NULL ? GIM_E_NO_MEMORY : GIM_OK;
+  return gim_pictures_init_one(&t->pictures, url, payload);
 }
 
 void gim_task_free(gim_task *t) {
@@ -117,8 +114,22 @@ static void finish(gim_task *t, gim_status status, const gim_err *err) {
   if (status != GIM_OK) t->err = keep(err);
 }
 
-static void raise_billed(gim_task *t, gim_billed billed) {
-  if (billed > t->billed) t->billed = billed;
+static void finish_as(gim_task *t, gim_ending ending) {
+  gim_err err;
+  gim_status status = gim_ending_explain(ending, &err);
+  finish(t, status, &err);
+}
+
+/*
+** The verdict on a POST: `untouched` where it is certain that this one was not
+** accepted. What an earlier one left open stays open.
+*/
+static void judge(gim_task *t, bool untouched) {
+  t->billed = untouched && !t->doubtful ? GIM_BILLED_NO : GIM_BILLED_MAYBE;
+}
+
+static bool is_whole(const gim_task *t) {
+  return t->total > 0 && t->handed >= t->total;
 }
 
 /* Repeats a POST after `delay`, unless the deadline comes first. */
@@ -132,18 +143,25 @@ static bool send_again(gim_task *t, int64_t retry_after_ms, int64_t now_ms,
   t->attempt++;
   t->phase = PHASE_READY;
   t->due_ms = now_ms + delay;
-  t->handed = 0;
+  t->doubtful = t->billed != GIM_BILLED_NO;
+  /* An id in a failure is no task's: the next answer names that. */
+  free(t->id);
+  t->id = NULL;
   return true;
+}
+
+/* May a transfer that broke so go better the next time? */
+static bool is_transient(gim_status status, const gim_err *err) {
+  if (status == GIM_E_NETWORK) return err == NULL || err->retryable;
+  return status == GIM_E_TIMEOUT || status == GIM_E_PROTOCOL;
 }
 
 /* A transfer of the POST ended without an answer, or its time is over. */
 static void send_failed(gim_task *t, gim_status status, const gim_err *err,
                         int64_t now_ms, uint32_t random) {
-  bool whole = t->total > 0 && t->handed >= t->total;
-  bool transient = status == GIM_E_NETWORK || status == GIM_E_TIMEOUT ||
-                   status == GIM_E_PROTOCOL;
-  if (whole) raise_billed(t, GIM_BILLED_MAYBE);
-  if (transient && (!whole || t->options->idempotent) &&
+  bool whole = is_whole(t);
+  judge(t, !whole);
+  if (is_transient(status, err) && (!whole || t->options->idempotent) &&
       send_again(t, -1, now_ms, random))
     return;
   finish(t, status, err);
@@ -179,36 +197,24 @@ static void learn(gim_task *t, gim_reply *reply) {
 
 /* The pictures are there: paid. They are saved, or left where they are. */
 static void take_images(gim_task *t, gim_reply *reply, int64_t now_unix_s) {
-  gim_err err;
   t->state = GIM_TASK_COMPLETED;
   if (reply->image_count == 0) {
-    raise_billed(t, GIM_BILLED_MAYBE);
-    finish(t,
-           gim_fail(&err, GIM_E_PROTOCOL,
-                    "The service says it is completed, but names no "
-                    "picture. Ask its support, with the id."),
-           &err);
+    t->billed = GIM_BILLED_MAYBE;
+    finish_as(t, GIM_ENDING_NO_PICTURE);
     return;
   }
   t->billed = GIM_BILLED_YES;
   t->progress = 100;
   t->linked_unix_s = now_unix_s;
   if (gim_pictures_init(&t->pictures, reply->image_count) != GIM_OK) {
-    finish(t,
-           gim_fail(&err, GIM_E_NO_MEMORY,
-                    "No memory for the links of the pictures. They are "
-                    "paid; attach to the id to get them."),
-           &err);
+    finish_as(t, GIM_ENDING_NO_LINKS);
     return;
   }
   for (int i = 0; i < reply->image_count; i++) {
-    gim_picture *picture = &t->pictures.list[i];
     gim_reply_image *from = &reply->images[i];
-    picture->url = from->url;
-    picture->revised_prompt = from->revised_prompt;
-    picture->payload = from->payload;
+    gim_pictures_put(&t->pictures, i, from->url, from->revised_prompt,
+                     from->payload, t->options->save);
     from->url = from->revised_prompt = NULL;
-    if (t->options->save) picture->state = GIM_PICTURE_NEEDED;
   }
   t->phase = PHASE_SAVING; /* next() finds at once when nothing is needed */
   t->attempt = 0;
@@ -218,28 +224,23 @@ static void take_images(gim_task *t, gim_reply *reply, int64_t now_unix_s) {
 static void take_task(gim_task *t, const gim_task_report *report,
                       int64_t now_ms, uint32_t random) {
   gim_reply *reply = report->reply;
-  gim_err err;
   t->state = reply->state;
   switch (reply->state) {
   case GIM_TASK_COMPLETED: take_images(t, reply, report->now_unix_s); return;
   case GIM_TASK_FAILED:
   case GIM_TASK_CANCELLED:
     t->billed = GIM_BILLED_NO;
-    if (reply->err.status == GIM_OK)
-      (void)gim_fail(&reply->err,
-                     reply->state == GIM_TASK_FAILED ? GIM_E_SERVER
-                                                     : GIM_E_CANCELLED,
-                     "The service ended the task without saying why.");
-    finish(t, reply->err.status, &reply->err);
+    if (reply->err.status != GIM_OK)
+      finish(t, reply->err.status, &reply->err);
+    else
+      finish_as(t, reply->state == GIM_TASK_FAILED ? GIM_ENDING_FAILED
+                                                   : GIM_ENDING_CANCELLED);
     return;
   default: break;
   }
-  raise_billed(t, GIM_BILLED_MAYBE);
+  t->billed = GIM_BILLED_MAYBE;
   if (t->id == NULL) {
-    finish(t,
-           gim_fail(&err, GIM_E_PROTOCOL,
-                    "The service accepted a task but gave it no id."),
-           &err);
+    finish_as(t, GIM_ENDING_NO_ID);
     return;
   }
   t->phase = PHASE_WAITING;
@@ -249,12 +250,19 @@ static void take_task(gim_task *t, const gim_task_report *report,
                                            t->estimated_ms, random);
 }
 
+/* The POST was answered with an error. */
 static void send_refused(gim_task *t, gim_reply *reply, int64_t now_ms,
                          uint32_t random) {
   bool untouched = gim_reply_not_accepted(reply, t->options->retry_codes);
-  if (!untouched && !gim_reply_is_refusal(reply))
-    raise_billed(t, GIM_BILLED_MAYBE);
-  if ((untouched || (t->options->idempotent && reply->err.retryable)) &&
+  bool may_repeat = t->options->idempotent;
+  if (t->handed < t->total) {
+    /* It spoke before it had heard all: nobody can have accepted that. */
+    may_repeat = true;
+    judge(t, true);
+  }
+  else
+    judge(t, untouched || gim_reply_is_refusal(reply));
+  if ((untouched || (may_repeat && reply->err.retryable)) &&
       send_again(t, reply->err.retry_after_ms, now_ms, random))
     return;
   finish(t, reply->err.status, &reply->err);
@@ -263,7 +271,7 @@ static void send_refused(gim_task *t, gim_reply *reply, int64_t now_ms,
 void gim_task_sent(gim_task *t, const gim_task_report *report, int64_t now_ms,
                    uint32_t random) {
   if (t->phase != PHASE_SENDING) return;
-  t->handed = report->handed;
+  if (report->handed > t->handed) t->handed = report->handed;
   t->total = report->total;
   if (report->status != GIM_OK && !report->salvaged) {
     send_failed(t, report->status, report->err, now_ms, random);
@@ -339,23 +347,11 @@ void gim_task_saved(gim_task *t, int picture, const gim_err *err,
                       t->deadline_ms, random);
 }
 
-/*
-** Ends the saving: pictures that are not saved by now get `err` (NULL when
-** all are settled). One that is there makes the whole a success with holes;
-** none makes it a failure, and the links stay within reach.
-*/
-static void finish_saving(gim_task *t, const gim_err *err) {
-  const gim_picture *failed;
-  if (err != NULL) gim_pictures_give_up(&t->pictures, err);
-  failed = gim_pictures_first_failed(&t->pictures);
-  if (err != NULL && err->status == GIM_E_CANCELLED)
-    finish(t, err->status, err);
-  else if (gim_pictures_any(&t->pictures))
-    finish(t, GIM_OK, NULL);
-  else if (failed == NULL || failed->err == NULL)
-    finish(t, GIM_E_NO_MEMORY, NULL);
-  else
-    finish(t, failed->err->status, failed->err);
+/* All pictures are settled: one that is there makes the whole a success. */
+static void finish_saving(gim_task *t) {
+  const gim_err *err;
+  gim_status status = gim_pictures_outcome(&t->pictures, &err);
+  finish(t, status, err);
 }
 
 /* The next picture to bring, or when to look again, or the end. */
@@ -373,7 +369,7 @@ static gim_action next_save(gim_task *t, int64_t now_ms) {
     action.kind = GIM_ACTION_NONE;
   }
   else if (gim_pictures_settled(&t->pictures)) {
-    finish_saving(t, NULL);
+    finish_saving(t);
     action.kind = GIM_ACTION_DONE;
   }
   return action;
@@ -381,48 +377,30 @@ static gim_action next_save(gim_task *t, int64_t now_ms) {
 
 /* The time of everything is over: every phase has its own words for it. */
 static void expire(gim_task *t) {
-  const char *message =
-      "The task's time is over, but it goes on at the service: attach to its "
-      "id, or give it more time with `timeout`.";
   gim_err err;
-  if (t->phase == PHASE_SAVING)
-    message = "The task's time was over before the pictures were saved. They "
-              "are paid: save them again, or attach to the id.";
-  else if (t->id == NULL)
-    message = "The task's time was over before the service answered.";
-  (void)gim_fail(&err, GIM_E_TIMEOUT, "%s", message);
-  err.retryable = true;
   if (t->phase == PHASE_SAVING) {
-    finish_saving(t, &err);
+    (void)gim_ending_explain(GIM_ENDING_UNSAVED, &err);
+    gim_pictures_give_up(&t->pictures, &err);
+    finish_saving(t);
     return;
   }
-  if (t->phase == PHASE_SENDING && t->total > 0 && t->handed >= t->total)
-    raise_billed(t, GIM_BILLED_MAYBE);
-  finish(t, GIM_E_TIMEOUT, &err);
+  finish_as(t, gim_task_needs_body(t) ? GIM_ENDING_UNANSWERED
+                                      : GIM_ENDING_UNFINISHED);
 }
 
-static gim_action done(const gim_task *t) {
-  return (gim_action){GIM_ACTION_DONE, t->deadline_ms, 0, 0};
+static gim_action act(const gim_task *t, gim_action_kind kind, int64_t at_ms) {
+  return (gim_action){kind, earliest(at_ms, t->deadline_ms), 0, t->attempt};
 }
 
 gim_action gim_task_next(gim_task *t, int64_t now_ms, uint32_t random) {
-  gim_action action = {GIM_ACTION_WAIT, t->due_ms, 0, t->attempt};
   gim_err err;
-  if (t->phase == PHASE_DONE) return done(t);
-  if (now_ms >= t->deadline_ms) {
-    expire(t);
-    return done(t);
-  }
+  if (t->phase != PHASE_DONE && now_ms >= t->deadline_ms) expire(t);
   if (t->phase == PHASE_SENDING && now_ms >= t->exchange_ms) {
-    gim_status status =
-        gim_fail(&err, GIM_E_TIMEOUT,
-                 "No answer to the request in time. Unless `billed` is "
-                 "\"no\" it may have been accepted: look at the service's "
-                 "log before you send it again.");
-    err.retryable = true;
+    gim_status status = gim_ending_explain(GIM_ENDING_NO_ANSWER, &err);
     send_failed(t, status, &err, now_ms, random);
-    if (t->phase == PHASE_DONE) return done(t);
-    action.at_ms = t->due_ms;
+    /* Also where the next one is due at once: this one has to be let go of
+       before SEND is said again. */
+    if (t->phase == PHASE_READY) return act(t, GIM_ACTION_WAIT, t->due_ms);
   }
   switch (t->phase) {
   case PHASE_READY:
@@ -430,28 +408,18 @@ gim_action gim_task_next(gim_task *t, int64_t now_ms, uint32_t random) {
     t->phase = PHASE_SENDING;
     t->handed = t->total = 0;
     t->exchange_ms = t->deadline_ms;
-    action.kind = GIM_ACTION_SEND;
-    action.at_ms = t->deadline_ms;
-    return action;
-  case PHASE_SENDING:
-    action.kind = GIM_ACTION_NONE;
-    action.at_ms = earliest(t->exchange_ms, t->deadline_ms);
-    return action;
+    return act(t, GIM_ACTION_SEND, t->deadline_ms);
+  case PHASE_SENDING: return act(t, GIM_ACTION_NONE, t->exchange_ms);
   case PHASE_WAITING:
     if (now_ms < t->due_ms) break;
     t->phase = PHASE_FETCHING;
     t->polls++;
-    action.kind = GIM_ACTION_FETCH;
-    action.at_ms = t->deadline_ms;
-    return action;
-  case PHASE_FETCHING:
-    action.kind = GIM_ACTION_NONE;
-    action.at_ms = t->deadline_ms;
-    return action;
-  default: return next_save(t, now_ms);
+    return act(t, GIM_ACTION_FETCH, t->deadline_ms);
+  case PHASE_FETCHING: return act(t, GIM_ACTION_NONE, t->deadline_ms);
+  case PHASE_SAVING: return next_save(t, now_ms);
+  default: return act(t, GIM_ACTION_DONE, t->deadline_ms);
   }
-  action.at_ms = earliest(t->due_ms, t->deadline_ms);
-  return action;
+  return act(t, GIM_ACTION_WAIT, t->due_ms);
 }
 
 void gim_task_started(gim_task *t, int64_t now_ms) {
@@ -463,15 +431,13 @@ void gim_task_handed(gim_task *t, size_t handed, size_t total) {
   if (t->phase != PHASE_SENDING) return;
   t->handed = handed;
   t->total = total;
-  if (total > 0 && handed >= total) raise_billed(t, GIM_BILLED_MAYBE);
+  judge(t, !is_whole(t));
 }
 
 void gim_task_cancel(gim_task *t, gim_status status, const char *message) {
   gim_err err;
   if (t->phase == PHASE_DONE) return;
   (void)gim_fail(&err, status, "%s", message);
-  if (t->phase == PHASE_SAVING)
-    finish_saving(t, &err);
-  else
-    finish(t, status, &err);
+  if (t->phase == PHASE_SAVING) gim_pictures_give_up(&t->pictures, &err);
+  finish(t, status, &err);
 }

@@ -11,7 +11,8 @@
 **
 **   evidence                                                      billed
 **   nothing was sent yet                                          no
-**   sending broke before the whole body was handed over           no
+**   sending broke, or was answered with 5xx, before the whole
+**     body was handed over                                        no
 **   the whole body was handed over, no answer (reset, timeout,
 **     cancelled, cut answer, unreadable answer, 5xx)              maybe
 **   the service refused: 4xx, 429, 3xx, or a code that means it
@@ -89,7 +90,8 @@ typedef struct gim_task {
   int64_t started_ms, accepted_ms, deadline_ms, due_ms, exchange_ms;
   size_t handed, total;
   int phase, attempt, polls, missing;
-  bool attached, doubtful;
+  bool attached;
+  bool doubtful; /* an earlier POST may have been accepted */
 } gim_task;
 
 /*
@@ -139,6 +141,8 @@ typedef struct gim_task_report {
                              and its pictures are whole */
 } gim_task_report;
 
+/* What came of a SEND; and of a FETCH. Without effect when none is under
+   way. */
 void gim_task_sent(gim_task *t, const gim_task_report *report, int64_t now_ms,
                    uint32_t random);
 void gim_task_fetched(gim_task *t, const gim_task_report *report,
