@@ -107,8 +107,9 @@ gim_ratio gim_pixels_nearest_ratio(const gim_pixel_rule *rule, int64_t width,
                                    int64_t height);
 
 /*
-** The entries of a list of sizes nearest in shape: `pixels` and `ratio` (BORROWED from
-** the list, NULL where it has none of the kind). `like` is a ratio or pixels.
+** The entries of a list of sizes that are nearest in shape: `pixels` and
+** `ratio` (BORROWED from the list, NULL where it has none of the kind). `like`
+** is a ratio or pixels.
 */
 void gim_pixels_nearest_listed(const char *const *list, const gim_size *like,
                                const char **pixels, const char **ratio);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#include "lgim_window_rules.h"
+
+#include "lgim_error.h"
+#include "lgim_options.h"
+#include "lgim_plan.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+static void set_integer(lua_State *L, const char *name, int64_t value) {
+  lua_pushinteger(L, (lua_Integer)value);
+  lua_setfield(L, -2, name);
+}
+
+static void set_flag(lua_State *L, const char *name, bool value) {
+  lua_pushboolean(L, value);
+  lua_setfield(L, -2, name);
+}
+
+/* window.read_options(table) -> {text, integer, number, seconds, flag,
+   has_function, has_table, has_any} */
+static int window_read_options(lua_State *L) {
+  typedef struct values {
+    gim_str text;
+    int64_t integer, seconds_ms;
+    double number;
+    bool flag, has_integer, has_function, has_table, has_any;
+  } values;
+#define AT(field) offsetof(values, field)
+  static const lgim_option options[] = {
+      {"text", LGIM_STRING, AT(text), LGIM_NOWHERE},
+      {"integer", LGIM_INTEGER, AT(integer), AT(has_integer)},
+      {"number", LGIM_NUMBER, AT(number), LGIM_NOWHERE},
+      {"seconds", LGIM_SECONDS, AT(seconds_ms), LGIM_NOWHERE},
+      {"flag", LGIM_BOOLEAN, AT(flag), LGIM_NOWHERE},
+      {"hook", LGIM_FUNCTION, LGIM_NOWHERE, AT(has_function)},
+      {"list", LGIM_TABLE, LGIM_NOWHERE, AT(has_table)},
+      {"thing", LGIM_ANY, LGIM_NOWHERE, AT(has_any)},
+      {NULL, LGIM_ANY, 0, 0}};
+#undef AT
+  values v;
+  int top = lua_gettop(L);
+  memset(&v, 0, sizeof(v));
+  v.integer = -7;
+  v.seconds_ms = -1;
+  lgim_options_read(L, 1, "read_options", "option", options, &v);
+  if (lua_gettop(L) != top) return luaL_error(L, "the stack has moved");
+  lua_newtable(L);
+  lua_pushlstring(L, v.text.p, v.text.n);
+  lua_setfield(L, -2, "text");
+  set_integer(L, "integer", v.integer);
+  lua_pushnumber(L, v.number);
+  lua_setfield(L, -2, "number");
+  set_integer(L, "seconds_ms", v.seconds_ms);
+  set_flag(L, "flag", v.flag);
+  set_flag(L, "has_integer", v.has_integer);
+  set_flag(L, "has_function", v.has_function);
+  set_flag(L, "has_table", v.has_table);
+  set_flag(L, "has_any", v.has_any);
+  return 1;
+}
+
+/* window.push_error(status, http status, retry after ms, task id) -> err */
+static int window_push_error(lua_State *L) {
+  gim_err err;
+  (void)gim_fail(&err, (gim_status)luaL_checkinteger(L, 1), "it broke");
+  err.http_status = (int)luaL_checkinteger(L, 2);
+  err.retry_after_ms = luaL_checkinteger(L, 3);
+  gim_copy_text(err.field, sizeof(err.field), GIM_STR("size"));
+  gim_copy_text(err.code, sizeof(err.code), GIM_STR("c0de"));
+  return lgim_fail(L, &err, luaL_optstring(L, 4, NULL), GIM_BILLED_MAYBE);
+}
+
+void lgim_window_rules_bind(lua_State *L) {
+  static const luaL_Reg functions[] = {{"read_options", window_read_options},
+                                       {"push_error", window_push_error},
+                                       {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
+  lgim_plan_open(L); /* here its allocations can be told to fail */
+}
