@@ -78,9 +78,10 @@ static gim_status on_data(void *ud, const char *p, size_t n) {
 }
 
 /* What came whole before the answer broke: pictures without their words. */
-static bool salvage(gim_exchange *x, gim_reply *reply) {
+static bool salvage(gim_exchange *x, const gim_response *response,
+                    gim_reply *reply) {
   if (x->whole == 0) return false;
-  memset(reply, 0, sizeof(*reply));
+  gim_reply_free(reply);
   reply->shape = GIM_REPLY_IMAGES;
   reply->state = GIM_TASK_COMPLETED;
   reply->progress = -1;
@@ -92,6 +93,8 @@ static bool salvage(gim_exchange *x, gim_reply *reply) {
   if (reply->images == NULL) return false;
   reply->image_count = x->whole;
   for (int i = 0; i < x->whole; i++) reply->images[i].payload = i;
+  gim_copy_text(reply->request_id, sizeof(reply->request_id),
+                gim_str_of(response->request_id));
   return true;
 }
 
@@ -123,7 +126,8 @@ static void on_transfer_done(void *ud, const gim_outcome *outcome) {
   exchanged.handed = outcome->handed;
   exchanged.total = outcome->total;
   exchanged.http_status = outcome->response->http_status;
-  if (exchanged.status == GIM_OK &&
+  /* A page of errors may be of any form and size: its status says enough. */
+  if (exchanged.status == GIM_OK && exchanged.http_status / 100 == 2 &&
       (x->split_err.status != GIM_OK ||
        gim_split_finish(&x->split, &x->split_err) != GIM_OK)) {
     exchanged.status = x->split_err.status;
@@ -135,8 +139,15 @@ static void on_transfer_done(void *ud, const gim_outcome *outcome) {
         gim_fail(&err, GIM_E_NO_MEMORY, "No memory to read the answer.");
     exchanged.err = &err;
   }
-  if (exchanged.status != GIM_OK && outcome->response->http_status / 100 == 2)
-    exchanged.salvaged = salvage(x, &reply);
+  /* Whole over HTTP, but no JSON that anybody sends; yet it has pictures. */
+  if (exchanged.status == GIM_OK && exchanged.http_status / 100 == 2 &&
+      reply.shape == GIM_REPLY_ERROR && x->whole > 0) {
+    err = reply.err;
+    exchanged.status = err.status;
+    exchanged.err = &err;
+  }
+  if (exchanged.status != GIM_OK && exchanged.http_status / 100 == 2)
+    exchanged.salvaged = salvage(x, outcome->response, &reply);
   exchanged.reply = &reply;
   exchanged.skeleton = gim_split_skeleton(&x->split);
   exchanged.sinks = x->sinks;
