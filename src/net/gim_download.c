@@ -129,6 +129,7 @@ static gim_status on_head(void *ud, const gim_response *r) {
   if (gim_sink_size(d->sink) > 0 &&
       gim_sink_restart(d->sink, &d->err) != GIM_OK)
     return d->err.status;
+  d->looked = false;
   /* A weak tag says nothing about bytes (RFC 9110, 8.8.1). */
   gim_copy_text(d->resume->etag, sizeof(d->resume->etag),
                 strncmp(r->etag, "W/", 2) == 0 ? GIM_STR("")
@@ -206,7 +207,8 @@ static void on_transfer_done(void *ud, const gim_outcome *outcome) {
   }
   else if (outcome->status != GIM_OK) {
     err = *outcome->err;
-    err.retryable = err.status == GIM_E_NETWORK || err.status == GIM_E_TIMEOUT;
+    /* Of the link, not of what the caller said: its name leads astray. */
+    if (err.status == GIM_E_INVALID) err.status = GIM_E_PROTOCOL;
     result = &err;
   }
   else if (d->redirected) {
