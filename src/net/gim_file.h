@@ -82,6 +82,13 @@ GIM_MUST_CHECK gim_status gim_file_commit(gim_file *file, const char *name,
    that a commit reports would lead elsewhere. */
 bool gim_file_is_in_place(const gim_file *file);
 
+/*
+** Opens a file that was committed before, to read it again and nothing else.
+** GIM_E_IO: it is not there any more, or not `size` bytes long: another one.
+*/
+GIM_MUST_CHECK gim_status gim_file_reopen(gim_file **file, const char *path,
+                                          int64_t size, gim_err *err);
+
 /* True after gim_file_commit said GIM_OK. */
 bool gim_file_is_committed(const gim_file *file);
 

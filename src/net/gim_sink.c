@@ -76,6 +76,17 @@ void gim_sink_free(gim_sink *sink) {
   free(sink);
 }
 
+gim_sink *gim_sink_reopen(const char *path, int64_t size, gim_pool *pool) {
+  gim_sink *sink = gim_sink_new(NULL, pool);
+  if (sink == NULL) return NULL;
+  if (gim_file_reopen(&sink->file, path, size, NULL) == GIM_OK) {
+    sink->at = PLACE_TEMPORARY;
+    return sink;
+  }
+  gim_sink_free(sink);
+  return NULL;
+}
+
 int64_t gim_sink_size(const gim_sink *sink) {
   switch (sink->at) {
   case PLACE_FOLDER:

@@ -33,6 +33,12 @@ typedef struct gim_sink gim_sink;
 */
 gim_sink *gim_sink_new(const char *folder, gim_pool *pool);
 
+/*
+** A sink to read what was filed at `path` before, `size` bytes; its picture's
+** header is not looked at again. NULL: no memory, or that file is gone.
+*/
+gim_sink *gim_sink_reopen(const char *path, int64_t size, gim_pool *pool);
+
 /* The size is known in advance: reserves blocks. A hint. */
 void gim_sink_expect(gim_sink *sink, int64_t n);
 
