@@ -120,6 +120,8 @@ void gim_filing_take(gim_filing *f, gim_sink **sinks, int sink_count) {
       mark_whole(&f->slots[i]);
       continue;
     }
+    pictures->list[i].payload = -1;
+    if (pictures->list[i].url != NULL) continue; /* it came both ways */
     (void)gim_fail(&err, room ? GIM_E_IO : GIM_E_NO_MEMORY,
                    "The picture came and is paid, but neither the folder, "
                    "memory nor a temporary file had room for it.");
@@ -131,34 +133,69 @@ static int number_of(const gim_slot *slot) {
   return (int)(slot - slot->filing->slots);
 }
 
+/*
+** The bytes to file, and whose slot they lie in. NULL: another filing copies
+** from there just now, and one copy of a sink is under way at a time.
+*/
+static gim_sink *bytes_for(gim_filing *f, gim_slot *slot, gim_slot **from) {
+  *from = slot;
+  if (slot->whole || f->source == NULL)
+    return gim_filing_bytes(f, number_of(slot));
+  *from = &f->source->slots[f->source_picture];
+  if ((*from)->copier != NULL && (*from)->copier != f) return NULL;
+  return gim_filing_bytes(f->source, f->source_picture);
+}
+
+static gim_status make_name(const gim_filing *f, const gim_slot *slot,
+                            gim_buffer *name, gim_err *err) {
+  gim_name_values values = values_of(f, number_of(slot));
+  gim_status status;
+  gim_buffer_init(name, GIM_LIMIT_PATH);
+  status = f->literal ? gim_buffer_append_str(name, gim_str_of(f->pattern))
+                      : gim_name_file(gim_str_of(f->pattern), &values, name);
+  if (status == GIM_E_TOO_BIG)
+    return gim_fail(err, GIM_E_IO,
+                    "The file name that `output` makes is longer than a name "
+                    "may be.");
+  return status == GIM_OK ? GIM_OK : no_memory(err);
+}
+
 /* Names the picture and puts it there. GIM_E_TIMEOUT: goes on next step. */
 static gim_status file_away(gim_filing *f, gim_slot *slot, gim_err *err) {
   char path[GIM_LIMIT_PATH + GIM_NAME_MAX];
   gim_buffer name;
-  gim_name_values values = values_of(f, number_of(slot));
-  gim_sink *sink = f->source != NULL && slot->sink == NULL
-                       ? gim_filing_bytes(f->source, f->source_picture)
-                       : slot->sink;
+  gim_slot *from;
+  gim_sink *sink = bytes_for(f, slot, &from);
   gim_status status;
-  gim_buffer_init(&name, GIM_LIMIT_PATH);
-  status = f->literal ? gim_buffer_append_str(&name, gim_str_of(f->pattern))
-                      : gim_name_file(gim_str_of(f->pattern), &values, &name);
-  if (status == GIM_E_TOO_BIG)
-    status = gim_fail(err, GIM_E_IO,
-                      "The file name that `output` makes is "
-                      "longer than a name may be.");
-  else if (status != GIM_OK)
-    (void)no_memory(err);
-  else
+  if (sink == NULL)
+    return gim_fail(err, from->copier != NULL ? GIM_E_TIMEOUT : GIM_E_IO,
+                    "The picture's bytes are gone.");
+  status = make_name(f, slot, &name, err);
+  if (status == GIM_OK)
     status = gim_sink_commit(sink, f->folder, name.p, f->overwrite, COPY_SLICE,
                              path, sizeof(path), err);
   gim_buffer_free(&name);
+  from->copier = status == GIM_E_TIMEOUT ? f : NULL;
   if (status != GIM_OK) return status;
   free(slot->path);
   slot->path = gim_str_copy(gim_str_of(path));
-  slot->size = gim_sink_size(sink);
-  slot->image = *gim_sink_image(sink);
-  return slot->path == NULL ? no_memory(err) : GIM_OK;
+  if (slot->path == NULL) return no_memory(err);
+  slot->size = from->size;
+  slot->image = from->image;
+  slot->whole = true;
+  gim_filing_unload(f, number_of(slot));
+  if (from != slot) gim_filing_unload(f->source, f->source_picture);
+  return GIM_OK;
+}
+
+static void report(gim_filing *f, int picture, const gim_err *err,
+                   int64_t now_ms) {
+  bool again;
+  gim_task_saved(f->task, picture, err, now_ms, gim_net_random());
+  again = f->task->pictures.list[picture].state == GIM_PICTURE_WAITING;
+  gim_hub_log(f->hub, again ? "retry" : "warning",
+              f->task->id == NULL ? f->key : f->task->id, err->http_status,
+              "picture %d: %s", picture + 1, err->message);
 }
 
 /* The bytes are whole: files them if they are to be, and reports. */
@@ -167,19 +204,12 @@ static void conclude(gim_filing *f, gim_slot *slot, int64_t now_ms) {
   gim_status status = GIM_OK;
   slot->copying = false;
   if (f->pattern != NULL) status = file_away(f, slot, &err);
-  if (status == GIM_E_TIMEOUT) {
+  if (status == GIM_E_TIMEOUT)
     slot->copying = true;
-    return;
-  }
-  gim_task_saved(f->task, number_of(slot), status == GIM_OK ? NULL : &err,
-                 now_ms, gim_net_random());
-}
-
-static void report(gim_filing *f, int picture, const gim_err *err,
-                   int64_t now_ms) {
-  gim_hub_log(f->hub, "retry", f->task->id == NULL ? f->key : f->task->id,
-              err->http_status, "picture %d: %s", picture + 1, err->message);
-  gim_task_saved(f->task, picture, err, now_ms, gim_net_random());
+  else if (status != GIM_OK)
+    report(f, number_of(slot), &err, now_ms);
+  else
+    gim_task_saved(f->task, number_of(slot), NULL, now_ms, gim_net_random());
 }
 
 void gim_filing_start(gim_filing *f, int picture, int64_t now_ms) {
@@ -248,11 +278,15 @@ void gim_filing_continue(gim_filing *f, int64_t now_ms) {
 }
 
 void gim_filing_stop(gim_filing *f) {
+  if (f->source != NULL && f->source->slots != NULL &&
+      f->source->slots[f->source_picture].copier == f)
+    f->source->slots[f->source_picture].copier = NULL;
   for (int i = 0; f->slots != NULL && i < f->task->pictures.count; i++) {
     gim_slot *slot = &f->slots[i];
     if (slot->download != NULL) gim_download_cancel(slot->download);
     slot->download = NULL;
     slot->copying = false;
+    if (slot->copier == f) slot->copier = NULL;
     gim_list_remove(&slot->want.link);
     if (slot->whole || slot->sink == NULL) continue;
     gim_sink_free(slot->sink); /* half a picture is none */
@@ -261,11 +295,24 @@ void gim_filing_stop(gim_filing *f) {
   f->source = NULL;
 }
 
-gim_sink *gim_filing_bytes(const gim_filing *f, int picture) {
+gim_sink *gim_filing_bytes(gim_filing *f, int picture) {
+  gim_slot *slot;
   if (f->slots == NULL || picture < 0 || picture >= f->task->pictures.count ||
       !f->slots[picture].whole)
     return NULL;
-  return f->slots[picture].sink;
+  slot = &f->slots[picture];
+  if (slot->sink == NULL) {
+    slot->sink = gim_sink_reopen(slot->path, slot->size, &f->hub->pool);
+    slot->whole = slot->sink != NULL; /* else it can be fetched again */
+  }
+  return slot->sink;
+}
+
+void gim_filing_unload(gim_filing *f, int picture) {
+  gim_slot *slot = &f->slots[picture];
+  if (slot->path == NULL || !slot->whole || slot->copier != NULL) return;
+  gim_sink_free(slot->sink);
+  slot->sink = NULL;
 }
 
 void gim_filing_give(gim_filing *f) {
@@ -281,7 +328,15 @@ void gim_filing_give(gim_filing *f) {
   to->image = from->image;
   to->whole = true;
   from->sink = NULL;
-  from->whole = false;
+  if (from->path != NULL) {
+    /* Its sink is that file: both know where, or the source knows nothing. */
+    free(to->path);
+    to->path = gim_str_copy(gim_str_of(from->path));
+    to->whole = to->sink != NULL || to->path != NULL;
+  }
+  else {
+    from->whole = false;
+  }
 }
 
 void gim_filing_free(gim_filing *f) {

@@ -20,17 +20,19 @@
 
 /* A picture's way. */
 typedef struct gim_slot {
-  gim_sink *sink;  /* OWNED; NULL while no byte came */
+  gim_sink *sink;  /* OWNED; NULL while no byte came, and once it was filed:
+                      a batch of pictures must not hold descriptors */
   char *path;      /* OWNED; the file it was filed as, or NULL */
   int64_t size;    /* bytes, once whole; else 0 */
   gim_image image; /* likewise: type, width, height */
-  bool whole;      /* all its bytes are in the sink */
+  bool whole;      /* all its bytes are in the sink, or in the file */
   /* private: */
   struct gim_filing *filing;
   gim_want want;
   gim_download *download;
   gim_resume resume;
-  bool copying; /* filing goes on with the next step */
+  bool copying;              /* filing goes on with the next step */
+  struct gim_filing *copier; /* who copies from the sink; BORROWED */
 } gim_slot;
 
 typedef struct gim_filing {
@@ -92,8 +94,15 @@ bool gim_filing_is_copying(const gim_filing *f);
 /* Ends downloads and filings under way; bytes that are whole stay. */
 void gim_filing_stop(gim_filing *f);
 
-/* The sink of a picture that is within reach, BORROWED; else NULL. */
-gim_sink *gim_filing_bytes(const gim_filing *f, int picture);
+/*
+** The sink of a picture that is within reach, BORROWED until the next step or
+** gim_filing_unload; else NULL. What was filed is opened again for it, unless
+** somebody changed or removed the file.
+*/
+gim_sink *gim_filing_bytes(gim_filing *f, int picture);
+
+/* Closes what gim_filing_bytes opened. */
+void gim_filing_unload(gim_filing *f, int picture);
 
 /* Releases everything. Idempotent. */
 void gim_filing_free(gim_filing *f);
