@@ -92,14 +92,23 @@ gim_status gim_job_submit(gim_job **result, gim_hub *hub, gim_request *request,
   return GIM_OK;
 }
 
+/* A NUL would cut it: another task would be asked for. */
+static bool is_id(gim_str id) {
+  if (id.n == 0 || id.n > GIM_LIMIT_TASK_ID) return false;
+  for (size_t i = 0; i < id.n; i++)
+    if ((unsigned char)id.p[i] < 0x20 || id.p[i] == 0x7F) return false;
+  return true;
+}
+
 gim_status gim_job_attach(gim_job **result, gim_hub *hub, gim_str id,
                           const gim_job_options *options, gim_err *err) {
   gim_job *job;
   gim_status status;
-  if (id.n == 0 || id.n > GIM_LIMIT_TASK_ID) {
-    status =
-        gim_fail(err, GIM_E_INVALID, "id: a task's id has 1 to %d characters.",
-                 GIM_LIMIT_TASK_ID);
+  if (!is_id(id)) {
+    status = gim_fail(err, GIM_E_INVALID,
+                      "id: a task's id has 1 to %d characters, and no control "
+                      "characters.",
+                      GIM_LIMIT_TASK_ID);
     if (err != NULL) memcpy(err->field, "id", sizeof("id"));
     return status;
   }
@@ -134,8 +143,8 @@ gim_status gim_job_fetch(gim_job **result, gim_job *source, int picture,
   if (of->url != NULL) url = gim_str_of(of->url);
   if (url.p == NULL && gim_filing_bytes(&source->filing, picture) == NULL)
     return gim_fail(err, GIM_E_IO,
-                    "The picture has neither a link nor bytes: they could "
-                    "not be kept when they came.");
+                    "The picture has no link, and its bytes are not where "
+                    "they were kept.");
   memset(&options, 0, sizeof(options));
   options.timeout_ms =
       defaults->download_ms * ((int64_t)defaults->retry.max + 1);
@@ -214,13 +223,27 @@ static void note_handed(gim_job *job) {
                     job->body_n);
 }
 
+/* The POST will go out again. */
+static void log_repeat(gim_job *job, int http_status) {
+  gim_hub_log(job->hub, "retry", name_of(job), http_status,
+              "%s, the request will be sent again",
+              job->task.billed == GIM_BILLED_NO
+                  ? "nothing was accepted"
+                  : "it may have been accepted, but has an Idempotency-Key");
+}
+
 void gim_job_advance(gim_job *job, int64_t now_ms) {
   note_handed(job);
   gim_filing_continue(&job->filing, now_ms);
   for (;;) {
     gim_action action = gim_task_next(&job->task, now_ms, gim_net_random());
-    if (job->exchange != NULL && !gim_task_is_exchanging(&job->task))
+    /* Its time is over. Also when the next one is to start at once: then the
+       task is exchanging still, or rather again. */
+    if (action.kind != GIM_ACTION_NONE) {
+      if (job->exchange != NULL && gim_task_needs_body(&job->task))
+        log_repeat(job, 0);
       abandon(job);
+    }
     switch (action.kind) {
     case GIM_ACTION_SEND:
       gim_list_append(&job->hub->queues[GIM_CLASS_PAID], &job->want.link);
@@ -235,7 +258,8 @@ void gim_job_advance(gim_job *job, int64_t now_ms) {
     case GIM_ACTION_NONE:
     case GIM_ACTION_WAIT: break;
     }
-    if (gim_filing_is_copying(&job->filing)) action.at_ms = now_ms;
+    /* Not now_ms: one slice a step, whatever else is due. */
+    if (gim_filing_is_copying(&job->filing)) action.at_ms = now_ms + 1;
     gim_heap_set(&job->hub->heap, &job->due, action.at_ms);
     look_for_progress(job);
     return;
@@ -272,14 +296,14 @@ static void on_exchanged(void *ud, const gim_exchanged *e) {
   else
     gim_task_fetched(&job->task, &report, now_ms, gim_net_random());
   if (job->task.pictures.count > 0) {
+    job->salvaged = e->salvaged;
     keep_skeleton(job, e->skeleton);
     gim_filing_take(&job->filing, e->sinks, e->sink_count);
   }
   if (!gim_task_needs_body(&job->task))
     drop_body(job);
   else
-    gim_hub_log(job->hub, "retry", name_of(job), e->http_status,
-                "nothing was accepted: the request is sent again");
+    log_repeat(job, e->http_status);
   gim_job_advance(job, now_ms);
 }
 

@@ -33,6 +33,8 @@ typedef struct gim_job {
   gim_issue *warnings; /* OWNED; warning_count of them */
   int warning_count;
   int width_px, height_px; /* planned; 0: unknown */
+  bool salvaged;           /* the answer broke: these are the pictures that
+                              had come whole */
   unsigned news;           /* taken by gim_job_take_news */
   /* The owner's: */
   void *ud;
@@ -41,6 +43,7 @@ typedef struct gim_job {
   gim_hub *hub;
   gim_task_options options;
   gim_due due;
+  int postponed; /* times that a judgement of its deadlines was put off */
   gim_want want;
   gim_list_item event, live;
   gim_exchange *exchange;
