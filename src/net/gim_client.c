@@ -6,8 +6,10 @@
 /* Reads in a row before deadlines are judged all the same. */
 #define DRAIN_ROUNDS 256
 
-/* A job whose answer may lie unread in a socket is judged so much later. */
+/* A job whose answer may lie unread in a socket is judged so much later; but
+   within so many rounds every socket had its turn, even if others flow on. */
 #define POSTPONE_MS 5
+#define POSTPONED_MAX 64
 
 static bool is_readable(const gim_hub *hub) {
   struct pollfd watched;
@@ -34,32 +36,45 @@ static bool is_due(const gim_hub *hub, int64_t now_ms) {
   return first != NULL && first->at_ms <= now_ms;
 }
 
+/* Reads what is ready; false: under a budget something may be left. */
+static bool drain(gim_hub *hub, int64_t budget_us, gim_status *status,
+                  gim_err *err) {
+  int rounds = budget_us > 0 ? 1 : DRAIN_ROUNDS;
+  if (gim_net_active(hub->net) == 0) return true;
+  gim_net_alarm(hub->net, -1);
+  while (is_readable(hub)) {
+    if (rounds-- == 0) return false;
+    *status = gim_net_step(hub->net, 0, budget_us, err);
+    if (*status != GIM_OK) return false;
+  }
+  return true;
+}
+
 /*
 ** Moves the jobs whose time has come. A host that stalled finds their answers
 ** in the sockets: those are read first.
 */
 static gim_status run_due(gim_hub *hub, int64_t budget_us, gim_err *err) {
-  int64_t now_ms = gim_net_now_ms();
+  gim_status status = GIM_OK;
   size_t jobs = hub->heap.n;
-  bool drained = true;
+  int64_t now_ms = gim_net_now_ms();
+  int64_t until_ms = now_ms + budget_us / 1000;
+  bool drained;
   if (!is_due(hub, now_ms)) return GIM_OK;
-  if (gim_net_active(hub->net) > 0) {
-    int rounds = budget_us > 0 ? 1 : DRAIN_ROUNDS;
-    gim_net_alarm(hub->net, -1);
-    while ((drained = !is_readable(hub)) == false && rounds-- > 0) {
-      gim_status status = gim_net_step(hub->net, 0, budget_us, err);
-      if (status != GIM_OK) return status;
-    }
-  }
-  /* Each once: a job may be due again at once, while it copies a file. */
-  while (jobs-- > 0 && is_due(hub, now_ms)) {
+  drained = drain(hub, budget_us, &status, err);
+  /* Each once: a job may be due again at once. */
+  while (status == GIM_OK && jobs-- > 0 && is_due(hub, now_ms)) {
     gim_job *job = GIM_CONTAINER(gim_heap_first(&hub->heap), gim_job, due);
-    if (!drained && job->exchange != NULL)
+    if (!drained && job->exchange != NULL &&
+        job->postponed++ < POSTPONED_MAX + gim_net_active(hub->net)) {
       gim_heap_set(&hub->heap, &job->due, now_ms + POSTPONE_MS);
-    else
-      gim_job_advance(job, now_ms);
+      continue;
+    }
+    job->postponed = 0;
+    gim_job_advance(job, now_ms);
+    if (budget_us > 0 && gim_net_now_ms() > until_ms) break;
   }
-  return GIM_OK;
+  return status;
 }
 
 void gim_client_arm(gim_hub *hub) {
