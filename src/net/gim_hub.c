@@ -105,6 +105,23 @@ static gim_status take_key(gim_hub *hub, gim_str key, gim_err *err) {
   return GIM_OK;
 }
 
+/* Parts of headers, names of files: one line each, without a NUL. */
+static gim_status check_lines(const gim_hub_options *o, gim_err *err) {
+  const struct {
+    const char *option;
+    gim_str text;
+  } lines[] = {{"ca_file", o->ca_file},
+               {"proxy", o->proxy},
+               {"user_agent", o->user_agent}};
+  for (size_t k = 0; k < sizeof(lines) / sizeof(lines[0]); k++)
+    for (size_t i = 0; i < lines[k].text.n; i++)
+      if ((unsigned char)lines[k].text.p[i] < 0x20 ||
+          lines[k].text.p[i] == 0x7F)
+        return refuse(err, lines[k].option,
+                      "it holds a line break or another control character.");
+  return GIM_OK;
+}
+
 static gim_status open_net(gim_hub *hub, gim_err *err) {
   const gim_hub_options *o = &hub->options;
   char *ca_file = o->ca_file.p == NULL ? NULL : gim_str_copy(o->ca_file);
@@ -162,6 +179,7 @@ gim_hub *gim_hub_new(const gim_hub_options *options, gim_err *err) {
     if (hub->task_path == NULL || hub->edit_path == NULL)
       status = gim_fail(err, GIM_E_NO_MEMORY, "No memory for a client.");
   }
+  if (status == GIM_OK) status = check_lines(options, err);
   if (status == GIM_OK) status = open_net(hub, err);
   /* The caller's strings are his; nothing reads them from here on. */
   memset(&hub->options.api_key, 0, sizeof(gim_str));
