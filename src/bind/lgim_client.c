@@ -20,7 +20,9 @@ typedef struct client {
 /* The hub of the open client at `index`; raises otherwise. */
 static gim_hub *check(lua_State *L, int index) {
   client *c = luaL_checkudata(L, index, LGIM_CLIENT);
-  if (c->hub == NULL) luaL_argerror(L, index, "client is closed");
+  /* Without a net: a close that ran out of memory in the middle. */
+  if (c->hub == NULL || c->hub->net == NULL)
+    luaL_argerror(L, index, "client is closed");
   if (gim_client_is_foreign(c->hub))
     luaL_argerror(L, index, "client belongs to the parent process");
   return c->hub;
@@ -75,25 +77,6 @@ static gim_job_options job_options(const choices *c, gim_str model) {
   return options;
 }
 
-/* A request being made: a userdata, so that what it holds cannot leak. */
-#define LGIM_REQUEST "gptimage.request"
-
-static int request_gc(lua_State *L) {
-  gim_request_free(luaL_checkudata(L, 1, LGIM_REQUEST));
-  return 0;
-}
-
-/* Adds what a refusal lists to the error table on top. */
-static int fail_request(lua_State *L, const gim_request *request,
-                        const gim_err *err) {
-  int n = lgim_fail(L, err, NULL, GIM_BILLED_NO);
-  if (request->issue_count > 0) {
-    (void)lgim_issues_push(L, request->issues, request->issue_count);
-    lua_setfield(L, -2, "issues");
-  }
-  return n;
-}
-
 /* The new task at `index` becomes its job's; its client holds it. */
 static int own(lua_State *L, int index, int data, gim_hub *hub, gim_job *job) {
   lgim_task_own(L, index, job);
@@ -129,9 +112,7 @@ static int start(lua_State *L, const char *function, bool edit) {
   lua_insert(L, 3); /* 3: the task; the anchors of the fields follow */
   lua_getiuservalue(L, 1, 1);
   lua_insert(L, 4); /* 4: the client's user value */
-  request = lua_newuserdatauv(L, sizeof(*request), 0);
-  memset(request, 0, sizeof(*request));
-  luaL_setmetatable(L, LGIM_REQUEST);
+  request = lgim_request_new(L);
   memset(&rules, 0, sizeof(rules));
   rules.provider = hub->options.provider;
   rules.sizes = hub->options.sizes;
@@ -139,7 +120,7 @@ static int start(lua_State *L, const char *function, bool edit) {
   rules.allow_private = hub->options.allow_private;
   rules.edit_path = hub->edit_path;
   if (gim_request_make(request, &fields, &rules, &err) != GIM_OK)
-    return fail_request(L, request, &err);
+    return lgim_request_fail(L, request, &err);
   options = job_options(&c, fields.model);
   if (gim_job_submit(&job, hub, request, &options, &err) != GIM_OK)
     return lgim_fail(L, &err, NULL, GIM_BILLED_NO);
@@ -236,24 +217,36 @@ static void push_logs(lua_State *L, gim_hub *hub) {
   }
 }
 
-/* A number of seconds at `index` in `unit` parts; raises for NaN. */
-static int64_t to_time(lua_State *L, int index, double unit) {
-  lua_Number seconds = luaL_optnumber(L, index, 0);
-  luaL_argcheck(L, seconds == seconds, index, "a number of seconds expected");
-  if (seconds <= 0) return seconds < 0 ? -1 : 0;
+/*
+** Argument `number` of client:step, seconds, in units of which there are
+** `unit` to a second; `absent` where there is none, -1 when it is negative.
+*/
+static int64_t to_time(lua_State *L, int number, const char *name, double unit,
+                       int64_t absent) {
+  lua_Number seconds;
+  int type = lua_type(L, number + 1);
+  if (type == LUA_TNONE || type == LUA_TNIL) return absent;
+  seconds = lua_tonumber(L, number + 1);
+  if (type != LUA_TNUMBER || seconds != seconds)
+    luaL_error(L, "bad argument #%d to 'step' (%s: seconds expected, got %s)",
+               number, name,
+               type == LUA_TNUMBER ? "nan" : lua_typename(L, type));
+  if (seconds < 0) return -1;
   if (seconds > 1e9) seconds = 1e9;
-  return (int64_t)(seconds * unit) + 1; /* rounded up: never a busy loop */
+  return (int64_t)(seconds * unit);
 }
 
 /* core.step(client [, timeout [, budget]]) -> live, events, logs */
 static int core_step(lua_State *L) {
   gim_hub *hub = check(L, 1);
-  int64_t wait_ms = to_time(L, 2, 1e3);
-  int64_t budget_us = to_time(L, 3, 1e6);
+  int64_t wait_us = to_time(L, 1, "timeout", 1e6, 0);
+  int64_t budget_us = to_time(L, 2, "budget", 1e6, 0);
   gim_err err;
+  /* Rounded up, or a host that waits for the rest of a deadline spins. */
+  int64_t wait_ms = wait_us < 0 ? -1 : (wait_us + 999) / 1000;
+  if (lua_isnumber(L, 3) && budget_us < 1) budget_us = 1; /* 0: no limit */
   lua_settop(L, 1);
-  if (gim_client_step(hub, wait_ms, budget_us < 0 ? 0 : budget_us, &err) !=
-      GIM_OK)
+  if (gim_client_step(hub, wait_ms, budget_us, &err) != GIM_OK)
     return luaL_error(L, "step failed: %s", err.message);
   lua_getiuservalue(L, 1, 1); /* 2 */
   lua_pushinteger(L, hub->live_count);
@@ -345,7 +338,8 @@ static int client_tasks(lua_State *L) {
   lua_settop(L, 1);
   lua_getiuservalue(L, 1, 1); /* 2 */
   lua_createtable(L, hub->live_count, 0);
-  for (gim_list_item *link = hub->live.first; link != NULL; link = link->after) {
+  for (gim_list_item *link = hub->live.first; link != NULL;
+       link = link->after) {
     gim_job *job = GIM_CONTAINER(link, gim_job, live);
     if (job->filing.source != NULL) continue; /* brings a picture only */
     if (lua_rawgetp(L, 2, job) == LUA_TUSERDATA)
@@ -404,10 +398,6 @@ void lgim_client_open(lua_State *L, int methods) {
       {"data", core_data},     {NULL, NULL}};
   methods = lua_absindex(L, methods);
   luaL_setfuncs(L, functions, 0);
-  luaL_newmetatable(L, LGIM_REQUEST);
-  lua_pushcfunction(L, request_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
   luaL_newmetatable(L, LGIM_CLIENT);
   luaL_newlib(L, methods_of_client);
   lua_pushvalue(L, -1);

@@ -77,6 +77,9 @@ static void push_warnings(lua_State *L, const gim_job *job) {
   lua_newtable(L);
   for (int i = 0; i < job->warning_count; i++)
     append(L, job->warnings[i].message);
+  if (job->salvaged)
+    append(L, "the answer broke off: these are the pictures that had come "
+              "whole");
   for (int i = 0; job->filing.slots != NULL && i < job->task.pictures.count;
        i++) {
     const gim_image *image = &job->filing.slots[i].image;

@@ -101,6 +101,18 @@ static void read_nested(lua_State *L, int index, const char *name,
   lua_pop(L, 1);
 }
 
+/* Zero would mean "at once" here and "never" there. */
+static void read_timeouts(lua_State *L, int index, gim_hub_options *hub) {
+  read_nested(L, index, "timeout", options_of_timeout, hub);
+  for (const lgim_option *o = options_of_timeout; o->name != NULL; o++) {
+    int64_t ms;
+    memcpy(&ms, (const char *)hub + o->offset, sizeof(ms));
+    if (ms == 0)
+      lgim_options_raise(L, &argument, "timeout", "%s of more than 0 expected",
+                         o->name);
+  }
+}
+
 static void read_pacing(lua_State *L, int index, gim_hub_options *hub) {
   pacing p;
   memset(&p, 0, sizeof(p));
@@ -179,6 +191,6 @@ void lgim_settings_read(lua_State *L, int index, gim_hub_options *options) {
     options->memory_limit = (size_t)s.memory_limit;
   }
   if (!lua_istable(L, index)) return;
-  read_nested(L, index, "timeout", options_of_timeout, options);
+  read_timeouts(L, index, options);
   read_pacing(L, index, options);
 }

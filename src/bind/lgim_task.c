@@ -34,7 +34,7 @@ void lgim_task_own(lua_State *L, int index, gim_job *job) {
 
 gim_job *lgim_task_check(lua_State *L, int index) {
   task *t = luaL_checkudata(L, index, LGIM_TASK);
-  if (t->job == NULL) luaL_argerror(L, index, "task was never started");
+  if (t->job == NULL) luaL_argerror(L, index, "task is gone");
   if (gim_client_is_foreign(t->job->hub))
     luaL_argerror(L, index, "task belongs to the parent process");
   return t->job;
@@ -70,7 +70,7 @@ static int task_gc(lua_State *L) {
 static int task_tostring(lua_State *L) {
   task *t = luaL_checkudata(L, 1, LGIM_TASK);
   if (t->job == NULL)
-    lua_pushliteral(L, LGIM_TASK ": never started");
+    lua_pushliteral(L, LGIM_TASK ": gone");
   else
     lua_pushfstring(L, LGIM_TASK ": %s (%s)",
                     t->job->task.id != NULL ? t->job->task.id : t->job->key,
@@ -155,10 +155,13 @@ static int core_read(lua_State *L) {
     if (status == GIM_OK && got == 0)
       status = gim_fail(&err, GIM_E_IO,
                         "The picture's file is shorter than it was.");
-    if (status != GIM_OK)
+    if (status != GIM_OK) {
+      gim_filing_unload(&job->filing, (int)index - 1);
       return lgim_fail(L, &err, job->task.id, job->task.billed);
+    }
     n += got;
   }
+  gim_filing_unload(&job->filing, (int)index - 1);
   luaL_pushresultsize(&buffer, n);
   return 1;
 }
