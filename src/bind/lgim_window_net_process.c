@@ -198,14 +198,13 @@ static void run_child(lua_State *L, int to) {
   _exit(result == LUA_OK ? 0 : 1);
 }
 
-/* window.in_child(f) -> true when f did not raise in a forked child, and
-   tostring of what it returned or raised. The child ends without clean-up. */
-static int window_in_child(lua_State *L) {
-  int pipes[2], status;
-  luaL_Buffer b;
+/* window.fork(f) -> pid, descriptor for window.join. The child runs f and ends
+   without clean-up. */
+static int window_fork(lua_State *L) {
+  int pipes[2];
   pid_t child;
   lua_settop(L, 1);
-  if (pipe(pipes) != 0) return luaL_error(L, "pipe failed");
+  if (pipe2(pipes, O_CLOEXEC) != 0) return luaL_error(L, "pipe failed");
   child = fork();
   if (child < 0) {
     close(pipes[0]);
@@ -217,20 +216,38 @@ static int window_in_child(lua_State *L) {
     run_child(L, pipes[1]);
   }
   close(pipes[1]);
+  lua_pushinteger(L, child);
+  lua_pushinteger(L, pipes[0]);
+  return 2;
+}
+
+/* window.join(pid, descriptor) -> true when f did not raise, and tostring of
+   what it returned or raised */
+static int window_join(lua_State *L) {
+  pid_t child = (pid_t)luaL_checkinteger(L, 1);
+  int from = (int)luaL_checkinteger(L, 2), status;
+  luaL_Buffer b;
   luaL_buffinit(L, &b);
   for (;;) {
     char *p = luaL_prepbuffsize(&b, 1024);
-    ssize_t got = read(pipes[0], p, 1024);
+    ssize_t got = read(from, p, 1024);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) break;
     luaL_addsize(&b, (size_t)got);
   }
-  close(pipes[0]);
+  close(from);
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
   luaL_pushresult(&b);
   lua_pushboolean(L, WIFEXITED(status) && WEXITSTATUS(status) == 0);
   lua_insert(L, -2);
   return 2;
+}
+
+/* window.in_child(f): fork and join. */
+static int window_in_child(lua_State *L) {
+  window_fork(L);
+  lua_remove(L, 1);
+  return window_join(L);
 }
 
 static int number_of(const char *name) {
@@ -282,6 +299,8 @@ void lgim_window_net_process(lua_State *L) {
       {"setenv", window_setenv},
       {"with_file_limit", window_with_file_limit},
       {"with_signal", window_with_signal},
+      {"fork", window_fork},
+      {"join", window_join},
       {"in_child", window_in_child},
       {"forbid", window_forbid},
       {"cover", window_cover},
