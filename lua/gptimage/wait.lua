@@ -102,8 +102,9 @@ local function yield_until_done(task, way, how, level)
   end
 end
 
--- Raises where `what` could only block a loop that the host attached.
+-- Raises where `what` could only block a loop that the host attached, and on a closed client.
 local function check_may_wait(client, what, level)
+  check_open(client, level + 1)
   local state = core_data(client)
   local loop = state.loop
   if loop and not way_to_yield(state) then
