@@ -10,7 +10,7 @@ local LINES_MAX = 450
 -- lives on floor 10 or above.
 local FOLDER = {
   ["src/core/"] = { first = 0, last = 5, sees = { ["src/core/"] = true } },
-  ["src/net/"] = { first = 1, last = 10, sees = { ["src/core/"] = true, ["src/net/"] = true } },
+  ["src/net/"] = { first = 1, last = 11, sees = { ["src/core/"] = true, ["src/net/"] = true } },
   ["src/bind/"] = { first = 9, last = 15,
     sees = { ["src/core/"] = true, ["src/net/"] = true, ["src/bind/"] = true } },
 }

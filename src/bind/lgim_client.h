@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** lgim_client.h - a client as a userdata "gptimage.client"   [floor 12]
+** lgim_client.h - a client as a userdata "gptimage.client"   [floor 13]
 **
 ** The userdata OWNS a reference to its gim_hub. Its user value is a table
 ** that holds its live tasks, by the address of their jobs, and what the Lua

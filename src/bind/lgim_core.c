@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** lgim_core.c - luaopen_gptimage_core   [floor 13]
+** lgim_core.c - luaopen_gptimage_core   [floor 14]
 */
 #include "gim_base.h"
 

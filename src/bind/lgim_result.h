@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** lgim_result.h - what came of a job, as Lua sees it   [floor 10]
+** lgim_result.h - what came of a job, as Lua sees it   [floor 11]
 */
 #ifndef lgim_result_h
 #define lgim_result_h

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** lgim_task.h - a job as a userdata "gptimage.task"   [floor 11]
+** lgim_task.h - a job as a userdata "gptimage.task"   [floor 12]
 **
 ** The userdata OWNS its gim_job. Its user value is a table that holds its
 ** client, the job it brings a picture of, and what the Lua layer keeps.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** gim_client.h - many tasks on one net   [floor 10]
+** gim_client.h - many tasks on one net   [floor 11]
 **
 ** The loop: due times, queues, slots. A client is a gim_hub with these
 ** functions around it; jobs are made by gim_job_submit, _attach and _fetch

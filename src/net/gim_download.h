@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** gim_download.h - one picture by its link, into a sink   [floor 7]
+** gim_download.h - one picture by its link, into a sink   [floor 8]
 **
 ** Redirects are followed by hand, hop by hop, each judged like the first:
 ** https (http only where private links are allowed), a public host by name,

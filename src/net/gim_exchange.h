@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** gim_exchange.h - one request to the API and its answer, read while it
-** arrives   [floor 7]
+** arrives   [floor 8]
 **
 ** Feeds the answer through gim_split: pictures in base64 go to sinks of their
 ** own as they come, the rest is read by gim_reply at the end. A sink that

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** gim_filing.h - the pictures of one task on their way to files [floor 8]
+** gim_filing.h - the pictures of one task on their way to files [floor 9]
 **
 ** Does what gim_task says with SAVE: downloads a link, or takes the bytes
 ** that the answer brought, and files them under the name that the request's

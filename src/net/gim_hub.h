@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** gim_hub.h - what all jobs of one client share   [floor 7]
+** gim_hub.h - what all jobs of one client share   [floor 8]
 **
 ** The net, the heap of due times, the queues in front of the net's slots, the
 ** memory for pictures, the events that wait to be taken and the log. A hub
@@ -91,7 +91,10 @@ gim_hub *gim_hub_new(const gim_hub_options *options, gim_err *err);
 /* Shuts the net down and forgets the key; jobs must be done before. */
 void gim_hub_close(gim_hub *hub);
 
+/* One reference more. */
 void gim_hub_retain(gim_hub *hub);
+
+/* One less; the last one closes the hub and releases it. */
 void gim_hub_release(gim_hub *hub);
 
 /* 36 characters for a new request: "gim_" and 32 hexadecimal digits. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** gim_job.h - one task and what it has under way   [floor 9]
+** gim_job.h - one task and what it has under way   [floor 10]
 **
 ** Does what a gim_task says: queues its requests, starts them when the client
 ** has a free slot, tells the task what came of them, and keeps the pictures.
