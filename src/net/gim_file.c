@@ -39,8 +39,8 @@ static const char *shown(const char *folder) {
 
 static gim_status fail_folder(const char *what, const char *folder, int error,
                               gim_err *err) {
-  return gim_fail(err, GIM_E_IO, "%s folder \"%s\": %s", what, shown(folder),
-                  strerror(error));
+  return gim_fail(err, GIM_E_IO, "%s folder \"%.160s\": %s", what,
+                  shown(folder), strerror(error));
 }
 
 static gim_status fail_memory(gim_err *err) {
@@ -314,7 +314,7 @@ gim_status gim_file_read(gim_file *f, int64_t offset, void *p, size_t n,
     if (k < 0) return fail_folder("cannot read in", f->folder, errno, err);
     if (k == 0)
       return gim_fail(err, GIM_E_IO,
-                      "a file in folder \"%s\" was cut short by others",
+                      "a file in folder \"%.160s\" was cut short by others",
                       shown(f->folder));
     *got += (size_t)k;
   }
@@ -394,19 +394,20 @@ static gim_status give_name(gim_file *f, const char *name,
   for (number = 1; number <= NUMBERS; number++) {
     const char *base;
     if (!compose(f, name, number, path, size, &base))
-      return gim_fail(err, GIM_E_IO, "the file name \"%s\" is too long", name);
+      return gim_fail(err, GIM_E_IO, "the file name \"%.160s\" is too long",
+                      name);
     if (overwrite == GIM_OVERWRITE_REPLACE
             ? renameat(f->folder_fd, f->part, f->folder_fd, base) == 0
             : take_name(f, base))
       return GIM_OK;
     if (errno == EEXIST && overwrite == GIM_OVERWRITE_REFUSE)
-      return gim_fail(err, GIM_E_IO, "\"%s\" is there already", path);
+      return gim_fail(err, GIM_E_IO, "\"%.200s\" is there already", path);
     if (errno != EEXIST || overwrite == GIM_OVERWRITE_REPLACE)
-      return gim_fail(err, GIM_E_IO, "cannot make \"%s\": %s", path,
+      return gim_fail(err, GIM_E_IO, "cannot make \"%.200s\": %s", path,
                       strerror(errno));
   }
   return gim_fail(err, GIM_E_IO,
-                  "\"%s\" and %d numbered names after it are taken", name,
+                  "\"%.160s\" and %d numbered names after it are taken", name,
                   NUMBERS - 1);
 }
 
@@ -422,11 +423,11 @@ gim_status gim_file_commit(gim_file *f, const char *name,
     return gim_fail(err, GIM_E_IO, "the file cannot be named (again)");
   if (name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
       strchr(name, '/') != NULL)
-    return gim_fail(err, GIM_E_IO, "\"%s\" is no file name", name);
+    return gim_fail(err, GIM_E_IO, "\"%.160s\" is no file name", name);
   if (f->failed || !flush(f)) return fail_write(f, err);
   if (!gim_file_is_in_place(f))
     return gim_fail(err, GIM_E_IO,
-                    "folder \"%s\" is not where it was: it was moved or "
+                    "folder \"%.160s\" is not where it was: it was moved or "
                     "removed, or the current folder is another",
                     shown(f->folder));
   if (f->preallocated > f->size) {

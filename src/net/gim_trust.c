@@ -77,15 +77,15 @@ gim_status gim_trust_init(gim_trust *trust, const char *ca_file,
   if (ca_file == NULL) return GIM_OK;
   if (!append_file(ca_file, &text, &n)) {
     if (errno == ENOMEM) goto no_memory;
-    gim_fail(err, GIM_E_INVALID, "ca_file \"%s\" cannot be read: %s", ca_file,
-             strerror(errno));
+    gim_fail(err, GIM_E_INVALID, "ca_file \"%.160s\" cannot be read: %s",
+             ca_file, strerror(errno));
     goto refused;
   }
   if (strstr(text, BEGIN "CERTIFICATE") == NULL &&
       strstr(text, BEGIN "TRUSTED CERTIFICATE") == NULL &&
       strstr(text, BEGIN "X509 CERTIFICATE") == NULL) {
     gim_fail(err, GIM_E_INVALID,
-             "ca_file \"%s\" holds no certificate in PEM form", ca_file);
+             "ca_file \"%.160s\" holds no certificate in PEM form", ca_file);
     goto refused;
   }
   trust->ca_file = strdup(ca_file);

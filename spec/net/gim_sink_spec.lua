@@ -1,0 +1,327 @@
+-- SPDX-License-Identifier: MIT
+-- Tests src/net/gim_sink.c through the test window.
+local window = require "gptimage.core_test"
+
+local KB = 1024
+
+describe("gim_sink", function()
+  local folder, pool, before
+
+  local function path(name) return folder .. "/" .. name end
+
+  local function contents(name)
+    local file = assert(io.open(name, "rb"))
+    local all = file:read "a"
+    file:close()
+    return all
+  end
+
+  local function names()
+    local list = {}
+    for name in pairs(window.list(folder)) do list[#list + 1] = name end
+    table.sort(list)
+    return list
+  end
+
+  local function remove(where)
+    for name in pairs(window.list(where)) do
+      local full = where .. "/" .. name
+      if not os.remove(full) then remove(full) end
+    end
+    window.rmdir(where)
+  end
+
+  -- `n` pieces of 1000 bytes that can be told apart.
+  local function piece(i) return ("."):rep(990) .. ("%09d\n"):format(i) end
+
+  local function feed(sink, from, to)
+    for i = from, to do
+      local done, err = sink:write(piece(i))
+      if not done then return i, err end
+    end
+  end
+
+  local function check(sink, count)
+    assert.equal(count * 1000, sink:size())
+    local at, text = 0, {}
+    while true do
+      local more = assert(sink:read(at, 100000))
+      if #more == 0 then break end
+      text[#text + 1] = more
+      at = at + #more
+    end
+    text = table.concat(text)
+    assert.equal(count * 1000, #text)
+    for i = 1, count do
+      if text:sub(i * 1000 - 999, i * 1000) ~= piece(i) then error("piece " .. i .. " is wrong") end
+    end
+  end
+
+  before_each(function()
+    collectgarbage()
+    folder = window.folder()
+    pool = window.pool(1000 * KB)
+    before = window.open_fds()
+  end)
+
+  after_each(function()
+    collectgarbage()
+    assert.equal(0, pool:used())
+    assert.equal(before, window.open_fds())
+    remove(folder)
+  end)
+
+  it("opens nothing before the first byte", function()
+    local sink = window.sink(pool, folder)
+    assert.same({}, names())
+    assert.equal(before, window.open_fds())
+    assert.equal(0, sink:size())
+    assert.is_true(sink:write "")
+    assert.same({}, names())
+    assert.is_true(sink:write "x")
+    assert.equal(1, #names())
+    sink:free()
+    assert.same({}, names())
+  end)
+
+  it("writes into its folder and takes no memory for it", function()
+    local sink = window.sink(pool, folder)
+    sink:expect(700 * 1000)
+    assert.is_nil(feed(sink, 1, 700))
+    check(sink, 700)
+    assert.equal(0, pool:used())
+    assert.equal(path "a.png", sink:commit(folder, "a.png", "refuse"))
+    check(sink, 700) -- from the named file
+    sink:free()
+    assert.same({ "a.png" }, names())
+    assert.equal(700000, #contents(path "a.png"))
+  end)
+
+  it("keeps a picture in memory where there is no folder, up to the limit", function()
+    local sink = window.sink(pool)
+    assert.is_nil(feed(sink, 1, 900))
+    check(sink, 900)
+    assert.is_true(pool:used() >= 900000 and pool:used() <= 1000 * KB)
+    assert.equal(before, window.open_fds())
+    assert.is_nil(feed(sink, 901, 2000)) -- beyond: a temporary file
+    check(sink, 2000)
+    assert.equal(0, pool:used())
+    assert.is_nil(sink:trouble())
+    sink:free()
+  end)
+
+  it("shares the limit with others", function()
+    local a, b = window.sink(pool), window.sink(pool)
+    assert.is_nil(feed(a, 1, 800))
+    assert.is_nil(feed(b, 1, 800))
+    check(a, 800)
+    check(b, 800)
+    assert.is_true(pool:used() <= 1000 * KB)
+    assert.equal(before + 1, window.open_fds()) -- one of them is in a file
+    a:free()
+    b:free()
+  end)
+
+  it("takes memory of the size that is expected, at once", function()
+    local sink = window.sink(pool)
+    sink:expect(300 * 1000)
+    assert.is_nil(feed(sink, 1, 1))
+    assert.equal(300000, pool:used())
+    assert.is_nil(feed(sink, 2, 300))
+    assert.equal(300000, pool:used())
+    sink:free()
+  end)
+
+  it("looks at the picture as it comes", function()
+    local png = "\137PNG\r\n\26\n\0\0\0\13IHDR\0\0\7\208\0\0\4\176\8\2\0\0\0"
+    local sink = window.sink(pool)
+    for i = 1, #png do assert(sink:write(png:sub(i, i))) end
+    assert.same({ "png", 2000, 1200 }, { sink:image() })
+    assert.is_true(sink:restart())
+    assert.same({ nil, 0, 0 }, { sink:image() })
+    assert.equal(0, sink:size())
+    assert.equal("", sink:read(0, 10))
+    assert(sink:write "other")
+    assert.equal("other", sink:read(0, 10))
+    sink:free()
+  end)
+
+  describe("when the folder fails", function()
+    it("from the start, keeps the picture in memory and says what was wrong", function()
+      local sink = window.sink(pool, path "missing")
+      assert.is_nil(feed(sink, 1, 100))
+      check(sink, 100)
+      local nothing, err = sink:trouble()
+      assert.is_nil(nothing)
+      assert.equal("io", err.kind)
+      assert.is_truthy(err.message:find(path "missing", 1, true))
+      local name
+      name, err = sink:commit(path "missing", "a", "number")
+      assert.is_nil(name)
+      assert.equal("io", err.kind)
+      window.mkdir(path "missing")
+      assert.equal(path "missing/a", sink:commit(path "missing", "a", "number"))
+      sink:free()
+      assert.equal(100000, #contents(path "missing/a"))
+    end)
+
+    it("in the middle, loses nothing: into memory", function()
+      local sink = window.sink(pool, folder)
+      window.with_file_limit(300 * KB, function() assert.is_nil(feed(sink, 1, 900)) end)
+      check(sink, 900)
+      assert.equal("io", select(2, sink:trouble()).kind)
+      assert.same({}, names())
+      assert.is_true(pool:used() > 0)
+      sink:free()
+    end)
+
+    it("in the middle, loses nothing: into a temporary file when memory has no room", function()
+      pool = window.pool(100 * KB)
+      local fine, said = window.in_child(function()
+        if not window.small_disk(folder, 512 * KB) then return "not allowed" end
+        local sink = window.sink(pool, folder)
+        assert(not feed(sink, 1, 2000))
+        check(sink, 2000)
+        assert(select(2, sink:trouble()).message:find "No space left")
+        assert(pool:used() == 0)
+        -- there is room elsewhere
+        local other = window.folder()
+        local name, err = sink:commit(folder, "a", "number")
+        assert(not name and err.kind == "io")
+        name = assert(sink:commit(other, "a", "number"))
+        assert(#contents(name) == 2000000)
+        os.remove(name)
+        window.rmdir(other)
+        sink:free()
+        return "kept"
+      end)
+      assert.is_true(fine, said)
+      if said == "not allowed" then pending "mounts of its own are not allowed here" end
+    end)
+
+    it("and everything else as well: says so, for good, and what came before can be read", function()
+      pool = window.pool(400 * KB)
+      local sink = window.sink(pool, folder)
+      local failed, err = window.with_file_limit(300 * KB, function()
+        return feed(sink, 1, 900)
+      end)
+      assert.is_number(failed)
+      assert.equal("io", err.kind)
+      check(sink, failed - 1)
+      local done, again = sink:write "x"
+      assert.is_nil(done)
+      assert.equal(err.message, again.message)
+      assert.is_nil((sink:commit(folder, "a", "number")))
+      assert.is_true(sink:restart())
+      assert.is_nil(feed(sink, 1, 10))
+      check(sink, 10)
+      assert.is_nil(sink:trouble())
+      assert.equal(path "a", sink:commit(folder, "a", "number"))
+      sink:free()
+    end)
+  end)
+
+  describe("files a picture", function()
+    it("that is in memory, in slices", function()
+      local sink = window.sink(pool)
+      assert.is_nil(feed(sink, 1, 500))
+      local calls = 0
+      local name, err
+      repeat
+        name, err = sink:commit(folder, "a.png", "number", 100 * KB)
+        calls = calls + 1
+      until name or err.kind ~= "timeout"
+      assert.equal(path "a.png", name)
+      assert.equal(5, calls)
+      assert.equal(500000, #contents(name))
+      check(sink, 500)
+      sink:free()
+      assert.same({ "a.png" }, names())
+    end)
+
+    it("more than once, in its folder and in others", function()
+      window.mkdir(path "in")
+      window.mkdir(path "out")
+      local sink = window.sink(pool, path "in")
+      assert.is_nil(feed(sink, 1, 300))
+      assert.equal(path "out/copy", sink:commit(path "out", "copy", "number"))
+      assert.equal(path "in/a", sink:commit(path "in", "a", "number"))
+      assert.equal(path "in/a-2", sink:commit(path "in", "a", "number"))
+      assert.equal(path "out/copy-2", sink:commit(path "out", "copy", "number"))
+      sink:free()
+      for _, name in ipairs { "out/copy", "out/copy-2", "in/a", "in/a-2" } do
+        assert.equal(300000, #contents(path(name)), name)
+      end
+    end)
+
+    it("anew when another folder is wanted half-way, and leaves no half files", function()
+      window.mkdir(path "one")
+      window.mkdir(path "two")
+      local sink = window.sink(pool)
+      assert.is_nil(feed(sink, 1, 500))
+      assert.equal("timeout", select(2, sink:commit(path "one", "a", "number", 1000)).kind)
+      assert.equal(path "two/a", sink:commit(path "two", "a", "number"))
+      assert.same({}, window.list(path "one"))
+      assert.equal("timeout", select(2, sink:commit(path "one", "a", "number", 1000)).kind)
+      sink:free()
+      assert.same({}, window.list(path "one"))
+      assert.equal(500000, #contents(path "two/a"))
+    end)
+
+    it("also when its folder was moved and made again", function()
+      window.mkdir(path "sub")
+      local sink = window.sink(pool, path "sub")
+      assert.is_nil(feed(sink, 1, 300))
+      os.rename(path "sub", path "elsewhere")
+      assert.is_nil((sink:commit(path "sub", "a", "number")))
+      window.mkdir(path "sub")
+      assert.equal(path "sub/a", sink:commit(path "sub", "a", "number"))
+      sink:free()
+      assert.equal(300000, #contents(path "sub/a"))
+      assert.same({}, window.list(path "elsewhere"))
+    end)
+
+    it("or says that the name is taken, and can be told another", function()
+      local sink = window.sink(pool)
+      assert.is_nil(feed(sink, 1, 3))
+      assert(sink:commit(folder, "a", "refuse"))
+      assert.equal("io", select(2, sink:commit(folder, "a", "refuse")).kind)
+      assert.equal(path "b", sink:commit(folder, "b", "refuse"))
+      sink:free()
+      assert.same({ "a", "b" }, names())
+    end)
+  end)
+
+  it("survives every allocation that fails", function()
+    local whole = 0
+    for n = 1, 30 do
+      window.fail_allocation(n)
+      local sink = window.sink(pool, n % 2 == 0 and folder or nil)
+      if sink then
+        -- Another place takes what one could not; where memory is at its limit and a temporary
+        -- file fails, it says so and keeps what it had.
+        local failed, err = feed(sink, 1, 1500)
+        if failed then
+          window.fail_allocation(0)
+          assert.equal("no_memory", err.kind)
+          check(sink, failed - 1)
+        else
+          local name
+          name, err = sink:commit(folder, "a", "replace")
+          window.fail_allocation(0)
+          if not name then
+            assert.equal("no_memory", err.kind)
+            name = assert(sink:commit(folder, "a", "replace"))
+          end
+          check(sink, 1500)
+          assert.equal(1500000, #contents(name))
+          whole = whole + 1
+        end
+        sink:free()
+      end
+      window.fail_allocation(0)
+    end
+    assert.is_true(whole >= 20, "whole: " .. whole)
+    assert.same({ "a" }, names())
+  end)
+end)
