@@ -75,10 +75,11 @@ window: $(CORE) $(WINDOW)
 Q   := $(if $(V),,@)
 say = $(if $(V),,@echo "  $(1) $@")
 
-$(ARCHIVE): $(OBJECTS)
+# A folder is newer when a file of it has gone: its object must go as well.
+$(ARCHIVE): $(OBJECTS) src/core src/net src/bind
 	$(call say,ar)
 	@rm -f $@
-	$(Q)$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $(OBJECTS)
 
 $(CORE): $(ARCHIVE)
 	$(call say,ld)
