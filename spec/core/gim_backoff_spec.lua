@@ -65,6 +65,7 @@ describe("gim_backoff_poll_ms", function()
     assert.same(5000, poll(0, 2000, -1, { first = 7000 }))
     assert.same(15000, poll(0, 0, -1, { first = 70000 }))
     assert.same(2000, poll(0, 0, -1, { first = 0 }))
+    assert.same(2000, poll(0, 0, 40000, { first = 0 }))
   end)
 
   it("polls at half of what remains", function()

@@ -76,6 +76,8 @@ describe("gim_image", function()
   png("of a palette", header(16, 16, 3) .. chunk("PLTE", "abc") .. idat, 16, 16, false)
   png("of a palette with alpha", header(16, 16, 3) .. chunk("PLTE", "abc") .. chunk("tRNS", "\0")
     .. idat, 16, 16, true)
+  png("with chunks that are almost known", header(16, 16, 3) .. chunk("tRNs", "\0")
+    .. chunk("IDAt", "") .. chunk("IENd", "") .. chunk("tRNS", "\0"), 16, 16, true)
   png("whose tRNS comes too late", header(16, 16, 3) .. idat .. chunk("tRNS", "\0"), 16, 16, false)
   png("with a big chunk", header(5, 6, 2) .. chunk("iCCP", ("tRNSIDAT"):rep(1000)) .. idat, 5, 6,
     false)
@@ -123,13 +125,15 @@ describe("gim_image", function()
       height = height, alpha = alpha, settled = not unsettled })
   end
 
-  riff_file("lossy", lossy(1024, 768), 1024, 768, false)
+  riff_file("lossy", lossy(1023, 767), 1023, 767, false)
   riff_file("lossy and scaled", lossy(1024 | 1 << 14, 768 | 3 << 14), 1024, 768, false)
   riff_file("lossless", lossless(16384, 1, false), 16384, 1, false)
   riff_file("lossless with alpha", lossless(1, 16384, true), 1, 16384, true)
   riff_file("extended", extended(1 << 24, 300, 0x2C) .. lossy(9, 9), 1 << 24, 300, false)
   riff_file("extended with alpha", extended(40, 300, 0x10), 40, 300, true)
   riff_file("behind a foreign chunk", riff("ABCD", "odd") .. lossy(40, 30), 40, 30, false)
+  riff_file("behind chunks that are almost known", riff("VP8Y", ("x"):rep(10)) ..
+    riff("VP8M", "abcde") .. lossy(40, 30), 40, 30, false)
   riff_file("without a key frame", riff("VP8 ", "\x11\x02\0\x9D\1\x2A\1\0\1\0"), 0, 0, false)
   riff_file("with a wrong start code", riff("VP8 ", "\x10\x02\0\x9D\1\x2B\1\0\1\0"), 0, 0, false)
   riff_file("with a wrong mark", riff("VP8L", "\x2E\1\0\0\0"), 0, 0, false)
@@ -144,6 +148,9 @@ describe("gim_image", function()
   for name, file in pairs {
     ["a page"] = "<!doctype html><html>", ["zeros"] = ("\0"):rep(40),
     ["a RIFF that is no WebP"] = "RIFF\0\0\0\0WAVEfmt ", ["text"] = "GIF is a format",
+    ["a GIF of no version"] = "GIF89b" .. ("\1"):rep(10),
+    ["no JPEG"] = "\xFF\xD8\xFE" .. ("x"):rep(9),
+    ["a foreign container"] = "RIFX\0\0\0\0WEBPVP8 ",
     ["half a signature"] = "\x89PNG\r\n\x1A\r" .. header(1, 1, 2),
   } do
     local expected = { settled = true }

@@ -73,6 +73,15 @@ describe("a task's reply", function()
     assert.same("task", read('{"status":"error","id":"t"}', { poll = true }).shape)
   end)
 
+  it("may leave the id out when it is over", function()
+    for _, status in ipairs { "completed", "failed", "cancelled" } do
+      local reply = read(('{"status":"%s","results":["%s"]}'):format(status, LINK))
+      assert.same({ "task", status }, { reply.shape, reply.state })
+      assert.same(status == "completed" and { LINK } or {}, urls(reply))
+    end
+    assert.same("error", read('{"status":"pending"}').shape)
+  end)
+
   it("gives its id as it came, or none that could not be asked for", function()
     for id, as in pairs { ["a/b c?d#\\u00e4"] = "a/b c?d#\u{E4}", ["..\\/.."] = "../..",
       [("x"):rep(256)] = ("x"):rep(256) } do
@@ -292,6 +301,23 @@ describe("gim_reply_not_accepted", function()
     assert.is_false(not_accepted(200, '{"id":"t","status":"failed","error":{"code":429}}'))
     local none = { window.reply_not_accepted({ status = 429, body = "" }, "") }
     assert.is_true(none[2])
+  end)
+end)
+
+describe("a code that is a status", function()
+  it("counts as one from 400 to 599, and is no code where it repeats the status", function()
+    for code, kind in pairs { ["399"] = "server", ["400"] = "invalid", ['"400"'] = "invalid",
+      ["599"] = "server", ["600"] = "server", ['"40x"'] = "server", ['"4290"'] = "server",
+      ["402.0"] = "quota", ["402.5"] = "server" } do
+      assert.same(kind, read(('{"error":{"code":%s}}'):format(code)).err.kind, code)
+    end
+    for _, code in ipairs { "400", '"400"', "400.0" } do
+      assert.is_nil(read(('{"error":{"code":%s}}'):format(code), { status = 400 }).err.code)
+    end
+    assert.same("401", read('{"error":{"code":401}}', { status = 400 }).err.code)
+    assert.same("599", read('{"success":false,"code":599}').err.code)
+    assert.is_true(read('{"success":false,"code":599}').err.retryable)
+    assert.is_false(read('{"success":false,"code":600}').err.retryable)
   end)
 end)
 

@@ -59,7 +59,7 @@ describe("gim_split", function()
     ["a data URI in escapes"] = {
       [[{"b64_json":"\u0064ata:image\/png;charset=x;BASE64\u002CaGk="}]],
       '{"b64_json":"<image 0>"}', "hi" },
-    ["a short data URI"] = { '{"b64_json":"Data:;base64,aGk="}', '{"b64_json":"<image 0>"}', "hi" },
+    ["a short data URI"] = { '{"b64_json":"DATA:;base64,aGk="}', '{"b64_json":"<image 0>"}', "hi" },
     ["a picture that begins like a data URI"] = { '{"b64_json":"data"}',
       '{"b64_json":"<image 0>"}', "\x75\xAB\x5A" },
     ["a picture like half a data URI"] = { '{"b64_json":"datQ"}', '{"b64_json":"<image 0>"}',

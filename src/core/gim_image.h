@@ -32,8 +32,8 @@ typedef struct gim_image {
   bool alpha;         /* colour type 4 or 6, tRNS before IDAT, VP8X/VP8L bit */
   bool settled;       /* nothing that comes later changes the fields above */
   /* private: */
-  uint64_t fed;   /* bytes eaten */
-  uint64_t skip;  /* bytes of a segment or chunk yet to be passed over */
+  uint64_t fed;     /* bytes eaten */
+  uint64_t skip;    /* bytes of a segment or chunk yet to be passed over */
   uint8_t held[40]; /* the header being gathered */
   uint8_t held_n;
   uint8_t state;

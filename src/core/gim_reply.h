@@ -41,7 +41,8 @@ const char *gim_task_state_name(gim_task_state state);
 
 /* One picture of a reply. Strings are OWNED by the reply, NULL: absent. */
 typedef struct gim_reply_image {
-  char *url; /* http or https, at most GIM_LIMIT_URL bytes, no spaces or control
+  char
+      *url; /* http or https, at most GIM_LIMIT_URL bytes, no spaces or control
                 characters; others count as absent */
   char *revised_prompt;
   int payload; /* number of its gim_split payload, or -1 */
