@@ -109,14 +109,16 @@ end
 
 -- ---- out ----------------------------------------------------------------------------------------
 
+-- Fields are marked as never to be indexed: with some hundred replies on one HTTP/2 connection
+-- lua-http's table of indexed fields and the peer's are no longer the same.
 local function headers_of(reply, length)
   local headers = new_headers()
-  headers:append(":status", ("%d"):format(reply.status))
+  headers:append(":status", ("%d"):format(reply.status), true)
   for _, pair in ipairs(reply.headers) do
-    headers:append(pair[1], pair[2])
+    headers:append(pair[1], pair[2], true)
   end
   if length and reply.status ~= 204 then
-    headers:append("content-length", ("%d"):format(length))
+    headers:append("content-length", ("%d"):format(length), true)
   end
   return headers
 end

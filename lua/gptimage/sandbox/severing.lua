@@ -90,11 +90,15 @@ function M.sever(stream, how, processed)
   end_connection(stream, how == "close" and "close" or "rst")
 end
 
----Is this error only what is left of a coroutine whose socket was taken away above?
+---Is this error only what is left of a coroutine whose socket was taken away above, or whose peer
+---has gone while it was writing?
 function M.is_aftermath(err)
   local text = tostring(err)
-  return severed_any and (text:find("field 'socket'", 1, true) ~= nil
-    or text:find("socket closed", 1, true) ~= nil)
+  local function says(words)
+    return text:find(words, 1, true) ~= nil
+  end
+  return severed_any and (says("field 'socket'") or says("socket closed"))
+    or says("exceeded unchecked error limit")
 end
 
 return M
