@@ -81,6 +81,10 @@ describe("billing, row by row:", function()
     for _, kind in ipairs(TRANSPORT) do ends(broken(kind), kind, "maybe") end
     ends(broken "too_big", "too_big", "maybe")
     ends(broken "no_memory", "no_memory", "maybe")
+    -- What was seen to be out stays out, whatever is reported later.
+    local job = handed_over()
+    job.task:sent(5, broken("network", 40))
+    job:over("network", "maybe")
     -- It was cut before the first picture was whole.
     ends(broken("network", 100, { salvaged = true, payloads = 0 }), "network", "maybe")
   end)

@@ -77,7 +77,12 @@ describe("gim_pictures", function()
   it("lets none wait for another", function()
     local job = saving(3, { retry = { max = 4, base = 4000, cap = 4000 } })
     for _ = 1, 3 do job:expect "save" end
+    job.task:saved(0, 0, BROKEN, MOST >> 2)
     job.task:saved(0, 1, BROKEN, MOST)
+    assert.same(1000, job:expect "none")
+    job.now = 1000
+    assert.same(0, select(2, job:expect "save"))
+    job.now = 0
     assert.same(4000, job:expect "none")
     job.task:saved(0, 0)
     job.task:saved(0, 2, BROKEN, MOST >> 1)

@@ -90,7 +90,7 @@ describe("gim_task: a life", function()
     assert.same(2, #job:over("ok", "yes").pictures)
     job = Clocked.accepted()
     job:fetch(answer { data = { { url = "https://a.example/1.png" } } })
-    job:over("ok", "yes")
+    assert.same(100, job:over("ok", "yes").progress)
   end)
 
   it("takes results as strings, as objects, mixed, and leaves out what is none", function()
