@@ -3,6 +3,7 @@
 
 #include "gim_address.h"
 #include "gim_backoff.h"
+#include "gim_buffer.h"
 #include "gim_image.h"
 #include "gim_url.h"
 
@@ -144,14 +145,15 @@ static gim_status on_head(void *ud, const gim_response *r) {
 }
 
 static gim_status not_a_picture(gim_download *d) {
-  char first[24];
+  char first[24], shown[2 * sizeof(first)];
   size_t got = 0;
   if (gim_sink_read(d->sink, 0, first, sizeof(first), &got, NULL) != GIM_OK)
     got = 0;
+  gim_copy_text(shown, sizeof(shown), (gim_str){first, got});
   (void)gim_fail(&d->err, GIM_E_PROTOCOL,
                  "What the link gave is not a picture: it begins with "
-                 "\"%.*s\".",
-                 (int)got, first);
+                 "\"%s\".",
+                 shown);
   /* Pages of errors at status 200 are a passing thing. */
   d->err.retryable = true;
   d->resume->etag[0] = '\0';
@@ -173,27 +175,54 @@ static gim_status on_data(void *ud, const char *p, size_t n) {
 
 static gim_status start_hop(gim_download *d, gim_err *err);
 
-/* Makes `location`, absolute or relative, the next hop's link. */
-static gim_status follow(gim_download *d, const char *location, gim_err *err) {
+/* Does `location` say where it leads by itself: "scheme:..."? */
+static bool is_absolute(const char *location) {
+  size_t n = strspn(location, "abcdefghijklmnopqrstuvwxyz"
+                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+  return n > 0 && location[n] == ':';
+}
+
+/* `location` as seen from `base`, OWNED; NULL: no memory, or it is no link. */
+static char *resolve(const char *base, const char *location) {
   CURLU *joined;
   char *text = NULL, *copy = NULL;
-  if (++d->hops > GIM_LIMIT_REDIRECTS)
-    return gim_fail(err, GIM_E_PROTOCOL,
-                    "The picture's link redirects more than %d times.",
-                    GIM_LIMIT_REDIRECTS);
+  gim_buffer b;
+  size_t n;
+  /* Absolute ones are not for libcurl to make sense of: it turns spellings of
+     private hosts into plain ones. They are judged as they stand. */
+  if (is_absolute(location)) return gim_str_copy(gim_str_of(location));
+  if (location[0] == '/' && location[1] == '/') {
+    gim_buffer_init(&b, GIM_LIMIT_URL + sizeof("https:"));
+    if (gim_buffer_append_format(&b, "%.*s%s", (int)strcspn(base, "/"), base,
+                                 location) != GIM_OK)
+      gim_buffer_free(&b);
+    return gim_buffer_take(&b, &n);
+  }
   joined = curl_url();
   if (joined != NULL &&
-      curl_url_set(joined, CURLUPART_URL, d->url, 0) == CURLUE_OK &&
-      curl_url_set(joined, CURLUPART_URL, location, 0) == CURLUE_OK &&
+      curl_url_set(joined, CURLUPART_URL, base, 0) == CURLUE_OK &&
+      curl_url_set(joined, CURLUPART_URL, location, CURLU_URLENCODE) ==
+          CURLUE_OK &&
       curl_url_get(joined, CURLUPART_URL, &text, 0) == CURLUE_OK)
     copy = gim_str_copy(gim_str_of(text));
   curl_free(text);
   curl_url_cleanup(joined);
-  if (copy == NULL)
+  return copy;
+}
+
+/* Makes `location`, absolute or relative, the next hop's link. */
+static gim_status follow(gim_download *d, const char *location, gim_err *err) {
+  char *url;
+  if (++d->hops > GIM_LIMIT_REDIRECTS)
+    return gim_fail(err, GIM_E_PROTOCOL,
+                    "The picture's link redirects more than %d times.",
+                    GIM_LIMIT_REDIRECTS);
+  url = resolve(d->url, location);
+  if (url == NULL)
     return gim_fail(err, GIM_E_PROTOCOL,
                     "The picture's link redirects to what is no link.");
   free(d->url);
-  d->url = copy;
+  d->url = url;
   return start_hop(d, err);
 }
 
