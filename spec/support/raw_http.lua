@@ -32,11 +32,16 @@ function M.connect(url)
   local self = setmetatable({ authority = url:match("^https?://([^/]+)") }, connection)
   self.socket = assert(socket.connect(host, port))
   self.socket:setmode("b", "bn")
-  self.socket:onerror(function(_, _, why) return why end)
+  -- an error behind bytes that did arrive is told once, and later reads find an end
+  self.socket:onerror(function(_, _, why)
+    self.failed = self.failed or why ~= errno.ETIMEDOUT and why or nil
+    return why
+  end)
   return self
 end
 
-local function broken(why)
+local function broken(self, why)
+  why = why or self.failed
   if why == errno.ECONNRESET or why == errno.EPIPE then
     return "reset"
   end
@@ -48,7 +53,7 @@ local function read_chunks(self, reply)
     local line, why = self.socket:xread("*L", TIMEOUT)
     local size = line and tonumber(line:match("^%x+"), 16)
     if not size then
-      reply.broken = broken(why)
+      reply.broken = broken(self, why)
       return
     end
     local piece = size > 0 and self.socket:xread(size, TIMEOUT) or ""
@@ -76,7 +81,7 @@ function connection:request(method, path, options)
   local line, why = self.socket:xread("*L", timeout)
   local status = line and line:match("^HTTP/1%.1 (%d%d%d) ")
   if not status then
-    reply.broken, reply.line = broken(why), line
+    reply.broken, reply.line = broken(self, why), line
     return reply
   end
   reply.status = math.tointeger(tonumber(status))
@@ -84,7 +89,7 @@ function connection:request(method, path, options)
     line, why = self.socket:xread("*L", timeout)
     local name, value = (line or ""):match("^([^:]+):%s*(.-)\r\n$")
     if not name then
-      reply.broken = line ~= "\r\n" and broken(why) or nil
+      reply.broken = line ~= "\r\n" and broken(self, why) or nil
       break
     end
     reply.headers[name:lower()] = value
@@ -100,7 +105,7 @@ function connection:request(method, path, options)
     local piece
     piece, why = self.socket:xread(-(length and length - #reply.body or 65536), timeout)
     if not piece then
-      reply.broken = length and broken(why) or nil
+      reply.broken = length and broken(self, why) or nil
       break
     end
     reply.body = reply.body .. piece
@@ -111,7 +116,7 @@ end
 ---Is the connection at its end? Waits for it.
 function connection:ended()
   local byte, why = self.socket:xread(1, TIMEOUT)
-  return byte == nil and broken(why)
+  return byte == nil and broken(self, why)
 end
 
 function connection:close()
