@@ -164,6 +164,22 @@ describe("gim_task: attached to an id", function()
   end)
 end)
 
+describe("gim_task: attached to an id that cannot be asked for", function()
+  it("says at once what no repetition mends, and tries the rest again", function()
+    for _, report in ipairs { broken("network", 0, { retryable = false }), broken("auth", 0) } do
+      local job = attached()
+      job:fetch(report)
+      job:over(report.status, "maybe")
+    end
+    local job = attached()
+    job:fetch(broken("network", 0))
+    -- It worked before or seemed to: a proxy may be restarting.
+    job:fetch(broken("network", 0, { retryable = false }))
+    job:fetch(Clocked.completed())
+    job:over("ok", "yes")
+  end)
+end)
+
 describe("gim_task: queries", function()
   local POLL = { min = 1000, max = 60000, jitter_permille = 0 }
 
@@ -256,8 +272,11 @@ describe("gim_task: queries", function()
   end)
 
   it("take 404 for haste right after the task was accepted, but not for ever", function()
-    local job = Clocked.accepted()
-    for _ = 1, 4 do job:fetch(refusal(404, "task_not_found")) end
+    local job = Clocked.accepted { retry = { base = 0 } }
+    for _ = 1, 4 do
+      -- Not in a burst: whoever was too early comes again at the pace of queries.
+      assert.is_true(job:fetch(refusal(404, "task_not_found"), LEAST) >= 2000)
+    end
     job:fetch(Clocked.task "processing")
     for _ = 1, 4 do job:fetch(refusal(404, "task_not_found")) end
     assert.is_false(job.task:state().done)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lgim_window_task.h"
 
+#include "gim_ending.h"
 #include "gim_heap.h"
 #include "gim_list.h"
 #include "gim_name.h"
@@ -240,8 +241,23 @@ static int window_name_safe(lua_State *L) {
   return push_name(L, gim_name_safe(text, b), b);
 }
 
+/* ---- gim_ending ---- */
+
+/* window.ending(number) -> nil, err; number as in gim_ending, from 0 */
+static int window_ending(lua_State *L) {
+  lua_Integer ending = luaL_checkinteger(L, 1);
+  gim_err err;
+  luaL_argcheck(L, ending >= 0 && ending <= GIM_ENDING_CANCELLED, 1,
+                "no such ending");
+  if (gim_ending_explain((gim_ending)ending, &err) !=
+      gim_ending_explain((gim_ending)ending, NULL))
+    return luaL_error(L, "it depends on who listens");
+  return lgim_window_fail(L, &err);
+}
+
 void lgim_window_task_ground(lua_State *L) {
-  static const luaL_Reg functions[] = {{"heap", window_heap},
+  static const luaL_Reg functions[] = {{"ending", window_ending},
+                                       {"heap", window_heap},
                                        {"lists", window_lists},
                                        {"name_check", window_name_check},
                                        {"name_folder", window_name_folder},

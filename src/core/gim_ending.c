@@ -30,7 +30,8 @@ gim_status gim_ending_explain(gim_ending ending, gim_err *err) {
                             "The service accepted a task but gave it no id."},
       [GIM_ENDING_NO_LINKS] = {GIM_E_NO_MEMORY,
                                "No memory for the links of the pictures. They "
-                               "are paid; attach to the id to get them."},
+                               "are paid: where there is an id, attach to it "
+                               "to get them."},
       [GIM_ENDING_FAILED] = {GIM_E_SERVER,
                              "The service ended the task without saying "
                              "why."},

@@ -220,6 +220,14 @@ static void take_images(gim_task *t, gim_reply *reply, int64_t now_unix_s) {
   t->attempt = 0;
 }
 
+/* The task runs on: the next query comes at the pace of queries. */
+static void fetch_later(gim_task *t, int64_t now_ms, uint32_t random) {
+  t->phase = PHASE_WAITING;
+  t->due_ms = now_ms + gim_backoff_poll_ms(&t->options->poll, t->polls,
+                                           now_ms - t->accepted_ms,
+                                           t->estimated_ms, random);
+}
+
 /* A task's state, from the POST's answer or from a query's. */
 static void take_task(gim_task *t, const gim_task_report *report,
                       int64_t now_ms, uint32_t random) {
@@ -243,11 +251,20 @@ static void take_task(gim_task *t, const gim_task_report *report,
     finish_as(t, GIM_ENDING_NO_ID);
     return;
   }
-  t->phase = PHASE_WAITING;
   t->attempt = 0;
-  t->due_ms = now_ms + gim_backoff_poll_ms(&t->options->poll, t->polls,
-                                           now_ms - t->accepted_ms,
-                                           t->estimated_ms, random);
+  fetch_later(t, now_ms, random);
+}
+
+/* What a reply brings; false: it is an error. */
+static bool take(gim_task *t, const gim_task_report *report, int64_t now_ms,
+                 uint32_t random) {
+  gim_reply *reply = report->reply;
+  learn(t, reply);
+  if (reply->shape == GIM_REPLY_TASK)
+    take_task(t, report, now_ms, random);
+  else if (reply->shape == GIM_REPLY_IMAGES)
+    take_images(t, reply, report->now_unix_s);
+  return reply->shape != GIM_REPLY_ERROR;
 }
 
 /* The POST was answered with an error. */
@@ -277,18 +294,9 @@ void gim_task_sent(gim_task *t, const gim_task_report *report, int64_t now_ms,
     send_failed(t, report->status, report->err, now_ms, random);
     return;
   }
-  learn(t, report->reply);
-  switch (report->reply->shape) {
-  case GIM_REPLY_TASK:
-    t->accepted_ms = now_ms;
-    take_task(t, report, now_ms, random);
-    return;
-  case GIM_REPLY_IMAGES:
-    take_images(t, report->reply, report->now_unix_s);
-    return;
-  case GIM_REPLY_ERROR: break;
-  }
-  send_refused(t, report->reply, now_ms, random);
+  t->accepted_ms = now_ms;
+  if (!take(t, report, now_ms, random))
+    send_refused(t, report->reply, now_ms, random);
 }
 
 /* A query brought nothing: the task goes on, and so do we. */
@@ -305,28 +313,25 @@ void gim_task_fetched(gim_task *t, const gim_task_report *report,
   const gim_err *err;
   if (t->phase != PHASE_FETCHING) return;
   if (report->status != GIM_OK && !report->salvaged) {
-    if (report->status == GIM_E_NETWORK || report->status == GIM_E_TIMEOUT ||
-        report->status == GIM_E_PROTOCOL) {
+    /* Trust or a proxy that never was does not come by waiting. */
+    bool first = t->attached && t->polls == 1;
+    if (is_transient(report->status, report->err) ||
+        (report->status == GIM_E_NETWORK && !first)) {
       fetch_again(t, -1, now_ms, random);
       return;
     }
     finish(t, report->status, report->err);
     return;
   }
-  learn(t, report->reply);
-  if (report->reply->shape != GIM_REPLY_ERROR) {
+  if (take(t, report, now_ms, random)) {
     t->missing = 0;
-    if (report->reply->shape == GIM_REPLY_TASK)
-      take_task(t, report, now_ms, random);
-    else
-      take_images(t, report->reply, report->now_unix_s);
     return;
   }
   err = &report->reply->err;
   switch (err->status) {
   case GIM_E_NOT_FOUND:
     if (t->attached || ++t->missing > MISSING_TOLERATED) break;
-    fetch_again(t, err->retry_after_ms, now_ms, random);
+    fetch_later(t, now_ms, random); /* a burst would use the tolerance up */
     return;
   case GIM_E_SERVER:
   case GIM_E_RATE_LIMITED:
