@@ -32,7 +32,7 @@ function M.define(command)
     :choices { "403", "404", "410" }
   command:option("--sizes", "Size table of gpt-image-2.", "anchor"):choices { "anchor", "budget" }
   command:flag("--edits", "Let the gateway's /v1/edits work; stock gateways answer 400.")
-  command:flag("--tied", "End when nobody reads this command's output any more.")
+  command:flag("--tied", "End when nobody reads the output any more; it must be a pipe.")
 end
 
 local function print_line(name, value)

@@ -61,8 +61,9 @@ local function outdoors(surface, view, motifs, random, palette)
   end
   if place == "sea" then
     if motifs.mountains or random() < 0.5 then
-      landscape.mountains(surface, { x = view.x, y = view.y, width = view.width,
-        height = view.height, horizon = view.horizon, unit = view.unit * 0.45 }, palette, random, 1)
+      local far = setmetatable({ unit = view.unit * (motifs.mountains and 0.45 or 0.16) },
+        { __index = view })
+      landscape.mountains(surface, far, palette, random, 1)
     end
     if motifs.city then
       things.city(surface, view, palette, random, view.horizon)
