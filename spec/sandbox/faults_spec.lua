@@ -7,7 +7,7 @@ local png = require "spec.support.png"
 local raw = require "spec.support.raw_http"
 local support = require "spec.support.sandbox"
 
-local KEY = { authorization = "Bearer key" }
+local KEY = raw.KEY
 local BODY = '{"model":"gpt-image-2-beta","prompt":"A sunset"}'
 
 describe("a fault", function()

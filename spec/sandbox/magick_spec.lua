@@ -1,0 +1,102 @@
+-- SPDX-License-Identifier: MIT
+-- Tests lua/gptimage/sandbox/magick.lua and multipart.lua, over real HTTP.
+
+local cjson = require "cjson"
+local png = require "spec.support.png"
+local raw = require "spec.support.raw_http"
+local support = require "spec.support.sandbox"
+
+local get, post = raw.get, raw.post
+
+describe("the sandbox's gateway", function()
+  local sandbox
+  setup(function() sandbox = support.start { latency = 0.05 } end)
+  teardown(function() sandbox:stop() end)
+  before_each(function() sandbox:reset() end)
+
+  local body = { model = "gpt-image-2", prompt = "一只橘猫坐在窗台上看夕阳,水彩画风格",
+    n = 1, size = "1536x1024" }
+
+  local function generate(more, headers)
+    local all = {}
+    for _, part in ipairs { body, more or {} } do
+      for name, value in pairs(part) do all[name] = value end
+    end
+    return post(sandbox.magick .. "/v1/images/generations", all, headers)
+  end
+
+  it("answers with links or with base64, as asked", function()
+    local reply = generate()
+    assert.equal(200, reply.status)
+    assert.truthy(reply.headers["x-oneapi-request-id"])
+    local item = reply.json.data[1]
+    assert.same({ "", "" }, { item.b64_json, item.revised_prompt })
+    local linked = raw.request("GET", item.url).body
+    local width, height = png.size(linked)
+    assert.same({ 1536, 1024 }, { width, height })
+    item = generate({ response_format = "b64_json", n = 2 }).json.data
+    assert.equal("", item[1].url)
+    assert.equal(linked, require("mime").unb64(item[1].b64_json))
+    assert.equal(2, #item)
+    local ledger = sandbox:ledger()
+    assert.same({ 2, 2, 3 }, { ledger.accepted, ledger.charged, ledger.credits.charged })
+    assert.same({ 1, 2 }, { ledger.entries[1].downloaded, ledger.entries[2].downloaded })
+  end)
+
+  it("refuses in its own shape, the request id in the message", function()
+    local reply = generate { size = "1024×1024" }
+    assert.same({ 500, "invalid_request", "new_api_error" },
+      { reply.status, reply.json.error.code, reply.json.error.type })
+    local id = reply.json.error.message:match("%(request id: (%w+)%)$")
+    assert.equal(reply.headers["x-oneapi-request-id"], id)
+    reply = get(sandbox.magick .. "/v1/nothing")
+    assert.same({ 404, "", "invalid_request_error" },
+      { reply.status, reply.json.error.code, reply.json.error.type })
+    reply = raw.request("POST", sandbox.magick .. "/v1/images/generations", { body = "{}" })
+    assert.same({ 401, "" }, { reply.status, cjson.decode(reply.body).error.code })
+    assert.equal(501, post(sandbox.magick .. "/v1/images/variations", {}).status)
+    assert.equal(404, get(sandbox.magick .. "/v1/tasks/task-unified-1-a").status)
+  end)
+
+  local function multipart(parts)
+    local pieces = {}
+    for _, part in ipairs(parts) do
+      local file = part.filename and ('; filename="%s"\r\nContent-Type: %s'):format(part.filename,
+        part.type) or ""
+      pieces[#pieces + 1] = ('--b0undary\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n'
+        .. "%s\r\n"):format(part[1], file, part[2])
+    end
+    return table.concat(pieces) .. "--b0undary--\r\n",
+      { ["content-type"] = "multipart/form-data; boundary=b0undary" }
+  end
+
+  it("edits pictures sent as multipart, and records the parts", function()
+    local text, headers = multipart { { "model", "gpt-image-2" }, { "prompt", "Make it night" },
+      { "size", "1024x1536" }, { "n", "1" },
+      { "image[]", "\137PNG\r\n\0", filename = "a.png", type = "image/png" },
+      { "image[]", "\r\n--b0undar", filename = "b.webp", type = "image/webp" },
+      { "mask", "m", filename = "m.png", type = "image/png" } }
+    local reply = post(sandbox.magick .. "/v1/images/edits", text, headers)
+    assert.equal(200, reply.status)
+    local width, height = png.size(raw.request("GET", reply.json.data[1].url).body)
+    assert.same({ 1024, 1536 }, { width, height })
+    local parts = sandbox:requests({ kind = "submit" })[1].parts
+    assert.same({ "image[]", "b.webp", "image/webp", 11 },
+      { parts[6].name, parts[6].filename, parts[6].content_type, parts[6].bytes })
+    assert.equal(7, #parts)
+  end)
+
+  it("wants an image to edit, and knows the old path as the stock gateway does", function()
+    local text, headers = multipart { { "model", "gpt-image-2" }, { "prompt", "x" } }
+    local reply = post(sandbox.magick .. "/v1/images/edits", text, headers)
+    assert.same({ 500, "convert_request_failed" }, { reply.status, reply.json.error.code })
+    assert.equal(400, post(sandbox.magick .. "/v1/images/edits", "x", headers).status)
+    assert.equal(400, post(sandbox.magick .. "/v1/edits", text, headers).status)
+    assert.equal(400, post(sandbox.magick .. "/v1/edits", body).status)
+    assert.equal(0, sandbox:ledger().accepted)
+    local patched <close> = support.start { edits = true, latency = 0 }
+    text = multipart { { "model", "m" }, { "prompt", "x" },
+      { "image", "i", filename = "a.png", type = "image/png" } }
+    assert.equal(200, post(patched.magick .. "/v1/edits", text, headers).status)
+  end)
+end)
