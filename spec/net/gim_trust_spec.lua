@@ -108,12 +108,14 @@ describe("gim_trust", function()
 
   it("reads the system's bundle once, not for every connection", function()
     local net = assert(window.net { proxy = "" })
+    local start = window.now_ms()
     assert.equal("network", ask(net, ours).status)
-    local first = window.now_ms()
+    local first = window.now_ms() - start
+    start = window.now_ms()
     for _ = 1, 20 do assert.equal("network", ask(net, ours).status) end
-    local took = window.now_ms() - first
+    local others = (window.now_ms() - start) / 20
     net:free()
-    -- each is refused after a handshake of some 2 ms; parsing the bundle takes 17 ms more
-    assert.is_true(took < 20 * 15, "took " .. took .. " ms")
+    -- parsing takes some 17 ms, the handshake that is refused in the end 2
+    assert.is_true(others < first * 2 / 3, ("first %d ms, others %.1f ms"):format(first, others))
   end)
 end)

@@ -160,7 +160,7 @@ static int window_with_signal(lua_State *L) {
 static bool own_mounts(void) {
   if (unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
     return false;
-  return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+  return mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0;
 }
 
 /* window.cover(path, with): `path` shows the file `with`; in a child. False
@@ -168,8 +168,8 @@ static bool own_mounts(void) {
 static int window_cover(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   const char *with = luaL_checkstring(L, 2);
-  lua_pushboolean(L,
-                  own_mounts() && mount(with, path, NULL, MS_BIND, NULL) == 0);
+  lua_pushboolean(L, own_mounts() &&
+                         mount(with, path, "none", MS_BIND, NULL) == 0);
   return 1;
 }
 
