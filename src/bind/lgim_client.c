@@ -251,6 +251,7 @@ static int core_step(lua_State *L) {
   lua_getiuservalue(L, 1, 1); /* 2 */
   lua_pushinteger(L, hub->live_count);
   push_events(L, hub, 2);
+  gim_client_arm(hub); /* what was told is no work any more */
   push_logs(L, hub);
   return 3;
 }
