@@ -80,5 +80,6 @@ int luaopen_gptimage_core_test(lua_State *L) {
   lgim_window_parse(L);
   lgim_window_task(L);
   lgim_window_net(L);
+  lgim_window_client(L);
   return 1;
 }

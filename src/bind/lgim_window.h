@@ -16,10 +16,11 @@
 
 #pragma GCC visibility push(hidden)
 
-void lgim_window_rules(lua_State *L); /* request rules: utf8 .. gim_request */
-void lgim_window_parse(lua_State *L); /* replies: base64 .. gim_reply */
-void lgim_window_task(lua_State *L);  /* gim_task, with a fake clock */
-void lgim_window_net(lua_State *L);   /* gim_net, gim_file, gim_sink */
+void lgim_window_rules(lua_State *L);  /* request rules: utf8 .. gim_request */
+void lgim_window_parse(lua_State *L);  /* replies: base64 .. gim_reply */
+void lgim_window_task(lua_State *L);   /* gim_task, with a fake clock */
+void lgim_window_net(lua_State *L);    /* gim_net, gim_file, gim_sink */
+void lgim_window_client(lua_State *L); /* the whole module */
 
 /*
 ** Pushes nil and a table {kind, message, field, code, param, request_id,
