@@ -105,7 +105,7 @@ describe("gim_reason", function()
     server = nil
   end)
 
-  it("says that the connection was closed without a word, or in the head, or in the body", function()
+  it("says that the connection was closed without a word, or in the middle", function()
     for sent, pattern in pairs {
       [""] = "broke before an answer came",
       ["HTTP/1.1 200 OK\r\nContent-Ty"] = "127.0.0.1",

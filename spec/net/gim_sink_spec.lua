@@ -199,7 +199,7 @@ describe("gim_sink", function()
       if said == "not allowed" then pending "mounts of its own are not allowed here" end
     end)
 
-    it("and everything else as well: says so, for good, and what came before can be read", function()
+    it("and all else as well: says so, for good, and what came before can be read", function()
       pool = window.pool(400 * KB)
       local sink = window.sink(pool, folder)
       local failed, err = window.with_file_limit(300 * KB, function()

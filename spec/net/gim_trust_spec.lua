@@ -19,7 +19,8 @@ describe("gim_trust", function()
   end)
 
   local function ask(net, sandbox, class)
-    return misbehave.fetch(net, {}, { class = class, url = sandbox.starmagic_tls .. "/v1/models?s=SIGNED" })
+    local url = sandbox.starmagic_tls .. "/v1/models?s=SIGNED"
+    return misbehave.fetch(net, {}, { class = class, url = url })
   end
 
   it("refuses who is not trusted, and names the way out", function()
@@ -60,7 +61,8 @@ describe("gim_trust", function()
     source:close()
     file:write(pem)
     file:close()
-    local openssl = io.popen("openssl x509 -noout -subject_hash -in '" .. theirs.ca_file .. "' 2>&1")
+    local openssl = assert(io.popen("openssl x509 -noout -subject_hash -in '"
+      .. theirs.ca_file .. "' 2>&1"))
     local hash = openssl:read "l"
     openssl:close()
     local known = hash and hash:match "^%x+$"

@@ -15,8 +15,9 @@ describe("a child after fork", function()
     end)
     local net = assert(window.net {})
     local outcome
-    local id = assert(net:start({ class = "paid", post = true, body = "x", url = server.url .. "/" },
-      function(o) outcome = o end))
+    local id = assert(net:start({
+      class = "paid", post = true, body = "x", url = server.url .. "/",
+    }, function(o) outcome = o end))
     misbehave.drive(net, { server }, function() return #server.requests == 1 end)
     assert.is_false(net:is_foreign())
 
@@ -60,7 +61,7 @@ describe("a child after fork", function()
     net:free()
   end)
 
-  it("does not make the parent spin on a connection that both have and the parent closed", function()
+  it("does not make the parent spin on a connection of both that the parent closed", function()
     local socket = require "socket"
     local server = misbehave.server(function(conn)
       conn:request()

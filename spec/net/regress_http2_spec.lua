@@ -64,7 +64,9 @@ describe("over HTTP/2", function()
         it(("a paid POST arrives once: %s, %s, %s connection"):format(how, reset,
           reused and "kept" or "new"), function()
           if reused then fetch "poll" end
-          sandbox:fault { match = { kind = "submit", http = "2" }, fault = { reset = reset, how = how } }
+          sandbox:fault {
+            match = { kind = "submit", http = "2" }, fault = { reset = reset, how = how },
+          }
           local outcome = fetch "paid"
           local ledger = sandbox:ledger()
           assert.is_true(ledger.submits <= 1, ledger.submits .. " POSTs")

@@ -108,8 +108,8 @@ describe("a paid POST", function()
       conn:wait(function() return server.enough end)
       conn:reset()
     end)
-    local id, outcome = nil, nil
-    id = assert(net:start({ class = "paid", post = true, url = server.url .. "/",
+    local outcome
+    local id = assert(net:start({ class = "paid", post = true, url = server.url .. "/",
       body = ("x"):rep(20000000) }, function(o) outcome = o end))
     local seen = 0
     misbehave.drive(net, { server }, function()

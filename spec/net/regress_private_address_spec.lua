@@ -17,7 +17,8 @@ describe("a link that must be public", function()
   end)
 
   local function start(url, on_done)
-    return net:start({ class = "download", public_only = true, url = url }, on_done or function() end)
+    local request = { class = "download", public_only = true, url = url }
+    return net:start(request, on_done or function() end)
   end
 
   it("is refused before anything happens when its host is not public", function()
@@ -41,7 +42,8 @@ describe("a link that must be public", function()
   end)
 
   it("is not refused when nobody asked", function()
-    local outcome = misbehave.fetch(net, { server }, { class = "download", url = server.url .. "/" })
+    local request = { class = "download", url = server.url .. "/" }
+    local outcome = misbehave.fetch(net, { server }, request)
     assert.equal("ok", outcome.status)
   end)
 

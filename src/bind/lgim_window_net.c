@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "lgim_window.h"
-
 #include "lgim_window_net.h"
+
+#include "lgim_window.h"
 
 #include <lauxlib.h>
 

@@ -52,9 +52,41 @@ static gim_status explain_break(const gim_reason *reason, const char *host,
                   when, remark_of(&r, reason->detail));
 }
 
+static gim_status explain_stop(const gim_reason *reason, const char *host,
+                               gim_err *err) {
+  switch (reason->stop) {
+  case GIM_STOP_CALLBACK:
+    return gim_fail(err, reason->callback_status,
+                    "the reply of %s was not taken", host);
+  case GIM_STOP_BODY:
+    return gim_fail(err, GIM_E_TOO_BIG,
+                    "the reply of %s is over the limit of %lld bytes", host,
+                    (long long)reason->max_bytes);
+  case GIM_STOP_HEAD:
+    return gim_fail(err, GIM_E_TOO_BIG,
+                    "the headers of %s are over the limit of %d bytes", host,
+                    GIM_LIMIT_HEADER);
+  case GIM_STOP_ADDRESS:
+    return gim_fail(err, GIM_E_INVALID,
+                    "the host %s leads to an address that is not public",
+                    host);
+  case GIM_STOP_REPEAT:
+    return gim_fail(err, GIM_E_NETWORK,
+                    "the connection to %s broke %s; the request was not sent "
+                    "again",
+                    host,
+                    reason->handed < reason->total
+                        ? "while the request was being sent"
+                        : "before an answer came");
+  default:
+    return gim_fail(err, GIM_E_NO_MEMORY, "not enough memory for the reply");
+  }
+}
+
 static gim_status explain(const gim_reason *reason, const char *host,
                           gim_err *err) {
   remark r;
+  if (reason->stop != GIM_STOP_NONE) return explain_stop(reason, host, err);
   if (reason->connect_code == 407)
     return gim_fail(err, GIM_E_AUTH,
                     "the proxy wants a user name and password: give them in "
@@ -93,6 +125,7 @@ static gim_status explain(const gim_reason *reason, const char *host,
   case CURLE_SSL_CERTPROBLEM:
     return gim_fail(err, GIM_E_NETWORK, "TLS with %s failed%s", host,
                     remark_of(&r, reason->detail));
+  case CURLE_OK:
   case CURLE_UNSUPPORTED_PROTOCOL:
   case CURLE_WEIRD_SERVER_REPLY:
     return gim_fail(err, GIM_E_NETWORK, "the answer of %s is not HTTP%s", host,

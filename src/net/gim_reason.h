@@ -12,10 +12,23 @@
 
 #pragma GCC visibility push(hidden)
 
+/* Why a callback of ours ended a transfer. */
+typedef enum gim_stop {
+  GIM_STOP_NONE = 0,
+  GIM_STOP_CALLBACK, /* on_head or on_data did not say GIM_OK */
+  GIM_STOP_BODY,     /* more than max_bytes */
+  GIM_STOP_HEAD,     /* more than GIM_LIMIT_HEADER */
+  GIM_STOP_MEMORY,
+  GIM_STOP_ADDRESS, /* the host's address is not public */
+  GIM_STOP_REPEAT   /* libcurl was about to send the body again */
+} gim_stop;
+
 /* What is known when a transfer has failed. All BORROWED. */
 typedef struct gim_reason {
-  int code;           /* CURLcode; not CURLE_OK */
-  gim_str host;       /* of the URL */
+  gim_stop stop;
+  gim_status callback_status; /* with GIM_STOP_CALLBACK */
+  int code;                   /* CURLcode; CURLE_OK: a reply without a head */
+  gim_str host;               /* of the URL */
   const char *detail; /* libcurl's error buffer, "" when it said nothing */
   long system_error;  /* errno of a failed connection; 0: unknown */
   long connect_code;  /* a proxy's answer to CONNECT; 0: none */
@@ -24,6 +37,7 @@ typedef struct gim_reason {
   size_t handed;      /* body bytes sent ... */
   size_t total;       /* ... of so many */
   int64_t received;   /* body bytes that came */
+  int64_t max_bytes;
   int64_t connect_timeout_ms;
   int64_t timeout_ms;
 } gim_reason;

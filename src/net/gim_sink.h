@@ -52,6 +52,7 @@ GIM_MUST_CHECK gim_status gim_sink_write(gim_sink *sink, const void *p,
 /* Back to empty, also the header seen: a download that starts over. */
 GIM_MUST_CHECK gim_status gim_sink_restart(gim_sink *sink, gim_err *err);
 
+/* Bytes accepted so far. */
 int64_t gim_sink_size(const gim_sink *sink);
 
 /* What the bytes so far are. BORROWED from the sink. */

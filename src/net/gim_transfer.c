@@ -3,7 +3,6 @@
 
 #include "gim_address.h"
 #include "gim_proxy.h"
-#include "gim_reason.h"
 #include "gim_url.h"
 #include "gim_wait.h"
 
@@ -35,7 +34,7 @@ static size_t on_read(char *to, size_t size, size_t count, void *ud) {
   if (t->state != GIM_TRANSFER_RUNNING) return CURL_READFUNC_ABORT;
   if (left == 0) {
     /* The length is known: nobody has to ask again for the end. */
-    t->verdict = GIM_VERDICT_REPEAT;
+    t->stop = GIM_STOP_REPEAT;
     return CURL_READFUNC_ABORT;
   }
   if (n > left) n = left;
@@ -50,18 +49,18 @@ static int on_seek(void *ud, curl_off_t offset, int origin) {
   return CURL_SEEKFUNC_FAIL;
 }
 
-static bool refuse(gim_transfer *t, gim_verdict verdict) {
-  if (t->verdict == GIM_VERDICT_NONE) t->verdict = verdict;
+static bool refuse(gim_transfer *t, gim_stop stop) {
+  if (t->stop == GIM_STOP_NONE) t->stop = stop;
   return false;
 }
 
 static bool take_head(gim_transfer *t) {
   if (t->calls.on_head != NULL) {
     t->callback_status = t->calls.on_head(t->ud, &t->response);
-    if (t->callback_status != GIM_OK) return refuse(t, GIM_VERDICT_CALLBACK);
+    if (t->callback_status != GIM_OK) return refuse(t, GIM_STOP_CALLBACK);
   }
   if (t->response.content_length > t->max_bytes)
-    return refuse(t, GIM_VERDICT_BODY);
+    return refuse(t, GIM_STOP_BODY);
   return true;
 }
 
@@ -69,8 +68,8 @@ static bool take_line(gim_transfer *t, gim_str line) {
   bool ended;
   switch (gim_response_line(&t->response, line, &ended)) {
   case GIM_OK: break;
-  case GIM_E_TOO_BIG: return refuse(t, GIM_VERDICT_HEAD);
-  default: return refuse(t, GIM_VERDICT_MEMORY);
+  case GIM_E_TOO_BIG: return refuse(t, GIM_STOP_HEAD);
+  default: return refuse(t, GIM_STOP_MEMORY);
   }
   return !ended || take_head(t);
 }
@@ -87,13 +86,13 @@ static size_t on_write(char *p, size_t size, size_t count, void *ud) {
   size_t n = size * count;
   if (t->state != GIM_TRANSFER_RUNNING) return 0;
   if ((int64_t)n > t->max_bytes - t->received) {
-    refuse(t, GIM_VERDICT_BODY);
+    refuse(t, GIM_STOP_BODY);
     return 0;
   }
   t->received += (int64_t)n;
   t->callback_status = t->calls.on_data(t->ud, p, n);
   if (t->callback_status != GIM_OK) {
-    refuse(t, GIM_VERDICT_CALLBACK);
+    refuse(t, GIM_STOP_CALLBACK);
     return 0;
   }
   return n;
@@ -130,7 +129,7 @@ static curl_socket_t on_open(void *ud, curlsocktype purpose,
     return CURL_SOCKET_BAD;
   }
   if (is_repeat(t)) {
-    refuse(t, GIM_VERDICT_REPEAT);
+    refuse(t, GIM_STOP_REPEAT);
     return CURL_SOCKET_BAD;
   }
   fd = socket(address->family, address->socktype | SOCK_CLOEXEC,
@@ -138,7 +137,7 @@ static curl_socket_t on_open(void *ud, curlsocktype purpose,
   if (fd < 0) return CURL_SOCKET_BAD;
   if (!gim_wait_adopt(t->carrier->wait, fd)) {
     close(fd);
-    refuse(t, GIM_VERDICT_MEMORY);
+    refuse(t, GIM_STOP_MEMORY);
     return CURL_SOCKET_BAD;
   }
   return fd;
@@ -166,7 +165,7 @@ static int on_request(void *ud, char *ip, char *local_ip, int port,
     return CURL_PREREQFUNC_ABORT;
   }
   if (is_repeat(t)) {
-    refuse(t, GIM_VERDICT_REPEAT);
+    refuse(t, GIM_STOP_REPEAT);
     return CURL_PREREQFUNC_ABORT;
   }
   t->requests++;
@@ -284,6 +283,10 @@ static bool set_route(gim_transfer *t, const gim_transfer_spec *spec,
     if (proxy == NULL) proxy = "";
     exceptions = "";
   }
+#if !HAVE_PREREQ
+  /* Nobody could look at the address of a connection that stands already. */
+  if (!SET(CURLOPT_FRESH_CONNECT, t->check_address ? 1L : 0L)) return false;
+#endif
   return SET(CURLOPT_PROXY, proxy) && SET(CURLOPT_NOPROXY, exceptions);
 }
 
@@ -356,7 +359,7 @@ void gim_transfer_clear(gim_transfer *t) {
   t->received = 0;
   t->requests = 0;
   t->opened = t->refused_address = t->check_address = false;
-  t->verdict = GIM_VERDICT_NONE;
+  t->stop = GIM_STOP_NONE;
   t->callback_status = GIM_OK;
   memset(&t->calls, 0, sizeof(t->calls));
   t->ud = NULL;
@@ -376,46 +379,20 @@ static bool was_connected(const gim_transfer *t) {
 #endif
 }
 
-static gim_status explain_verdict(const gim_transfer *t, gim_err *err) {
-  switch (t->verdict) {
-  case GIM_VERDICT_CALLBACK:
-    return gim_fail(err, t->callback_status, "the reply of %s was not taken",
-                    t->host);
-  case GIM_VERDICT_BODY:
-    return gim_fail(err, GIM_E_TOO_BIG,
-                    "the reply of %s is over the limit of %lld bytes", t->host,
-                    (long long)t->max_bytes);
-  case GIM_VERDICT_HEAD:
-    return gim_fail(err, GIM_E_TOO_BIG,
-                    "the headers of %s are over the limit of %d bytes",
-                    t->host, GIM_LIMIT_HEADER);
-  case GIM_VERDICT_REPEAT:
-    gim_fail(err, GIM_E_NETWORK,
-             "the connection to %s broke %s; the request was not sent again",
-             t->host,
-             t->handed < t->body_n ? "while the request was being sent"
-                                   : "before an answer came");
-    if (err != NULL) err->retryable = true;
-    return GIM_E_NETWORK;
-  default:
-    return gim_fail(err, GIM_E_NO_MEMORY, "not enough memory for the reply");
-  }
-}
-
-static gim_status explain_code(const gim_transfer *t, int code, bool connected,
-                               gim_err *err) {
+static gim_status explain(const gim_transfer *t, int code, bool connected,
+                          gim_err *err) {
   gim_reason reason;
   memset(&reason, 0, sizeof(reason));
-  if (t->refused_address)
-    return gim_fail(err, GIM_E_INVALID,
-                    "the host %s leads to an address that is not public",
-                    t->host);
   (void)curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &reason.system_error);
   if (!connected)
     (void)curl_easy_getinfo(t->easy, CURLINFO_HTTP_CONNECTCODE,
                             &reason.connect_code);
-  /* A reply without a head is none, even where libcurl is content. */
-  reason.code = code == CURLE_OK ? CURLE_WEIRD_SERVER_REPLY : code;
+  reason.stop = t->stop;
+  /* Of several addresses some may be public: only the end counts. */
+  if (t->stop == GIM_STOP_NONE && t->refused_address)
+    reason.stop = GIM_STOP_ADDRESS;
+  reason.callback_status = t->callback_status;
+  reason.code = code;
   reason.host = gim_str_of(t->host);
   reason.detail = t->detail;
   reason.connected = connected;
@@ -423,6 +400,7 @@ static gim_status explain_code(const gim_transfer *t, int code, bool connected,
   reason.handed = t->handed;
   reason.total = t->body_n;
   reason.received = t->received;
+  reason.max_bytes = t->max_bytes;
   reason.connect_timeout_ms = t->carrier->connect_timeout_ms;
   reason.timeout_ms = t->timeout_ms;
   return gim_reason_explain(&reason, err);
@@ -436,14 +414,13 @@ void gim_transfer_conclude(const gim_transfer *t, int code,
   outcome->connected = was_connected(t);
   outcome->received = t->received;
   outcome->response = &t->response;
-  if (t->verdict != GIM_VERDICT_NONE)
-    outcome->status = explain_verdict(t, err);
-  else if ((code == CURLE_OK && t->response.whole) ||
-           gim_response_is_whole(&t->response, t->received))
-    /* Whatever happened to the stream afterwards: the reply is all there. */
+  /* Whatever happens to the stream after the last byte: the reply is there. */
+  if (t->stop == GIM_STOP_NONE &&
+      ((code == CURLE_OK && t->response.whole) ||
+       gim_response_is_whole(&t->response, t->received)))
     outcome->status = GIM_OK;
   else
-    outcome->status = explain_code(t, code, outcome->connected, err);
+    outcome->status = explain(t, code, outcome->connected, err);
   outcome->err = outcome->status == GIM_OK ? NULL : err;
 }
 

@@ -16,6 +16,7 @@
 
 #include "gim_base.h"
 #include "gim_easy.h"
+#include "gim_reason.h"
 #include "gim_response.h"
 
 #pragma GCC visibility push(hidden)
@@ -80,16 +81,6 @@ typedef struct gim_transfer gim_transfer;
 
 /* -------- What follows is for gim_net alone. -------- */
 
-/* Why a callback of ours ended a transfer. */
-typedef enum gim_verdict {
-  GIM_VERDICT_NONE = 0,
-  GIM_VERDICT_CALLBACK, /* on_head or on_data did not say GIM_OK */
-  GIM_VERDICT_BODY,     /* more than max_bytes */
-  GIM_VERDICT_HEAD,     /* more than GIM_LIMIT_HEADER */
-  GIM_VERDICT_MEMORY,
-  GIM_VERDICT_REPEAT /* libcurl was about to send the body again */
-} gim_verdict;
-
 typedef enum gim_transfer_state {
   GIM_TRANSFER_IDLE = 0, /* in the pool */
   GIM_TRANSFER_RUNNING,
@@ -120,7 +111,7 @@ struct gim_transfer {
   int requests;         /* times that a request was about to go out */
   bool opened;          /* a socket was asked for: names are resolved */
   bool refused_address; /* one that is not public */
-  gim_verdict verdict;
+  gim_stop stop;
   gim_status callback_status;
   gim_response response;
   char host[256];
