@@ -129,8 +129,8 @@ describe("image:save", function()
 
   it("raises outside the coroutines of an attached loop", function()
     local result = finished()
-    fake.require("gptimage.wait").attach_loop(client, {
-      name = "fake", running = function() return nil end })
+    fake.require("gptimage.loop").attach(client, {
+      name = "fake", place = "nowhere", inside = function() return false end })
     local ok, message = pcall(function() result.images[1]:save("a.png") end)
     assert.is_false(ok)
     assert.truthy(message:find("result_spec.lua:%d+: image:save would block the loop 'fake'"),

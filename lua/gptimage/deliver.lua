@@ -7,10 +7,11 @@
 --   what, items, head, tail   the queue of things to tell; arrays instead of one table or closure
 --                             per entry, so that waiting and stepping make no garbage
 --   coroutines, spawned       coroutine -> its number; how many there were
---   abroad                    coroutine of ours -> other client for whose task it waits
+--   abroad                    task of another client -> coroutine of ours that waits for it
 --   live                      tasks not yet done, as far as known
 --   deliverers                coroutines of the host in whose step callbacks are running
---   errors, on_error, log, loop, closed
+--   loop, busy                the attached loop (see gptimage.loop); what it was last told
+--   errors, on_error, log, closed
 -- A task's core.data: waiter (coroutine), callbacks, on_progress, delivered, and what
 -- gptimage.result keeps there.
 
@@ -39,6 +40,7 @@ function M.prepare(client, options)
   state.coroutines, state.spawned = {}, 0
   state.abroad = {}
   state.live = 0
+  state.busy = false
   state.deliverers = setmetatable({}, { __mode = "k" })
   state.errors = {}
   state.on_error, state.log = options.on_error, options.log
@@ -70,11 +72,41 @@ local function is_delivering(state)
   return false
 end
 
+-- Tells the attached loop, if there is one, when it has to watch the descriptor and when it may
+-- stop: what a loop watches keeps it from ending. For whoever changes live, closed or the queue.
+local function mind(state)
+  local loop = state.loop
+  if not loop then
+    return
+  end
+  local busy = not state.closed and (state.live > 0 or state.head <= state.tail)
+  if busy ~= state.busy then
+    state.busy = busy
+    report.call(state, loop.tell, busy)
+  end
+end
+
 -- From outside a step: a host that sleeps on the descriptor must come and look.
 local function push_and_wake(client, state, what, item)
   push(state, what, item)
   if not is_delivering(state) then
     core.wake(client)
+    mind(state)
+  end
+end
+
+--- f(task, result, err) once the task is done; in the next step, when that was told before.
+---@param task gptimage.task
+---@param f fun(task: gptimage.task, result: gptimage.result?, err: gptimage.error?)
+function M.when_done(task, f)
+  local data = core_data(task)
+  if data.delivered then
+    local client = task.client
+    push_and_wake(client, core_data(client), "late", { task = task, f = f })
+  elseif data.callbacks then
+    data.callbacks[#data.callbacks + 1] = f
+  else
+    data.callbacks = { f }
   end
 end
 
@@ -249,6 +281,7 @@ local function turn(client, state, timeout, budget)
   end
   pump(client, state, timeout, budget)
   deliver(client, state)
+  mind(state)
 end
 
 --- Makes f(...) a coroutine of ours; it starts in the next round.
@@ -268,7 +301,7 @@ end
 M.WAITING = WAITING
 M.push, M.push_and_wake = push, push_and_wake
 M.is_delivering = is_delivering
-M.close_coroutines = close_coroutines
-M.deliver, M.turn = deliver, turn
+M.resume, M.close_coroutines = resume, close_coroutines
+M.deliver, M.pump, M.turn, M.mind = deliver, pump, turn, mind
 
 return M

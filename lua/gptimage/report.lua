@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Where the errors go that callbacks and spawned coroutines raise: to the client's on_error, or
--- together into one error that the next outermost step, run or close raises. None gets lost, and
--- none stops the callbacks that come after it.
+-- Where the errors go that callbacks and spawned coroutines raise: to the client's on_error; or to
+-- the loop that drives the client, in the loop's own way; or together into one error that the next
+-- outermost step, run or close raises. None gets lost, and none stops the callbacks after it.
 
 local M = {}
 
@@ -47,9 +47,16 @@ function M.report(state, err, traceback)
   M.keep(state, { error = err, traceback = traceback })
 end
 
+local function combined(errors)
+  return setmetatable({ errors = errors }, Errors)
+end
+
+--- For the loop that drives the client, or for the next step.
 function M.keep(state, entry)
-  local errors = state.errors
-  errors[#errors + 1] = entry
+  local loop, errors = state.loop, state.errors
+  if not (loop and pcall(loop.report, combined { entry })) then
+    errors[#errors + 1] = entry
+  end
 end
 
 --- Calls f(...) for the user; what it raises is reported. May yield to the host's scheduler.
@@ -67,7 +74,7 @@ function M.raise(state)
     return
   end
   state.errors = {}
-  error(setmetatable({ errors = errors }, Errors), 0)
+  error(combined(errors), 0)
 end
 
 return M

@@ -66,40 +66,50 @@ local function sleep(task, owner, level)
     error("another coroutine already waits for this task", level)
   end
   data.waiter = co
-  local client = task.client
-  if core_data(client) ~= owner then
-    owner.abroad[co] = client
+  if core_data(task.client) ~= owner then
+    owner.abroad[task] = co
   end
   repeat -- whoever resumed us: look again
     yield(deliver.WAITING)
   until task:done()
   data.waiter = nil
-  owner.abroad[co] = nil
+  owner.abroad[task] = nil
 end
 
--- How the caller would have to wait for a task of `state`: "sleep" in a coroutine of spawn,
--- "suspend" with the function in a coroutine of the attached loop, nil elsewhere.
-local function way_to_yield(state)
-  local owner = owner_of_this()
-  if owner then
-    return "sleep", owner
-  end
+-- The attached loop of `state` when the caller is in one of its coroutines.
+local function loop_around(state)
   local loop = state.loop
-  local suspend = loop and loop.running()
-  if suspend then
-    return "suspend", suspend
-  end
-  return nil
+  return loop and loop.inside() and loop or nil
 end
 
-local function yield_until_done(task, way, how, level)
-  if way == "sleep" then
-    sleep(task, how, level + 1)
-  else
-    repeat
-      how(task)
-    until task:done()
+-- Yields in the loop's own way until the task is done.
+local function linger(task, loop)
+  if task:done() then
+    return
   end
+  local suspend, wake = loop.pause()
+  local lingers = true
+  deliver.when_done(task, function()
+    if lingers then -- else the coroutine waits for something else by now
+      wake()
+    end
+  end)
+  repeat
+    suspend()
+  until task:done()
+  lingers = false
+end
+
+-- Yields where we may; returns whether we may.
+local function yield_until_done(task, state, level)
+  local owner = owner_of_this()
+  local loop = not owner and loop_around(state)
+  if owner then
+    sleep(task, owner, level + 1)
+  elseif loop then
+    linger(task, loop)
+  end
+  return owner or loop
 end
 
 -- Raises where `what` could only block a loop that the host attached, and on a closed client.
@@ -107,20 +117,17 @@ local function check_may_wait(client, what, level)
   check_open(client, level + 1)
   local state = core_data(client)
   local loop = state.loop
-  if loop and not way_to_yield(state) then
-    error(("%s would block the loop '%s' that drives this client: call it inside a coroutine of "
-      .. "the loop or of client:spawn, or use client:submit with task:on_done; task:wait blocks "
-      .. "all the same"):format(what, loop.name), level)
+  if loop and not owner_of_this() and not loop.inside() then
+    error(("%s would block the loop '%s' that drives this client: call it inside %s or of "
+      .. "client:spawn, or use client:submit with task:on_done; task:wait blocks all the same")
+      :format(what, loop.name, loop.place), level)
   end
 end
 
 -- Waits as generate does: yields where we may, blocks elsewhere.
 local function wait_as_caller_can(task, level)
   local client = task.client
-  local way, how = way_to_yield(core_data(client))
-  if way then
-    yield_until_done(task, way, how, level + 1)
-  else
+  if not yield_until_done(task, core_data(client), level + 1) then
     block(client, task)
   end
   return results.of(task)
@@ -134,6 +141,7 @@ M.wait_as_caller_can = wait_as_caller_can
 function M.adopt(client, task, on_progress)
   local state = core_data(client)
   state.live = state.live + 1
+  deliver.mind(state)
   if on_progress then
     core_data(task).on_progress = on_progress
     core.watch(task, true)
@@ -142,21 +150,67 @@ end
 
 results.wait_with { check = check_may_wait, adopt = M.adopt, wait = wait_as_caller_can }
 
---- Tells the client that a loop drives it, or (nil) that none does any more. For the adapters
---- under gptimage.loop. `loop.name` is for messages; `loop.running()` returns nil, or, inside one
---- of the loop's own coroutines, a function(task) that suspends the caller until the task may be
---- done (it is called again while it is not; task:on_done tells when).
+-- Waiting for several tasks, which may be of several clients ------------------------------------
+
+local Vigil = {}
+Vigil.__index = Vigil
+
+--- Waits for tasks that are added to it, in the one way that fits where it was made: by yielding
+--- in a coroutine of spawn or of the loop of `client`, else by blocking.
 ---@param client gptimage.client
----@param loop {name: string, running: fun(): (fun(task: gptimage.task))?}?
-function M.attach_loop(client, loop)
-  local state = core_data(client)
-  if loop then
-    check_open(client, 3)
+function M.vigil(client)
+  local self = setmetatable({ clients = {}, owner = owner_of_this(), waits = false }, Vigil)
+  local loop = not self.owner and loop_around(core_data(client))
+  local wake
+  if self.owner then
+    self.co = running()
+    self.suspend = function() yield(deliver.WAITING) end
+    wake = function() deliver.resume(self.co) end
+  elseif loop then
+    self.suspend, wake = loop.pause()
   end
-  if loop and state.loop then
-    error(("client is already driven by the loop '%s'"):format(state.loop.name), 2)
+  self.on_end = wake and function()
+    if self.waits then
+      wake()
+    end
   end
-  state.loop = loop
+  return self
+end
+
+--- From now on the end of `task` ends a wait.
+function Vigil:add(task)
+  local client = task.client
+  if self.on_end then
+    if not task:done() then
+      deliver.when_done(task, self.on_end)
+      if self.owner and core_data(client) ~= self.owner then
+        self.owner.abroad[task] = self.co
+      end
+    end
+  elseif not self.clients[client] then
+    self.clients[client] = true
+    self.clients[#self.clients + 1] = client
+  end
+end
+
+--- Waits until is_over() is true; it is asked at first, and whenever tasks may have ended.
+---@param is_over fun(): any
+function Vigil:wait(is_over)
+  local clients = self.clients
+  while not is_over() do
+    if self.suspend then
+      self.waits = true
+      self.suspend()
+      self.waits = false
+    else
+      for index, client in ipairs(clients) do
+        local state = core_data(client)
+        if not state.closed then
+          turn(client, state, #clients == 1 and -1 or index == #clients and SLICE or 0)
+        end
+      end
+    end
+  end
 end
 
 -- Methods ---------------------------------------------------------------------------------------
@@ -169,17 +223,14 @@ function task_methods:wait(timeout)
     return results.of(self)
   end
   return nil, results.failure {
-    kind = "timeout", task_id = self.id, billed = "maybe",
+    kind = "timeout", task_id = self.id, billed = self.billed,
     message = ("still running after %g s; it goes on: wait again, or attach to it later")
       :format(timeout),
   }
 end
 
 function task_methods:await()
-  local way, how = way_to_yield(core_data(self.client))
-  if way then
-    yield_until_done(self, way, how, 3)
-  else
+  if not yield_until_done(self, core_data(self.client), 3) then
     error("task:await() works only inside coroutines of client:spawn or of an attached loop; "
       .. "elsewhere use task:wait(), which blocks, or ask task:done()", 2)
   end
@@ -190,16 +241,8 @@ function task_methods:on_done(f)
   if type(f) ~= "function" then
     error(("bad argument #1 to 'on_done' (function expected, got %s)"):format(type(f)), 2)
   end
-  local client = self.client
-  check_open(client, 3)
-  local data = core_data(self)
-  if data.delivered then
-    deliver.push_and_wake(client, core_data(client), "late", { task = self, f = f })
-  elseif data.callbacks then
-    data.callbacks[#data.callbacks + 1] = f
-  else
-    data.callbacks = { f }
-  end
+  check_open(self.client, 3)
+  deliver.when_done(self, f)
 end
 
 -- The first resume of a spawned coroutine has no arguments to give, so they are bound here.
@@ -235,10 +278,11 @@ end
 -- now, as an array; nil when there are none.
 local function clients_abroad(state)
   local found
-  for co, other in pairs(state.abroad) do
+  for task, co in pairs(state.abroad) do
+    local other = task.client
     local theirs = core_data(other)
-    if status(co) == "dead" or theirs.closed then
-      state.abroad[co] = nil
+    if status(co) == "dead" or theirs.closed or core_data(task).delivered then
+      state.abroad[task] = nil
     elseif not is_delivering(theirs) then
       found = found or {}
       if not found[other] then
@@ -314,6 +358,7 @@ local function close(client)
   end
   local state = core_data(client)
   state.closed = true
+  deliver.mind(state) -- no loop may watch a descriptor that is closed
   local ended = core.close(client)
   state.live = 0
   for _, task in ipairs(ended or {}) do

@@ -53,6 +53,11 @@ function M.new()
     end)
   end
 
+  -- Time goes by outside core.step.
+  function fake.pass(seconds)
+    fake.now = fake.now + seconds
+  end
+
   local function event(task, what)
     local client = private[private[task].client]
     client.events[#client.events + 1] = task
@@ -86,6 +91,11 @@ function M.new()
     if end_task(task, outcome, err) then
       event(task, "done")
     end
+  end
+
+  --- What the core says of a task.
+  function fake.set(task, field, value)
+    private[task][field] = value
   end
 
   function fake.progress(task, percent)
@@ -131,7 +141,7 @@ function M.new()
     local task = setmetatable({}, task_metatable)
     fake.count = (fake.count or 0) + 1
     private[task] = { client = client, is_done = false, status = "pending", progress = 0,
-      id = "task-" .. fake.count, request = request }
+      id = "task-" .. fake.count, request = request, billed = "maybe" }
     data[task] = {}
     own.live[#own.live + 1] = task
     fake.started[#fake.started + 1] = task
@@ -166,9 +176,10 @@ function M.new()
     return private[task].bytes
   end
 
-  function core.step(client, timeout)
+  function core.step(client, timeout, budget)
     local own = live_client(client)
     fake.steps = fake.steps + 1
+    fake.budget = budget
     local limit = timeout < 0 and math.huge or fake.now + timeout
     -- The first thing to do ends the wait, as in the real one.
     while #own.events == 0 and #own.logs == 0 do
