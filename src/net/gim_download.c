@@ -182,43 +182,57 @@ static bool is_absolute(const char *location) {
   return n > 0 && location[n] == ':';
 }
 
-/* `location` as seen from `base`, OWNED; NULL: no memory, or it is no link. */
-static char *resolve(const char *base, const char *location) {
+/*
+** `*link`, OWNED, is `location` as seen from `base`. GIM_E_NO_MEMORY;
+** GIM_E_PROTOCOL: it is no link.
+*/
+static gim_status resolve(const char *base, const char *location,
+                          char **link) {
   CURLU *joined;
-  char *text = NULL, *copy = NULL;
+  char *text = NULL;
+  gim_status status = GIM_E_PROTOCOL;
   gim_buffer b;
   size_t n;
   /* Absolute ones are not for libcurl to make sense of: it turns spellings of
      private hosts into plain ones. They are judged as they stand. */
-  if (is_absolute(location)) return gim_str_copy(gim_str_of(location));
+  if (is_absolute(location)) {
+    *link = gim_str_copy(gim_str_of(location));
+    return *link == NULL ? GIM_E_NO_MEMORY : GIM_OK;
+  }
   if (location[0] == '/' && location[1] == '/') {
     gim_buffer_init(&b, GIM_LIMIT_URL + sizeof("https:"));
-    if (gim_buffer_append_format(&b, "%.*s%s", (int)strcspn(base, "/"), base,
-                                 location) != GIM_OK)
-      gim_buffer_free(&b);
-    return gim_buffer_take(&b, &n);
+    status = gim_buffer_append_format(&b, "%.*s%s", (int)strcspn(base, "/"),
+                                      base, location);
+    if (status != GIM_OK) gim_buffer_free(&b);
+    *link = gim_buffer_take(&b, &n);
+    return status;
   }
   joined = curl_url();
   if (joined != NULL &&
       curl_url_set(joined, CURLUPART_URL, base, 0) == CURLUE_OK &&
       curl_url_set(joined, CURLUPART_URL, location, CURLU_URLENCODE) ==
           CURLUE_OK &&
-      curl_url_get(joined, CURLUPART_URL, &text, 0) == CURLUE_OK)
-    copy = gim_str_copy(gim_str_of(text));
+      curl_url_get(joined, CURLUPART_URL, &text, 0) == CURLUE_OK) {
+    *link = gim_str_copy(gim_str_of(text));
+    status = *link == NULL ? GIM_E_NO_MEMORY : GIM_OK;
+  }
   curl_free(text);
   curl_url_cleanup(joined);
-  return copy;
+  return status;
 }
 
 /* Makes `location`, absolute or relative, the next hop's link. */
 static gim_status follow(gim_download *d, const char *location, gim_err *err) {
-  char *url;
+  gim_status status;
+  char *url = NULL;
   if (++d->hops > GIM_LIMIT_REDIRECTS)
     return gim_fail(err, GIM_E_PROTOCOL,
                     "The picture's link redirects more than %d times.",
                     GIM_LIMIT_REDIRECTS);
-  url = resolve(d->url, location);
-  if (url == NULL)
+  status = resolve(d->url, location, &url);
+  if (status == GIM_E_NO_MEMORY)
+    return gim_fail(err, status, "No memory for a download.");
+  if (status != GIM_OK)
     return gim_fail(err, GIM_E_PROTOCOL,
                     "The picture's link redirects to what is no link.");
   free(d->url);
