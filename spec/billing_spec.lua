@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What was billed: the table in src/core/gim_task.h, row by row.
+-- What was billed, and why: the table in src/core/gim_evidence.h, row by row.
+local window = require "gptimage.core_test"
 local Clocked = require "spec.support.clocked"
 local answer, broken, refusal = Clocked.answer, Clocked.broken, Clocked.refusal
 
@@ -157,6 +158,18 @@ describe("billing, row by row:", function()
     ends(refusal(408, "x"), "server", "maybe")
     ends(refusal(409, "paid_outcome_unknown"), "server", "maybe")
     ends(refusal(503, "paid_outcome_unknown"), "server", "maybe")
+    -- As a type, beside whatever code; and where a 429 would mean that nothing was done.
+    for _, status in ipairs { 400, 409, 429, 500 } do
+      for _, code in ipairs { "", "invalid_request", "rate_limit_exceeded", "paid_outcome_unknown" } do
+        local state = ends(answer({ error = { code = code, type = "paid_outcome_unknown",
+          message = "?" } }, status), "server", "maybe")
+        assert.same("paid_outcome_unknown", state.err.code)
+        assert.is_true(state.err.retryable)
+      end
+    end
+    ends(refusal(429, "paid_outcome_unknown"), "server", "maybe")
+    -- The same key asks again without paying twice, where the user vouches for that.
+    repeats(refusal(429, "paid_outcome_unknown"), { idempotent = true })
   end)
 
   it("accepted, still running, we stopped waiting: maybe", function()
@@ -270,6 +283,57 @@ describe("billing, row by row:", function()
     assert.same("yes", job:billed())
     job:save(0, { kind = "not_found" })
     job:over("not_found", "yes")
+  end)
+
+  it("the reason goes with the verdict", function()
+    local rows = {}
+    for i = 0, 11 do
+      local billed, text = window.evidence(i)
+      rows[i] = { billed, text }
+    end
+    local function proves(job, number)
+      local state = job.task:state()
+      assert.same(rows[number], { state.billed, state.reason })
+    end
+    local function after(report, number, options)
+      local job = Clocked.new(options)
+      job:send(report)
+      job:expect "done"
+      proves(job, number)
+      return job
+    end
+    proves(Clocked.new(), 0)
+    after(broken("network", 0), 0, { retry = { max = 0 } })
+    after(broken("network", 99), 1, { retry = { max = 0 } })
+    after(answer("<html>", 502, { handed = 99 }), 1, { retry = { max = 0 } })
+    proves(handed_over(), 2)
+    after(broken "network", 2)
+    after(answer("<html>", 502), 2)
+    after(refusal(400, "invalid_request"), 3)
+    after(answer("", 429), 3, { retry = { max = 0 } })
+    after(refusal(409, "paid_outcome_unknown"), 4)
+    after(answer("", 408), 4)
+    local job = Clocked.new { idempotent = true, retry = { max = 1 } }
+    job:send(broken "network")
+    job:send(refusal(401, "unauthorized"))
+    proves(job, 5)
+    proves(Clocked.accepted(), 6)
+    job = Clocked.new { kind = "attach", id = "other" }
+    proves(job, 7)
+    job:fetch(Clocked.task "processing")
+    proves(job, 7)
+    job:fetch(Clocked.failed "service_error")
+    proves(job, 8)
+    after(Clocked.failed "service_error", 8)
+    after(Clocked.task("completed", { results = {} }), 9)
+    after(Clocked.completed(), 10)
+    job = Clocked.accepted { save = true }
+    job:fetch(Clocked.completed())
+    proves(job, 10)
+    job:save(0, { kind = "io" })
+    job:expect "done"
+    proves(job, 11)
+    assert.is_true(#rows == 11)
   end)
 
   it("a repeated POST can only raise the verdict", function()

@@ -191,16 +191,16 @@ local replies = {
     kind = "server", retryable = true,
     message = "HTTP 502 with a body that is no JSON (text/html; charset=utf-8): '<html> "
       .. "<head><title>502 Bad Gateway</title></head> <body> <center><h1>502 Bad Ga'. The "
-      .. "service, or a proxy before it, has trouble." },
+      .. "service, or a proxy before it, has trouble: try later." },
   { "a page for a long wait", status = 524, content_type = "text/html",
     body = "<!DOCTYPE html><title>524: A timeout occurred</title>",
     kind = "server", retryable = true,
     message = "HTTP 524 with a body that is no JSON (text/html): '<!DOCTYPE html><title>524: A "
-      .. "timeout occurred</title>'. The service, or a proxy before it, has trouble." },
+      .. "timeout occurred</title>'. The service, or a proxy before it, has trouble: try later." },
   { "a proxy's silence", status = 504,
     body = "",
     kind = "server", retryable = true,
-    message = "HTTP 504 with an empty body. The service, or a proxy before it, has trouble." },
+    message = "HTTP 504 with an empty body. The service, or a proxy before it, has trouble: try later." },
   { "a page with a 200", status = 200, content_type = "text/html",
     body = "<html><body>Welcome</body></html>",
     kind = "protocol",
@@ -293,7 +293,7 @@ local replies = {
     body = '{"id":"t","status":"pending"}',
     kind = "server", retryable = true,
     message = [[HTTP 503: '{"id":"t","status":"pending"}'. The service, or a proxy before it, ]]
-      .. "has trouble." },
+      .. "has trouble: try later." },
   { "a redirect", status = 307,
     body = "",
     kind = "protocol",
@@ -312,7 +312,7 @@ local replies = {
     body = "\x00\x01\xFF\xFEoops\n\n",
     kind = "server", retryable = true,
     message = "HTTP 500 with a body that is no JSON: '??oops'. The service, or a proxy before "
-      .. "it, has trouble." },
+      .. "it, has trouble: try later." },
   { "JSON that is too deep", status = 200,
     body = ("["):rep(100) .. ("]"):rep(100),
     kind = "protocol",
@@ -330,7 +330,7 @@ local replies = {
   { "a message that is too long", status = 400,
     body = '{"error":{"message":"' .. ("long "):rep(500) .. '"}}',
     kind = "invalid",
-    message = ("long "):rep(63) .. "long" },
+    message = ("long "):rep(59) .. "lon" },
   { "a wait that is too long", status = 429, retry_after = "999999",
     body = "",
     kind = "rate_limited", retryable = true,
@@ -339,7 +339,7 @@ local replies = {
     status = 503, now = 1782907200, retry_after = "Wed, 01 Jul 2026 12:00:30 GMT",
     body = "",
     kind = "server", retryable = true, retry_after_ms = 30000,
-    message = "HTTP 503 with an empty body. The service, or a proxy before it, has trouble." },
+    message = "HTTP 503 with an empty body. The service, or a proxy before it, has trouble: try later." },
   { "an impossible status", status = 999,
     body = "",
     kind = "protocol",
@@ -356,8 +356,14 @@ describe("a wrong reply", function()
       })
       assert.same("error", reply.shape)
       assert.same({}, reply.images)
+      -- What happened, and then one sentence that says what to do.
+      local message = reply.err.message
+      assert.same(case.message, message:sub(1, #case.message))
+      local advice = message:sub(#case.message + 1)
+      assert.is_truthy(advice == "" or advice:find "^%.? %u[^%.]*%.$", advice)
+      assert.matches(" %u[^%.]+%.$", message)
       assert.same({
-        kind = case.kind, message = case.message, code = case.code, param = case.param,
+        kind = case.kind, message = message, code = case.code, param = case.param,
         request_id = case.request_id, retryable = case.retryable or false,
         retry_after_ms = case.retry_after_ms or -1, status = case.status, offset = -1,
       }, reply.err)

@@ -9,6 +9,8 @@ describe("gim_ending", function()
       .. "service's log before you send it again."
     for i, case in ipairs {
       { "timeout", "No answer to the request in time. " .. look_first },
+      { "timeout", "The task's time was over before the request could be sent: give it more "
+        .. "time with `timeout`, or submit fewer at once." },
       { "timeout", "The task's time was over before the service answered. " .. look_first },
       { "timeout", "The task's time is over, but it goes on at the service: attach to its id, "
         .. "or give it more time with `timeout`." },
@@ -27,6 +29,6 @@ describe("gim_ending", function()
       assert.same({ kind = case[1], message = case[2], retryable = case[1] == "timeout",
         status = 0, retry_after_ms = -1, offset = -1 }, err)
     end
-    assert.has_error(function() window.ending(9) end)
+    assert.has_error(function() window.ending(10) end)
   end)
 end)

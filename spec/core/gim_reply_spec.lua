@@ -202,16 +202,17 @@ describe("a failed task", function()
   end)
 
   it("needs no reason, and reads one of any shape", function()
+    local support = " Ask the service's support, with the id."
     for error, seen in pairs {
-      ["null"] = { "server", "The task failed; the service does not say why." },
-      ["{}"] = { "server", "The task failed; the service does not say why." },
-      ["[]"] = { "server", "The task failed; the service does not say why." },
-      ['""'] = { "server", "The task failed; the service does not say why." },
-      ['"out of paint"'] = { "server", "out of paint." },
-      ['{"message":"gone","code":null}'] = { "server", "gone." },
+      ["null"] = { "server", "The task failed; the service does not say why." .. support },
+      ["{}"] = { "server", "The task failed; the service does not say why." .. support },
+      ["[]"] = { "server", "The task failed; the service does not say why." .. support },
+      ['""'] = { "server", "The task failed; the service does not say why." .. support },
+      ['"out of paint"'] = { "server", "out of paint." .. support },
+      ['{"message":"gone","code":null}'] = { "server", "gone." .. support },
       ['{"code":"unknown_error"}'] = { "server", "The task failed; the service does not say why."
-        .. " Ask the service's support, with the task id." },
-      ['{"code":1234,"message":"no"}'] = { "server", "no.", "1234" },
+        .. support },
+      ['{"code":1234,"message":"no"}'] = { "server", "no." .. support, "1234" },
     } do
       local reply = failed(error)
       assert.same({ "failed", seen[1], seen[2], false },
@@ -223,7 +224,8 @@ describe("a failed task", function()
   it("may be one that was cancelled", function()
     for _, word in ipairs { "cancelled", "canceled" } do
       local reply = read(('{"id":"t","status":"%s"}'):format(word))
-      assert.same({ "task", "cancelled", "cancelled", "The service cancelled the task.", false },
+      assert.same({ "task", "cancelled", "cancelled",
+        "The service cancelled the task. Submit it again if it is still wanted.", false },
         { reply.shape, reply.state, reply.err.kind, reply.err.message, reply.err.retryable })
     end
     local reply = failed '{"code":"request_cancelled","message":"by you"}'

@@ -46,7 +46,8 @@ describe("gim_task: a life", function()
     assert.same({ name = "pending", state = "pending", billed = "maybe", id = ID, progress = 0,
       model = "gpt-image-2", request_id = "req-1", estimated_ms = 40000, can_cancel = 1,
       created = 1764000000, linked = 0, reserved = 2500000, used = -1, done = false,
-      needs_body = false, exchanging = false, pictures = {} }, state)
+      needs_body = false, exchanging = false, may_send = false, resubmits = 0,
+      reason = "it was accepted, and its end was not seen", pictures = {} }, state)
 
     assert.same(10000, job:fetch(Clocked.task("processing", { progress = 40 })))
     state = job.task:state()

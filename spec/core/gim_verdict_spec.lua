@@ -85,11 +85,22 @@ describe("the verdict on a refused request", function()
     assert.same("invalid", http(500, "invalid_request", "new_api_error"))
   end)
 
-  it("gives advice that is a sentence, or none", function()
-    for status = 300, 599 do
-      local _, _, advice = window.verdict_http(status, "", "")
-      assert.is_truthy(advice == "" or advice:find "^%u.*%.$")
+  it("gives advice that is one sentence, for every status and every code", function()
+    local function is_sentence(advice, what)
+      assert.is_truthy(advice:find "^%u[^\n]*%.$", what)
+      assert.is_nil(advice:find "%.%s", what)
     end
+    for status = 200, 599 do
+      is_sentence(select(3, window.verdict_http(status, "", "")), status)
+    end
+    local file <close> = assert(io.open "src/core/gim_verdict.c")
+    local count = 0
+    for code in file:read "a":gmatch '{"([%l_]+)", GIM_E_' do
+      is_sentence(select(3, window.verdict_http(500, code, "")), code)
+      is_sentence(select(3, window.verdict_task(code)), code)
+      count = count + 1
+    end
+    assert.is_true(count > 60)
   end)
 end)
 
@@ -109,16 +120,16 @@ describe("the verdict on a failed task", function()
       "Submit fewer tasks at once, some seconds apart." },
     service_unavailable = { "server, later", "Wait some minutes before submitting it again." },
     resource_not_found = { "not_found", "Check the model and what the request refers to." },
-    unknown_error = { "server", "Ask the service's support, with the task id." },
+    unknown_error = { "server", "Ask the service's support, with the id." },
     model_unavailable = { "server", "Try another model, or later." },
     upstream_error = { "server", "Try later." },
     -- not of that table
     moderation_blocked = { "refused", "Change the prompt or the reference images." },
     insufficient_quota = { "quota", "Top up the account, or raise the key's limit." },
     rate_limit_exceeded = { "rate_limited, later", "Ask again later and less often." },
-    internal_error = { "server", "The service, or a proxy before it, has trouble." },
-    a_code_of_tomorrow = { "server", "" },
-    [""] = { "server", "" },
+    internal_error = { "server", "The service, or a proxy before it, has trouble: try later." },
+    a_code_of_tomorrow = { "server", "Ask the service's support, with the id." },
+    [""] = { "server", "Ask the service's support, with the id." },
   } do
     it(("%q is %s"):format(code, expected[1]), function()
       local kind, retryable, advice = window.verdict_task(code)

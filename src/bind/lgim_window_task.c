@@ -107,6 +107,7 @@ static void read_options(lua_State *L, gim_task_options *o) {
   o->task_ms = lgim_window_integer(L, 1, "task_ms", 1800000);
   o->save = flag_of(L, 1, "save");
   o->idempotent = flag_of(L, 1, "idempotent");
+  o->resubmit = (int)lgim_window_integer(L, 1, "resubmit", 0);
   magick = strcmp(text_of(L, 1, "provider", "starmagic"), "magick") == 0;
   o->retry_codes =
       gim_provider_get(magick ? GIM_MAGICK : GIM_STARMAGIC)->retry_codes;
@@ -294,6 +295,7 @@ static int task_state(lua_State *L) {
   lgim_window_set_text(L, "name", gim_task_status_name(t));
   lgim_window_set_text(L, "state", gim_task_state_name(t->state));
   lgim_window_set_text(L, "billed", gim_billed_name(t->billed));
+  lgim_window_set_text(L, "reason", gim_evidence_text(t->evidence));
   lgim_window_set_text(L, "id", t->id);
   lgim_window_set_text(L, "model", t->model);
   lgim_window_set_text(L, "request_id", t->request_id);
@@ -306,6 +308,8 @@ static int task_state(lua_State *L) {
   lgim_window_set_integer(L, "used", t->credits_used_micro);
   set_flag(L, "done", gim_task_is_done(t));
   set_flag(L, "needs_body", gim_task_needs_body(t));
+  lgim_window_set_integer(L, "resubmits", t->resubmits);
+  set_flag(L, "may_send", gim_task_may_send(t));
   set_flag(L, "exchanging", gim_task_is_exchanging(t));
   if (gim_task_is_done(t))
     lgim_window_set_text(L, "status", gim_status_name(t->status));
@@ -331,7 +335,7 @@ static int task_free(lua_State *L) {
 /*
 ** window.task{kind=, id=, url=, payload=, retry={max=, base=, cap=},
 ** poll={first=, min=, max=, jitter_permille=}, submit_ms=, task_ms=, save=,
-** idempotent=, provider=, now=} -> task | nil, kind
+** idempotent=, resubmit=, provider=, now=} -> task | nil, kind
 */
 static int window_task(lua_State *L) {
   static const luaL_Reg methods[] = {{"next", task_next},

@@ -2,6 +2,7 @@
 #include "lgim_window_task.h"
 
 #include "gim_ending.h"
+#include "gim_evidence.h"
 #include "gim_heap.h"
 #include "gim_list.h"
 #include "gim_name.h"
@@ -241,6 +242,18 @@ static int window_name_safe(lua_State *L) {
   return push_name(L, gim_name_safe(text, b), b);
 }
 
+/* ---- gim_evidence ---- */
+
+/* window.evidence(number) -> billed, text; number from 0; nil past the end */
+static int window_evidence(lua_State *L) {
+  lua_Integer evidence = luaL_checkinteger(L, 1);
+  if (evidence < 0 || evidence >= GIM_EVIDENCE_COUNT) return 0;
+  lua_pushstring(
+      L, gim_billed_name(gim_evidence_billed((gim_evidence)evidence)));
+  lua_pushstring(L, gim_evidence_text((gim_evidence)evidence));
+  return 2;
+}
+
 /* ---- gim_ending ---- */
 
 /* window.ending(number) -> nil, err; number as in gim_ending, from 0 */
@@ -257,6 +270,7 @@ static int window_ending(lua_State *L) {
 
 void lgim_window_task_ground(lua_State *L) {
   static const luaL_Reg functions[] = {{"ending", window_ending},
+                                       {"evidence", window_evidence},
                                        {"heap", window_heap},
                                        {"lists", window_lists},
                                        {"name_check", window_name_check},

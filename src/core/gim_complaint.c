@@ -162,36 +162,27 @@ static void copy_code(const gim_complaint *c, const gim_json *code, char *to,
 }
 
 /*
-** Text and advice into err->message. The text is cut where both do not fit:
-** what to do is worth more than the end of what happened.
+** The text comes before the advice, and is cut where both do not fit: what to
+** do is worth more than the end of what happened.
 */
-static void fail(gim_err *err, gim_verdict verdict, char *text, bool advise) {
-  if (advise && verdict.advice[0] != '\0')
-    (void)gim_fail(err, verdict.kind, "%s %s", text, verdict.advice);
-  else
-    (void)gim_fail(err, verdict.kind, "%s", text);
-  err->retryable = verdict.retryable;
-}
-
 static gim_status fill(const gim_complaint *c, const parts *of,
                        gim_verdict verdict, const char *code,
                        const char *without, bool task, gim_err *err) {
   char text[sizeof(err->message)];
-  size_t whole = sizeof(text), shorter = whole - strlen(verdict.advice) - 1;
-  bool advise = task;
+  size_t shorter = sizeof(text) - strlen(verdict.advice) - 1;
   gim_buffer message;
   gim_status status = unescape(&of->message, &message);
   if (status != GIM_OK) return status;
-  gim_redact(text, advise ? shorter : whole, gim_buffer_str(&message));
+  gim_redact(text, shorter, gim_buffer_str(&message));
   if (text[0] == '\0') {
     if (task)
       gim_copy_text(text, shorter, gim_str_of(without));
     else
       describe(c, code, without, text, shorter);
-    advise = true;
   }
-  if (advise) end_sentence(text, shorter);
-  fail(err, verdict, text, advise);
+  end_sentence(text, shorter);
+  (void)gim_fail(err, verdict.kind, "%s %s", text, verdict.advice);
+  err->retryable = verdict.retryable;
   gim_copy_text(err->code, sizeof(err->code), gim_str_of(code));
   copy_shown(&of->param, err->param, sizeof(err->param));
   copy_shown(&of->request_id, err->request_id, sizeof(err->request_id));
@@ -199,6 +190,7 @@ static gim_status fill(const gim_complaint *c, const parts *of,
     request_id_of(gim_buffer_str(&message), err->request_id,
                   sizeof(err->request_id));
   err->http_status = c->http_status;
+  err->retry_after_ms = verdict.pause_ms;
   gim_buffer_free(&message);
   return GIM_OK;
 }
@@ -216,11 +208,14 @@ gim_status gim_complaint_read(const gim_complaint *c, const char *without,
     status = code_as_status(&of.code);
   copy_code(c, &of.code, code, sizeof(code));
   copy_code(c, &of.type, type, sizeof(type));
+  /* Whatever the code says beside it: this type is about money. */
+  if (strcmp(type, "paid_outcome_unknown") == 0)
+    memcpy(code, type, sizeof(code));
   verdict = gim_verdict_http(status, gim_str_of(code), gim_str_of(type));
   if (!success) without = "";
   if (success && verdict.kind == GIM_E_PROTOCOL) {
     if (of.says_no)
-      verdict.kind = GIM_E_SERVER; /* it did answer, if not clearly */
+      verdict = gim_verdict_task(GIM_STR("")); /* it did answer, not clearly */
     else {
       of = nothing;
       code[0] = '\0';
@@ -236,7 +231,7 @@ gim_status gim_complaint_read_task(const gim_complaint *c, bool cancelled,
   gim_verdict verdict;
   copy_code(c, &of.code, code, sizeof(code));
   verdict = gim_verdict_task(gim_str_of(code));
-  if (cancelled) verdict.kind = GIM_E_CANCELLED;
+  if (cancelled) verdict = gim_verdict_task(GIM_STR("request_cancelled"));
   return fill(c, &of, verdict, code,
               cancelled ? "The service cancelled the task."
                         : "The task failed; the service does not say why.",

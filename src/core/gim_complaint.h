@@ -25,8 +25,8 @@ typedef struct gim_complaint {
 
 /*
 ** Fills `err` from a reply that is neither pictures nor a task. The service's
-** own words are the message; without them it says what came, with the first
-** bytes of the body, and what to do. err->request_id is what the body says.
+** own words come first in the message; without them it says what came, with
+** the first bytes of the body. Then what to do. err->request_id is what the body says.
 ** A 2xx that does not even say no is GIM_E_PROTOCOL; `without` says in a few
 ** words what it lacks ("a picture"). Returns GIM_OK or GIM_E_NO_MEMORY.
 */
@@ -36,7 +36,8 @@ GIM_MUST_CHECK gim_status gim_complaint_read(const gim_complaint *c,
 
 /*
 ** Fills `err` from a task that failed or was `cancelled`: the service's words
-** and one sentence of advice. Results as above.
+** and one sentence of advice; err->retry_after_ms is what the service's page
+** asks to wait before the next try. Results as above.
 */
 GIM_MUST_CHECK gim_status gim_complaint_read_task(const gim_complaint *c,
                                                   bool cancelled,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_ending.h"
 
+#include <string.h>
+
 #define LOOK_FIRST                                                            \
   "Unless `billed` is \"no\" it may have been accepted: look at the "         \
   "service's log before you send it again."
@@ -12,6 +14,10 @@ gim_status gim_ending_explain(gim_ending ending, gim_err *err) {
   } endings[] = {
       [GIM_ENDING_NO_ANSWER] = {GIM_E_TIMEOUT, "No answer to the request in "
                                                "time. " LOOK_FIRST},
+      [GIM_ENDING_UNSENT] = {GIM_E_TIMEOUT,
+                             "The task's time was over before the request "
+                             "could be sent: give it more time with "
+                             "`timeout`, or submit fewer at once."},
       [GIM_ENDING_UNANSWERED] = {GIM_E_TIMEOUT,
                                  "The task's time was over before the service "
                                  "answered. " LOOK_FIRST},
@@ -43,4 +49,16 @@ gim_status gim_ending_explain(gim_ending ending, gim_err *err) {
   (void)gim_fail(err, kind, "%s", endings[ending].sentence);
   if (err != NULL) err->retryable = kind == GIM_E_TIMEOUT;
   return kind;
+}
+
+void gim_ending_blame(const gim_err *trouble, gim_err *err) {
+  static const char link[] = " The last try: ";
+  gim_err both;
+  if (trouble == NULL) return;
+  (void)gim_fail(&both, err->status, "%s%s%s", err->message, link,
+                 trouble->message);
+  memcpy(err->message, both.message, sizeof(err->message));
+  memcpy(err->code, trouble->code, sizeof(err->code));
+  memcpy(err->request_id, trouble->request_id, sizeof(err->request_id));
+  err->http_status = trouble->http_status;
 }

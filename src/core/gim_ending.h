@@ -15,6 +15,7 @@
 
 typedef enum gim_ending {
   GIM_ENDING_NO_ANSWER,  /* submit_ms is over */
+  GIM_ENDING_UNSENT,     /* task_ms is over, no POST got out */
   GIM_ENDING_UNANSWERED, /* task_ms is over, the POST was not answered */
   GIM_ENDING_UNFINISHED, /* task_ms is over, the service works on */
   GIM_ENDING_UNSAVED,    /* task_ms is over, pictures were being saved */
@@ -28,6 +29,12 @@ typedef enum gim_ending {
 /* Fills `err` (kind, sentence, retryable) and returns its kind, which is never
    GIM_OK. */
 gim_status gim_ending_explain(gim_ending ending, gim_err *err);
+
+/*
+** Adds to an ending why the last try brought nothing (NULL: nothing is
+** known): its message, and the fields that `err` has empty.
+*/
+void gim_ending_blame(const gim_err *trouble, gim_err *err);
 
 #pragma GCC visibility pop
 

@@ -347,10 +347,17 @@ void gim_reply_free(gim_reply *reply) {
   memset(reply, 0, sizeof(*reply));
 }
 
+bool gim_reply_is_unclear(const gim_reply *reply) {
+  return reply->shape == GIM_REPLY_ERROR &&
+         (reply->err.http_status == 408 ||
+          strcmp(reply->err.code, "paid_outcome_unknown") == 0);
+}
+
 bool gim_reply_not_accepted(const gim_reply *reply,
                             const char *const *retry_codes) {
   const gim_err *err = &reply->err;
-  if (reply->shape != GIM_REPLY_ERROR) return false;
+  if (reply->shape != GIM_REPLY_ERROR || gim_reply_is_unclear(reply))
+    return false;
   if (err->http_status == 429) return err->retryable;
   if (err->http_status != 503 || err->code[0] == '\0') return false;
   for (; retry_codes != NULL && *retry_codes != NULL; retry_codes++)
@@ -360,7 +367,8 @@ bool gim_reply_not_accepted(const gim_reply *reply,
 
 bool gim_reply_is_refusal(const gim_reply *reply) {
   const gim_err *err = &reply->err;
-  if (reply->shape != GIM_REPLY_ERROR || err->http_status == 408) return false;
+  if (reply->shape != GIM_REPLY_ERROR || gim_reply_is_unclear(reply))
+    return false;
   switch (err->status) {
   case GIM_E_INVALID:
   case GIM_E_AUTH:
@@ -371,6 +379,5 @@ bool gim_reply_is_refusal(const gim_reply *reply) {
   case GIM_E_TOO_BIG: return true;
   default: break;
   }
-  return err->http_status >= 300 && err->http_status < 500 &&
-         strcmp(err->code, "paid_outcome_unknown") != 0;
+  return err->http_status >= 300 && err->http_status < 500;
 }

@@ -105,9 +105,16 @@ bool gim_reply_not_accepted(const gim_reply *reply,
                             const char *const *retry_codes);
 
 /*
+** True when an error reply to a paid POST says that the service itself does
+** not know what became of it: 408, or paid_outcome_unknown as code or type,
+** with whatever status. Such a reply is none of the other two.
+*/
+bool gim_reply_is_unclear(const gim_reply *reply);
+
+/*
 ** True when an error reply to a paid POST proves that nothing was charged: a
 ** refusal (invalid auth quota rate_limited refused not_found too_big) or
-** another 3xx or 4xx, but for 408 and paid_outcome_unknown.
+** another 3xx or 4xx.
 */
 bool gim_reply_is_refusal(const gim_reply *reply);
 

@@ -7,32 +7,20 @@
 ** polling, deadlines, cancelling, wrong replies and billing are decided here,
 ** from reports and a clock that the caller passes in.
 **
-** What was billed is worked out from evidence alone:
+** What was billed is worked out from evidence alone: gim_evidence.h has the
+** table of all that can be seen. A later row of it counts before an earlier
+** one; a repeated POST can only raise the verdict (with `idempotent`, where a
+** first try ended as "maybe").
 **
-**   evidence                                                      billed
-**   nothing was sent yet                                          no
-**   sending broke, or was answered with 5xx, before the whole
-**     body was handed over                                        no
-**   the whole body was handed over, no answer (reset, timeout,
-**     cancelled, cut answer, unreadable answer, 5xx)              maybe
-**   the service refused: 4xx, 429, 3xx, or a code that means it
-**     (invalid auth quota rate_limited refused not_found too_big) no
-**   408, or 409 with paid_outcome_unknown                         maybe
-**   accepted, still running, we stopped waiting                   maybe
-**   attached to an id, end not seen                               maybe
-**   the task failed or was cancelled at the service               no
-**   completed with pictures                                       yes
-**   completed, but no picture is named                            maybe
-**   pictures arrived; saving them failed or was cut short         yes
-**
-** A later row counts before an earlier one; a repeated POST can only raise
-** the verdict (with `idempotent`, where a first try ended as "maybe").
+** A task that failed at the service can be submitted anew, as a new paid
+** request (`resubmit`): the task then starts over, without its id.
 */
 #ifndef gim_task_h
 #define gim_task_h
 
 #include "gim_backoff.h"
 #include "gim_base.h"
+#include "gim_evidence.h"
 #include "gim_pictures.h"
 #include "gim_reply.h"
 
@@ -64,6 +52,8 @@ typedef struct gim_task_options {
   bool save;         /* pictures are to be saved as they come */
   bool idempotent;   /* the user vouches for Idempotency-Key: a POST that
                           may have been accepted is repeated */
+  int resubmit;      /* times that a failed task is submitted anew; may be
+                          changed while the task lives */
   const char *const *retry_codes; /* BORROWED; gim_reply_not_accepted */
 } gim_task_options;
 
@@ -71,6 +61,7 @@ typedef struct gim_task {
   /* Public, read only: */
   gim_task_state state; /* the last the service said */
   gim_billed billed;
+  gim_evidence evidence;          /* why `billed` is what it is */
   char *id;                       /* OWNED; NULL until the service gave one */
   int progress;                   /* 0 to 100; 0 until said */
   int64_t estimated_ms;           /* -1: not said */
@@ -85,11 +76,14 @@ typedef struct gim_task {
   gim_pictures pictures;
   gim_status status; /* once done: GIM_OK, or the kind of failure */
   gim_err *err;      /* OWNED; once done and failed (NULL: no memory) */
+  int resubmits;     /* times it was submitted anew: then a new key is due,
+                        and a new SEND comes */
   /* private: */
   const gim_task_options *options;
   int64_t started_ms, accepted_ms, deadline_ms, due_ms, exchange_ms;
   size_t handed, total;
   int phase, attempt, polls, missing;
+  gim_err *trouble; /* OWNED; why the last try brought nothing, or NULL */
   bool attached;
   bool doubtful; /* an earlier POST may have been accepted */
 } gim_task;
@@ -161,10 +155,13 @@ void gim_task_saved(gim_task *t, int picture, const gim_err *err,
 */
 void gim_task_cancel(gim_task *t, gim_status status, const char *message);
 
-/* Is it over? Is the paid body still needed? Is a SEND or FETCH under way? */
+/* Is it over? Is the POST due or under way? Is a SEND or FETCH under way? */
 bool gim_task_is_done(const gim_task *t);
 bool gim_task_needs_body(const gim_task *t);
 bool gim_task_is_exchanging(const gim_task *t);
+
+/* May the paid body be needed again, now or when the task fails? */
+bool gim_task_may_send(const gim_task *t);
 
 /*
 ** For users: "submitting", "pending", "processing", "saving", "completed",

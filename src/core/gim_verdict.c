@@ -22,8 +22,10 @@ typedef struct row {
 #define SLOW_DOWN "Ask again later and less often."
 #define CHANGE_PROMPT "Change the prompt or the reference images."
 #define CORRECT "Correct the request."
+#define ASK_SUPPORT "Ask the service's support, with the id."
+#define CHECK_URL "Check the base URL and what stands between."
 #define CHECK_MODEL "Check the model's name and what the account may use."
-#define TROUBLE "The service, or a proxy before it, has trouble."
+#define TROUBLE "The service, or a proxy before it, has trouble: try later."
 
 /* The first row that fits counts. */
 static const row http_codes[] = {
@@ -77,16 +79,19 @@ static const row http_codes[] = {
      "Give mask and reference image the same pixels."},
     {"invalid_task_id", GIM_E_INVALID, false, ANYWHERE, "Check the task id."},
     {"idempotency_conflict", GIM_E_INVALID, false, ANYWHERE,
-     "The same key was used for another request."},
+     "Submit it again: it then gets a key of its own."},
 
     {"task_not_found", GIM_E_NOT_FOUND, false, ANYWHERE,
      "Check the task id and the account."},
     {"model_not_found", GIM_E_NOT_FOUND, false, ANYWHERE, CHECK_MODEL},
-    {"resource_not_found", GIM_E_NOT_FOUND, false, ANYWHERE, ""},
+    {"resource_not_found", GIM_E_NOT_FOUND, false, ANYWHERE,
+     "Check the model and what the request refers to."},
     {"api_not_implemented", GIM_E_NOT_FOUND, false, ANYWHERE,
-     "The service does not have this endpoint."},
+     "The service does not have this endpoint: check the base URL and the "
+     "paths."},
 
-    {"request_cancelled", GIM_E_CANCELLED, false, ANYWHERE, ""},
+    {"request_cancelled", GIM_E_CANCELLED, false, ANYWHERE,
+     "Submit it again if it is still wanted."},
 
     {"paid_outcome_unknown", GIM_E_SERVER, true, ANYWHERE,
      "It may have been accepted: look for the task before paying again."},
@@ -111,29 +116,38 @@ typedef struct status_row {
 } status_row;
 
 static const status_row http_statuses[] = {
-    {401, 401, {GIM_E_AUTH, false, CHECK_KEY}},
-    {402, 402, {GIM_E_QUOTA, false, TOP_UP}},
-    {403, 403, {GIM_E_AUTH, false, CHECK_KEY}},
+    {401, 401, {GIM_E_AUTH, false, CHECK_KEY, -1}},
+    {402, 402, {GIM_E_QUOTA, false, TOP_UP, -1}},
+    {403, 403, {GIM_E_AUTH, false, CHECK_KEY, -1}},
     {404,
      404,
-     {GIM_E_NOT_FOUND, false, "Check the base URL, the path and the id."}},
-    {407, 407, {GIM_E_NETWORK, false, "The proxy asks for a password."}},
-    {408, 408, {GIM_E_SERVER, true, TROUBLE}},
-    {410, 410, {GIM_E_NOT_FOUND, false, ""}},
-    {413, 413, {GIM_E_TOO_BIG, false, "Send smaller images."}},
-    {425, 425, {GIM_E_SERVER, true, TROUBLE}},
-    {429, 429, {GIM_E_RATE_LIMITED, true, SLOW_DOWN}},
-    {451, 451, {GIM_E_REFUSED, false, CHANGE_PROMPT}},
-    {400, 499, {GIM_E_INVALID, false, CORRECT}},
+     {GIM_E_NOT_FOUND, false, "Check the base URL, the path and the id.", -1}},
+    {407,
+     407,
+     {GIM_E_NETWORK, false,
+      "Give the proxy its password, with the option `proxy`.", -1}},
+    {408, 408, {GIM_E_SERVER, true, TROUBLE, -1}},
+    {410,
+     410,
+     {GIM_E_NOT_FOUND, false, "It was there once: results live 24 hours.",
+      -1}},
+    {413, 413, {GIM_E_TOO_BIG, false, "Send smaller images.", -1}},
+    {425, 425, {GIM_E_SERVER, true, TROUBLE, -1}},
+    {429, 429, {GIM_E_RATE_LIMITED, true, SLOW_DOWN, -1}},
+    {451, 451, {GIM_E_REFUSED, false, CHANGE_PROMPT, -1}},
+    {400, 499, {GIM_E_INVALID, false, CORRECT, -1}},
     {501,
      501,
-     {GIM_E_NOT_FOUND, false, "The service does not have this endpoint."}},
-    {505, 505, {GIM_E_PROTOCOL, false, ""}},
-    {500, 599, {GIM_E_SERVER, true, TROUBLE}},
+     {GIM_E_NOT_FOUND, false,
+      "The service does not have this endpoint: check the base URL and the "
+      "paths.",
+      -1}},
+    {505, 505, {GIM_E_PROTOCOL, false, CHECK_URL, -1}},
+    {500, 599, {GIM_E_SERVER, true, TROUBLE, -1}},
     {300,
      399,
-     {GIM_E_PROTOCOL, false,
-      "Redirects are not followed: check the base URL."}},
+     {GIM_E_PROTOCOL, false, "Redirects are not followed: check the base URL.",
+      -1}},
 };
 
 static const row task_codes[] = {
@@ -159,12 +173,20 @@ static const row task_codes[] = {
      "Wait some minutes before submitting it again."},
     {"resource_not_found", GIM_E_NOT_FOUND, false, ANYWHERE,
      "Check the model and what the request refers to."},
-    {"unknown_error", GIM_E_SERVER, false, ANYWHERE,
-     "Ask the service's support, with the task id."},
+    {"unknown_error", GIM_E_SERVER, false, ANYWHERE, ASK_SUPPORT},
     {"model_unavailable", GIM_E_SERVER, false, ANYWHERE,
      "Try another model, or later."},
     {"upstream_error", GIM_E_SERVER, false, ANYWHERE, "Try later."},
 };
+
+/* The shortest that the service's page of task errors asks to wait. */
+static const struct {
+  const char *code;
+  int64_t ms;
+} pauses[] = {{"service_error", 30000},
+              {"resource_exhausted", 60000},
+              {"quota_exceeded", 2000},
+              {"service_unavailable", 120000}};
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -188,12 +210,12 @@ static const row *find(const row *rows, size_t count, gim_str code,
 }
 
 static gim_verdict verdict_of(const row *r) {
-  gim_verdict verdict = {r->kind, r->retryable, r->advice};
+  gim_verdict verdict = {r->kind, r->retryable, r->advice, -1};
   return verdict;
 }
 
 gim_verdict gim_verdict_http(int http_status, gim_str code, gim_str type) {
-  gim_verdict verdict = {GIM_E_PROTOCOL, false, ""};
+  gim_verdict verdict = {GIM_E_PROTOCOL, false, CHECK_URL, -1};
   const row *r = find(http_codes, COUNT(http_codes), code, http_status);
   if (r == NULL) r = find(http_codes, COUNT(http_codes), type, http_status);
   if (r != NULL) return verdict_of(r);
@@ -205,9 +227,15 @@ gim_verdict gim_verdict_http(int http_status, gim_str code, gim_str type) {
 }
 
 gim_verdict gim_verdict_task(gim_str code) {
-  gim_verdict verdict = {GIM_E_SERVER, false, ""};
+  gim_verdict verdict = {GIM_E_SERVER, false, ASK_SUPPORT, -1};
   const row *r = find(task_codes, COUNT(task_codes), code, 200);
-  if (r != NULL) return verdict_of(r);
+  if (r != NULL) {
+    verdict = verdict_of(r);
+    for (size_t i = 0; i < COUNT(pauses); i++)
+      if (gim_str_equal(code, gim_str_of(pauses[i].code)))
+        verdict.pause_ms = pauses[i].ms;
+    return verdict;
+  }
   r = find(http_codes, COUNT(http_codes), code, 200);
   if (r == NULL) return verdict;
   verdict = verdict_of(r);

@@ -18,7 +18,9 @@ typedef struct gim_verdict {
   gim_status kind;    /* never GIM_OK */
   bool retryable;     /* the same request may succeed later; whether a paid
                          one may be repeated is decided elsewhere */
-  const char *advice; /* one sentence, or "". Static storage */
+  const char *advice; /* one sentence, what to do. Static storage, never "" */
+  int64_t pause_ms;   /* how long the service's page asks to wait before the
+                         task is submitted again; -1: it does not say */
 } gim_verdict;
 
 /*
