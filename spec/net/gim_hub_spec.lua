@@ -1,0 +1,225 @@
+-- SPDX-License-Identifier: MIT
+-- Tests src/net/gim_hub.c through clients: what they are made of, and what their jobs share.
+local core = require "gptimage.core"
+local program = require "spec.support.program"
+local services = require "spec.support.service"
+
+local KEY = services.KEY
+
+local function options(more)
+  local all = { api_key = KEY, base_url = "http://127.0.0.1:1" }
+  for name, value in pairs(more or {}) do all[name] = value end
+  return all
+end
+
+local function open(more)
+  local client = assert(core.client(options(more)))
+  local properties = { client.provider, client.base_url }
+  core.close(client)
+  return properties
+end
+
+local function refused(more)
+  local client, err = core.client(options(more))
+  assert.is_nil(client)
+  assert.equal("no", err.billed)
+  assert.is_nil(tostring(err):find(KEY, 1, true))
+  return err
+end
+
+describe("a client's base_url", function()
+  it("is the provider's, or what was given without slashes at its end", function()
+    for provider, base in pairs { starmagic = "https://api.starmagic.ai",
+      evolink = "https://api.evolink.ai", magick = "https://api.magickapi.com" } do
+      local client = assert(core.client { api_key = KEY, provider = provider })
+      assert.same({ provider, base }, { client.provider, client.base_url })
+      core.close(client)
+    end
+    assert.same({ "starmagic", "http://127.0.0.1:1" }, open())
+    assert.equal("https://gate.example.com/v9/x",
+      open { base_url = "https://gate.example.com/v9/x///" }[2])
+    for _, url in ipairs { "http://localhost:80", "http://[::1]:8080/a", "http://127.9.9.9" } do
+      assert.equal(url, open { base_url = url }[2])
+    end
+  end)
+
+  it("is refused where it is none, or would show the key", function()
+    local plain = "base_url: plain http would show the key to everybody on the way; use https "
+      .. "(allow_private lifts this)."
+    for url, message in pairs {
+      [""] = "base_url: it does not begin with http:// or https://.",
+      ["api.starmagic.ai"] = "base_url: it does not begin with http:// or https://.",
+      ["ftp://x.com"] = "base_url: it does not begin with http:// or https://.",
+      ["https://"] = false, ["https:///x"] = false, ["https://a b.com"] = false,
+      ["https://user:pass@x.com"] = "base_url: it holds a user name or password.",
+      ["https://x.com\\@y.com"] = false, ["https://x.com:99999"] = false,
+      ["https://x.com/a\nb"] = false, ["https://x.com\0.evil.com"] = false,
+      ["https://x.com?a=b"] = "base_url: it has a query or a fragment.",
+      ["https://x.com/#top"] = "base_url: it has a query or a fragment.",
+      ["http://api.starmagic.ai"] = plain, ["http://192.168.1.1"] = plain,
+      ["http://2130706433"] = false, ["http://0x7f.1"] = false,
+      ["https://" .. ("x"):rep(9000)] = false,
+    } do
+      local err = refused { base_url = url }
+      assert.equal("invalid", err.kind, url)
+      assert.equal("base_url", err.field)
+      if message then assert.equal(message, err.message) end
+    end
+    assert.equal("http://192.168.1.1:8080",
+      open { base_url = "http://192.168.1.1:8080", allow_private = true }[2])
+  end)
+end)
+
+describe("a client's key", function()
+  it("is one line of visible characters", function()
+    for _, key in ipairs { "a b", "a\nb", "a\r\nX-Other: 1", "a\0b", "schlüssel", "\127", " ",
+      "\t" } do
+      local err = refused { api_key = key }
+      assert.equal("invalid", err.kind)
+      assert.equal("api_key: it holds a space, a line break or another character that no key has.",
+        err.message)
+      assert.equal("api_key", err.field)
+    end
+    assert.equal("api_key: it is too long.", refused { api_key = ("k"):rep(4097) }.message)
+    local err = refused { api_key = "" }
+    assert.equal("auth", err.kind)
+    assert.equal("No API key: set the option api_key or the environment variable "
+      .. "STARMAGIC_API_KEY.", err.message)
+    err = refused { api_key = "", provider = "magick" }
+    assert.truthy(err.message:find("MAGICK_API_KEY", 1, true))
+    assert.equal("starmagic", open { api_key = ("k"):rep(4096) }[1])
+  end)
+
+  it("goes to the API alone, in one header", function()
+    local service <close> = services.start()
+    local folder <close> = program.folder()
+    service:client()
+    assert(service:generate { output = folder.path .. "/x.png" })
+    assert.equal("Bearer " .. KEY, service.posts[1].headers.authorization)
+    assert.equal("Bearer " .. KEY, service.polls[1].headers.authorization)
+    assert.is_nil(service.downloads[1].raw:find(KEY, 1, true))
+    for _, list in ipairs { service.posts, service.polls } do
+      local _, count = (list[1].raw .. list[1].body):gsub(KEY:gsub("%-", "%%-"), "")
+      assert.equal(1, count)
+      assert.is_nil(list[1].target:find(KEY, 1, true))
+    end
+  end)
+end)
+
+describe("a client's other options", function()
+  it("are paths of a URL", function()
+    for _, name in ipairs { "task_path", "edit_path" } do
+      for path, message in pairs { [""] = "it must begin with a slash.",
+        ["v1/x"] = "it must begin with a slash.", ["/a b"] = "it is no path of a URL.",
+        ["/a\nb"] = "it is no path of a URL.", ["/a#b"] = "it is no path of a URL.",
+        ["/a\\b"] = "it is no path of a URL.", ["/ä"] = "it is no path of a URL.",
+        ["/" .. ("x"):rep(200)] = "it is too long." } do
+        local err = refused { [name] = path }
+        assert.equal(name .. ": " .. message, err.message)
+        assert.equal(name, err.field)
+      end
+    end
+    local service <close> = services.start { download = function(conn, _, _, s)
+      conn:reply(s:completed { s.url .. "/x.png" })
+    end }
+    service:client { task_path = "/jobs/by-id/" }
+    assert(service:generate())
+    assert.equal("/jobs/by-id/" .. services.ID, service.downloads[1].target)
+  end)
+
+  it("go into headers and file names only as one line", function()
+    for _, name in ipairs { "user_agent", "proxy", "ca_file" } do
+      for _, text in ipairs { "a\r\nX-Evil: 1", "a\0b", "\27[31m" } do
+        local err = refused { [name] = text }
+        assert.equal("invalid", err.kind)
+        assert.equal(name .. ": it holds a line break or another control character.", err.message)
+        assert.equal(name, err.field)
+      end
+    end
+    local err = refused { ca_file = "/nowhere/ca.pem" }
+    assert.equal("invalid", err.kind)
+    assert.truthy(err.message:find("/nowhere/ca.pem", 1, true))
+  end)
+
+  it("name the program to the service", function()
+    local service <close> = services.start()
+    service:client { user_agent = "my game/2" }
+    assert(service:generate())
+    assert.equal("my game/2", service.posts[1].headers["user-agent"])
+    local other = service:client()
+    local task = assert(other:submit(services.request()))
+    assert(service:finish(task))
+    assert.equal("gptimage/" .. core.version, service.posts[2].headers["user-agent"])
+  end)
+end)
+
+describe("a client's requests", function()
+  it("have keys of their own", function()
+    local service <close> = services.start()
+    local client = service:client { max_requests = 1 }
+    local seen = {}
+    for _ = 1, 200 do
+      local key = assert(client:submit(services.request())).key
+      assert.truthy(key:find("^gim_" .. ("[0-9a-f]"):rep(32) .. "$"))
+      assert.is_nil(seen[key])
+      seen[key] = true
+    end
+  end)
+
+  it("share memory for pictures, and give it back", function()
+    local base64 = require "gptimage.sandbox.base64"
+    local large = services.picture(60000)
+    local reply = '{"data":[{"b64_json":"' .. base64.encode(large) .. '"}]}'
+    local service <close> = services.start { submit = function(conn) conn:reply(reply) end }
+    service:client { provider = "magick", memory_limit = 70000 }
+    local lfs = require "lfs"
+    local function temporary_files()
+      local count = 0
+      for name in lfs.dir("/proc/self/fd") do
+        local target = lfs.symlinkattributes("/proc/self/fd/" .. name, "target")
+        if target and target:find("deleted") then count = count + 1 end
+      end
+      return count
+    end
+    local before = temporary_files()
+    local first = assert(service:generate { model = "gpt-image-2" })
+    assert.equal(before, temporary_files())
+    local second = assert(service:generate { model = "gpt-image-2" })
+    assert.equal(before + 1, temporary_files())
+    assert.equal(large, first.images[1]:data())
+    assert.equal(large, second.images[1]:data())
+    first, second = nil, nil -- luacheck: ignore
+    collectgarbage()
+    collectgarbage()
+    assert.equal(before, temporary_files())
+    local third = assert(service:generate { model = "gpt-image-2" })
+    assert.equal(before, temporary_files())
+    assert.equal(large, third.images[1]:data())
+  end)
+end)
+
+describe("a client's log", function()
+  it("keeps the newest records of a host that does not step", function()
+    local service <close> = services.start()
+    local client = service:client { log = function() end, max_requests = 1 }
+    for _ = 1, 5000 do
+      -- Each begins and ends with a record, without a step.
+      assert(core.attach(client, "task-x")):cancel()
+    end
+    local _, _, logs = core.step(client, 0)
+    assert.equal(4096, #logs)
+    assert.equal("state", logs[4096].event)
+    assert.equal("task-x", logs[4096].task)
+    assert.is_nil((select(3, core.step(client, 0))))
+  end)
+
+  it("is empty where nobody reads it", function()
+    local service <close> = services.start()
+    local client = service:client()
+    assert(core.attach(client, "task-x")):cancel()
+    local live, events, logs = core.step(client, 0)
+    assert.equal(0, live)
+    assert.equal("done", events[2])
+    assert.is_nil(logs)
+  end)
+end)

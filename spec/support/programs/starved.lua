@@ -1,0 +1,157 @@
+-- SPDX-License-Identifier: MIT
+-- Runs one job again and again, each time with another allocation of the module failing, until
+-- none fails any more. Prints how many there were, or raises for what must never be. A process of
+-- its own, because the module under test is the window's.
+--
+--   lua5.4 starved.lua FLOW FOLDER
+local window = require "gptimage.core_test"
+package.preload["gptimage.core"] = window.core
+
+local base64 = require "gptimage.sandbox.base64"
+local gptimage = require "gptimage"
+local lfs = require "lfs"
+local services = require "spec.support.service"
+local socket = require "socket"
+
+local flow, folder = arg[1], arg[2]
+local large = services.picture(200000)
+
+local function submit_base64(conn)
+  conn:reply('{"created":1,"data":[{"b64_json":"' .. base64.encode(large) .. '"},{"b64_json":"'
+    .. base64.encode(services.PICTURE) .. '","revised_prompt":"a boat"}]}')
+end
+
+local flows = {
+  -- A task, polled twice, a redirect, a download to a file.
+  task = {
+    handlers = {
+      poll = function(conn, head, number, s)
+        if number == 1 then
+          return conn:reply(('{"id":"%s","status":"processing","model":"m","progress":7}')
+            :format(services.ID), nil, { "X-Request-Id: r1" })
+        end
+        return services.defaults.poll(conn, head, number, s)
+      end,
+      download = function(conn, head)
+        if head.target ~= "/there" then return conn:reply("", "302 F", { "Location: /there" }) end
+        conn:reply(services.PICTURE, nil, { 'ETag: "1"' })
+      end,
+    },
+    request = { output = "{folder}/{id}-{index}.{format}", size = "16:9", resolution = "2K" },
+  },
+  -- Pictures in base64, in memory, then one is saved.
+  base64 = { handlers = { submit = submit_base64 }, options = { provider = "magick" },
+    request = { model = "gpt-image-2", n = 2 }, save = true },
+  -- The same, into files and, for want of memory, into temporary ones.
+  temporary = { handlers = { submit = submit_base64 },
+    options = { provider = "magick", memory_limit = 1000 },
+    request = { model = "gpt-image-2", n = 2 }, save = true },
+  -- A task attached to, its picture fetched later.
+  attach = { attach = true, request = {}, save = true },
+  -- Refused, and logged.
+  refused = { handlers = { submit = function(conn)
+    conn:reply('{"error":{"code":"x","message":"no"}}', "400 Bad", { "Retry-After: 1" })
+  end }, options = { log = function() end }, request = {} },
+}
+
+local chosen = assert(flows[flow], "no such flow")
+
+local function drive(service, client, done)
+  local deadline = socket.gettime() + 10
+  while not done() do
+    assert(socket.gettime() < deadline, "it hangs")
+    client:step(0.001)
+    service.server:step()
+  end
+end
+
+-- A whole job. Returns the result; or nil, an error, and what was done when it came.
+local function job(service)
+  local options = { base_url = service.url, api_key = "k", retry = { base = 0, cap = 0 },
+    poll = { first = 0, min = 0, max = 0 }, on_error = error }
+  for name, value in pairs(chosen.options or {}) do options[name] = value end
+  local client, err = gptimage.client(options)
+  if not client then return nil, err, "client" end
+  local closing <close> = client -- luacheck: ignore
+  local request = services.request()
+  for name, value in pairs(chosen.request) do request[name] = value end
+  if request.output then request.output = request.output:gsub("{folder}", folder) end
+  local task
+  if chosen.attach then
+    task, err = client:attach(services.ID)
+  else
+    task, err = client:submit(request)
+  end
+  if not task then return nil, err, "submit" end
+  drive(service, client, function() return task:done() end)
+  local result
+  result, err = task:wait()
+  if not result then return nil, err, "task", task end
+  if chosen.save then
+    local function spawned(method, ...)
+      local value, problem
+      client:spawn(function(...)
+        value, problem = result.images[1][method](result.images[1], ...)
+        value = value or false
+      end, ...)
+      drive(service, client, function() return value ~= nil end)
+      return value, problem
+    end
+    local saved, problem = spawned("save", folder .. "/saved.png")
+    if not saved then return nil, problem, "save", task end
+    local bytes, trouble = spawned "data"
+    if not bytes then return nil, trouble, "data", task end
+  end
+  return result, nil, "end", task
+end
+
+local function descriptors()
+  local count = 0
+  for _ in lfs.dir("/proc/self/fd") do count = count + 1 end
+  return count
+end
+
+local kinds = {}
+local before
+
+for n = 1, 100000 do
+  local service = services.start(chosen.handlers)
+  window.fail_allocation(n)
+  local ok, result, err, place, task = pcall(job, service)
+  local left = window.fail_allocation(0)
+  local where = ("allocation %d (%s)"):format(n, tostring(place))
+  if not ok then error(where .. ": " .. tostring(result)) end
+  assert(#service.posts <= 1, where .. ": paid twice")
+  if result then
+    assert(result.billed == "yes", where)
+  else
+    local accepted = flow ~= "refused" and #service.posts == 1 or chosen.attach
+    assert(err.kind and err.message and err.billed, where .. ": no proper error")
+    if accepted and place ~= "client" and place ~= "submit" then
+      assert(err.billed ~= "no", where .. ": paid, and denied")
+    elseif #service.posts == 0 and not chosen.attach then
+      assert(err.billed == "no", where .. ": not sent, and billed " .. err.billed)
+    end
+    if place == "task" and err.kind ~= "no_memory" then kinds[err.kind] = true end
+    assert(task == nil or task:done())
+  end
+  task = nil -- luacheck: ignore
+  result, err = nil, nil -- luacheck: ignore
+  service:close()
+  collectgarbage()
+  collectgarbage()
+  for name in lfs.dir(folder) do
+    assert(not name:find("%.part$"), where .. ": left " .. name)
+    if name:find "png" then os.remove(folder .. "/" .. name) end
+  end
+  local now = descriptors()
+  assert(now <= (before or now), where .. ": descriptors are left")
+  before = before or now
+  if left > 0 then
+    local names = {}
+    for kind in pairs(kinds) do names[#names + 1] = kind end
+    table.sort(names)
+    print(n - 1, table.concat(names, " "))
+    return
+  end
+end
