@@ -37,8 +37,10 @@ ARCHIVE := $(BUILD)/libgptimage.a
 CORE    := $(BUILD)/gptimage/core.so
 WINDOW  := $(BUILD)/gptimage/core_test.so
 
-# Allocations of the window go through counters that can be told to fail.
-WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+# Allocations of the window, and its calls to the disk, go through counters that
+# can be told to fail.
+WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=write,--wrap=fdatasync,$\
+  --wrap=fsync,--wrap=rename,--wrap=ftruncate,--wrap=unlink
 
 # Debian's lua-http is plain Lua that runs on 5.4, but is filed under 5.1: that
 # folder comes last, behind everything that was made for 5.4.

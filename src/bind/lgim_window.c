@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "lgim_window.h"
 
+#include "lgim_window_disk.h"
+
 #include <lauxlib.h>
 #include <stdlib.h>
 
@@ -80,6 +82,8 @@ int luaopen_gptimage_core_test(lua_State *L) {
   lgim_window_parse(L);
   lgim_window_task(L);
   lgim_window_net(L);
+  lgim_window_disk(L);
+  lgim_window_journal(L);
   lgim_window_client(L);
   return 1;
 }

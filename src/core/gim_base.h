@@ -50,6 +50,8 @@
 #define GIM_LIMIT_PATH 4096              /* a file name with its folder */
 #define GIM_LIMIT_DOWNLOAD (512LL * 1024 * 1024) /* one picture */
 #define GIM_LIMIT_REDIRECTS 5                    /* hops of one download */
+#define GIM_LIMIT_JOURNAL_LINE (GIM_LIMIT_REQUEST_BODY + 64 * 1024)
+#define GIM_LIMIT_JOURNAL_PENDING (64u * 1024 * 1024) /* not yet on disk */
 
 /*
 ** What went wrong: also the closed set of err.kind in Lua (DESIGN 3), by
@@ -97,6 +99,11 @@ typedef struct gim_str {
 /* A slice of a string literal; and of a NUL-terminated string (or NULL). */
 #define GIM_STR(literal) ((gim_str){"" literal, sizeof("" literal) - 1})
 gim_str gim_str_of(const char *s);
+
+/* Bytes of a file. */
+typedef struct gim_range {
+  int64_t offset, n;
+} gim_range;
 
 /* Same bytes; same bytes but for ASCII case; starts with `prefix`. */
 bool gim_str_equal(gim_str a, gim_str b);

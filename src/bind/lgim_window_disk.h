@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** lgim_window_disk.h - the window's rooms for the journal and for a disk that
+** fails   [floor 12]
+*/
+#ifndef lgim_window_disk_h
+#define lgim_window_disk_h
+
+#include "gim_base.h"
+
+#include <lua.h>
+
+#pragma GCC visibility push(hidden)
+
+/* The rooms: each adds its functions to the table on top of the stack. */
+void lgim_window_disk(lua_State *L);    /* faults of system calls */
+void lgim_window_journal(lua_State *L); /* gim_journal */
+
+#pragma GCC visibility pop
+
+#endif
