@@ -3,7 +3,6 @@
 
 #include <curl/curl.h>
 
-#define BUFFER_BYTES (256 * 1024L)
 /* A synchronous reply takes minutes, and routers forget silent connections. */
 #define KEEPALIVE_IDLE_S 30L
 #define KEEPALIVE_EVERY_S 15L
@@ -34,7 +33,6 @@ static bool set_for_good(CURL *easy, const gim_carrier *carrier, bool http2) {
          SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) &&
          SET(CURLOPT_PATH_AS_IS, 1L) &&
          TRY(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) &&
-         SET(CURLOPT_BUFFERSIZE, BUFFER_BYTES) &&
          TRY(CURLOPT_TCP_KEEPALIVE, 1L) &&
          TRY(CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_S) &&
          TRY(CURLOPT_TCP_KEEPINTVL, KEEPALIVE_EVERY_S) &&

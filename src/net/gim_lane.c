@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_lane.h"
 
+#include "gim_clock.h"
+
 #include <curl/curl.h>
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #define SPARE_CONNECTIONS 4
 
@@ -24,15 +25,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ud,
 
 static int on_timer(CURLM *multi, long timeout_ms, void *ud) {
   gim_lane *lane = ud;
-  struct timespec now;
   (void)multi;
-  if (timeout_ms < 0) {
-    lane->due_ms = -1;
-    return 0;
-  }
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  lane->due_ms =
-      (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + timeout_ms;
+  lane->due_ms = timeout_ms < 0 ? -1 : gim_clock_ms() + timeout_ms;
   return 0;
 }
 
@@ -96,6 +90,7 @@ bool gim_lane_add(gim_lane *lane, gim_transfer *t) {
 }
 
 void gim_lane_remove(gim_lane *lane, gim_transfer *t) {
+  gim_list_remove(&t->waiting);
   /* Takes its message out of the multi's queue, too, if it has one. */
   (void)curl_multi_remove_handle(lane->multi, t->easy);
 }
@@ -105,6 +100,11 @@ void gim_lane_socket(gim_lane *lane, const gim_ready *ready) {
   if (ready->what & GIM_WAIT_IN) what |= CURL_CSELECT_IN;
   if (ready->what & GIM_WAIT_OUT) what |= CURL_CSELECT_OUT;
   (void)curl_multi_socket_action(lane->multi, ready->fd, what, &running);
+}
+
+int gim_lane_resume(gim_lane *lane, gim_transfer *t) {
+  lane->due_ms = 0; /* there may be more, and its socket does not tell */
+  return gim_transfer_resume(t);
 }
 
 bool gim_lane_timer(gim_lane *lane, int64_t now_ms) {

@@ -54,6 +54,9 @@ void gim_lane_remove(gim_lane *lane, gim_transfer *t);
 void gim_lane_socket(gim_lane *lane, const gim_ready *ready);
 bool gim_lane_timer(gim_lane *lane, int64_t now_ms);
 
+/* Lets a transfer that waited go on; not 0: it ended with this CURLcode. */
+int gim_lane_resume(gim_lane *lane, gim_transfer *t);
+
 /*
 ** The next transfer that has ended, with libcurl's result in `*code`; it is
 ** still to be removed. NULL: no more. One at a time, because what is done

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_net.h"
 
+#include "gim_brake.h"
+#include "gim_clock.h"
 #include "gim_lane.h"
+#include "gim_library.h"
+#include "gim_prepare.h"
 #include "gim_wait.h"
 
 #include <curl/curl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LANES 2
@@ -17,11 +18,13 @@
 /* Rounds of one step without a budget: enough to empty full sockets, and an
    end where a server is faster than we are. */
 #define ROUNDS 16
+#define POSTPONED_MAX 64
 
 struct gim_net {
   pid_t owner;
   int max_requests;
   gim_wait *wait;
+  gim_brake brake;
   gim_carrier carrier;
   char *proxy, *user_agent;
   gim_lane lanes[LANES];
@@ -29,73 +32,40 @@ struct gim_net {
   int active[GIM_CLASS_COUNT];
   int parked;
   int64_t alarm_ms;
-  bool parks;  /* cancelling may block: see gim_net_cancel */
-  bool undone; /* the last step left work */
+  int64_t budget_us;   /* of the step that is running; 0: none */
+  int64_t deadline_ms; /* the earliest of a transfer, by clock_ms; -1: none */
+  int64_t left_ms;     /* when the last step left work undone */
+  int64_t idled_ms;    /* how long the host then let it lie, in all */
+  bool parks;          /* cancelling may block: see gim_net_cancel */
+  bool undone;         /* the last step left work */
   bool stepping;
 };
 
 /* -------- clocks and chance -------- */
 
-static int64_t now_us(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+int64_t gim_net_now_us(void) {
+  return gim_clock_us();
 }
 
 int64_t gim_net_now_ms(void) {
-  return now_us() / 1000;
+  return gim_clock_ms();
 }
 
 int64_t gim_net_unix_s(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  return (int64_t)now.tv_sec;
+  return gim_clock_unix_s();
 }
 
 void gim_net_random_bytes(void *p, size_t n) {
-  unsigned char *to = p;
-  while (n > 0) {
-    ssize_t got = getrandom(to, n < 256 ? n : 256, 0);
-    if (got <= 0) continue; /* EINTR; nothing else can be */
-    to += got;
-    n -= (size_t)got;
-  }
+  gim_clock_random(p, n);
 }
 
 uint32_t gim_net_random(void) {
   uint32_t value;
-  gim_net_random_bytes(&value, sizeof(value));
+  gim_clock_random(&value, sizeof(value));
   return value;
 }
 
 /* -------- making and freeing -------- */
-
-static pthread_once_t global_once = PTHREAD_ONCE_INIT;
-static CURLcode global_result = CURLE_FAILED_INIT;
-
-/* Never undone: other users of libcurl in the process would suffer. */
-static void global_init(void) {
-  global_result = curl_global_init(CURL_GLOBAL_ALL);
-}
-
-static gim_status check_libcurl(gim_err *err) {
-  const curl_version_info_data *v;
-  pthread_once(&global_once, global_init);
-  if (global_result != CURLE_OK)
-    return gim_fail(err, GIM_E_NO_MEMORY, "libcurl cannot start: %s",
-                    curl_easy_strerror(global_result));
-  v = curl_version_info(CURLVERSION_NOW);
-  if (!(v->features & CURL_VERSION_SSL))
-    return gim_fail(err, GIM_E_INVALID,
-                    "this libcurl (%s) has no TLS: install another build",
-                    v->version);
-  if (!(v->features & CURL_VERSION_ASYNCHDNS))
-    return gim_fail(err, GIM_E_INVALID,
-                    "this libcurl (%s) resolves names without threads and "
-                    "would block: install another build",
-                    v->version);
-  return GIM_OK;
-}
 
 static bool copy_text(char **to, const char *text) {
   size_t n;
@@ -108,16 +78,6 @@ static bool copy_text(char **to, const char *text) {
   return true;
 }
 
-static bool share_init(gim_net *net) {
-  CURLSH *share = curl_share_init();
-  net->carrier.share = share;
-  return share != NULL &&
-         curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS) ==
-             CURLSHE_OK &&
-         curl_share_setopt(share, CURLSHOPT_SHARE,
-                           CURL_LOCK_DATA_SSL_SESSION) == CURLSHE_OK;
-}
-
 /* What was made so far is in `net`, for net_delete. */
 static gim_status net_init(gim_net *net, const gim_net_options *options,
                            gim_err *err) {
@@ -125,16 +85,18 @@ static gim_status net_init(gim_net *net, const gim_net_options *options,
   int i;
   net->owner = getpid();
   net->max_requests = options->max_requests < 1 ? 1 : options->max_requests;
-  net->alarm_ms = -1;
-  net->parks = curl_version_info(CURLVERSION_NOW)->version_num < 0x075700;
+  net->alarm_ms = net->deadline_ms = -1;
+  net->parks = gim_library_blocks();
   net->wait = gim_wait_new(err);
   if (net->wait == NULL) return err->status;
   status = gim_trust_init(&net->carrier.trust, options->ca_file, err);
   if (status != GIM_OK) return status;
-  if (!copy_text(&net->proxy, options->proxy) ||
-      !copy_text(&net->user_agent, options->user_agent) || !share_init(net))
+  net->carrier.share = gim_library_share();
+  if (net->carrier.share == NULL || !copy_text(&net->proxy, options->proxy) ||
+      !copy_text(&net->user_agent, options->user_agent))
     return gim_fail(err, GIM_E_NO_MEMORY, "not enough memory for a client");
   net->carrier.wait = net->wait;
+  net->carrier.brake = &net->brake;
   net->carrier.proxy = net->proxy;
   net->carrier.user_agent = net->user_agent;
   net->carrier.connect_timeout_ms = options->connect_timeout_ms;
@@ -165,7 +127,7 @@ gim_net *gim_net_new(const gim_net_options *options, gim_err *err) {
   gim_err own;
   gim_net *net;
   if (err == NULL) err = &own;
-  if (check_libcurl(err) != GIM_OK) return NULL;
+  if (gim_library_start(err) != GIM_OK) return NULL;
   net = calloc(1, sizeof(*net));
   if (net == NULL) {
     gim_fail(err, GIM_E_NO_MEMORY, "not enough memory for a client");
@@ -201,11 +163,21 @@ static int64_t earlier(int64_t a, int64_t b) {
   return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
+/*
+** The clock of time limits. It stands still while work is left undone because
+** a budget was used up: how long that lies is the host's affair.
+*/
+static int64_t clock_ms(const gim_net *net) {
+  return gim_clock_ms() - net->idled_ms;
+}
+
 /* 0: at once; -1: nothing is waited for. */
 static int64_t due_ms(const gim_net *net) {
   int64_t due = net->alarm_ms;
   int i;
   if (net->undone) return 0;
+  if (net->deadline_ms >= 0)
+    due = earlier(due, net->deadline_ms + net->idled_ms);
   for (i = 0; i < LANES; i++) due = earlier(due, net->lanes[i].due_ms);
   return due;
 }
@@ -274,7 +246,7 @@ gim_status gim_net_start(gim_net *net, const gim_transfer_spec *spec,
   t = gim_lane_take(lane);
   if (t == NULL)
     return gim_fail(err, GIM_E_NO_MEMORY, "not enough memory for a request");
-  status = gim_transfer_prepare(t, spec, calls, ud, err);
+  status = gim_prepare(t, spec, calls, ud, err);
   if (status == GIM_OK && !gim_lane_add(lane, t))
     status = gim_fail(err, GIM_E_NO_MEMORY, "libcurl takes no more requests");
   if (status != GIM_OK) {
@@ -283,6 +255,10 @@ gim_status gim_net_start(gim_net *net, const gim_transfer_spec *spec,
   }
   link_transfer(net, t);
   net->active[t->transfer_class]++;
+  if (t->timeout_ms > 0) {
+    t->deadline_ms = clock_ms(net) + t->timeout_ms;
+    net->deadline_ms = earlier(net->deadline_ms, t->deadline_ms);
+  }
   *transfer = t;
   arm(net);
   return GIM_OK;
@@ -334,55 +310,108 @@ static void complete(gim_net *net, gim_transfer *t, int code) {
 
 /* -------- stepping -------- */
 
-typedef struct stint {
-  int64_t until_us; /* -1: no budget */
-  bool worked;
-} stint;
-
-static bool is_over(const stint *s) {
-  return s->until_us >= 0 && now_us() >= s->until_us;
+/* What waits goes first: true when all of it could. */
+static bool run_waiting(gim_net *net) {
+  gim_list_item *item;
+  while ((item = gim_brake_resume(&net->brake)) != NULL) {
+    gim_transfer *t = GIM_CONTAINER(item, gim_transfer, waiting);
+    int code = gim_lane_resume(&net->lanes[t->lane], t);
+    if (code != CURLE_OK) complete(net, t, code);
+  }
+  return net->brake.waiting.first == NULL;
 }
 
-static void run_timers(gim_net *net, stint *s) {
-  int64_t now = gim_net_now_ms();
+static bool run_timers(gim_net *net) {
+  int64_t now = gim_clock_ms();
+  bool worked = false;
   int i;
   for (i = 0; i < LANES; i++)
-    if (gim_lane_timer(&net->lanes[i], now)) s->worked = true;
+    if (gim_lane_timer(&net->lanes[i], now)) worked = true;
+  return worked;
 }
 
-static void run_ended(gim_net *net, stint *s) {
+static bool run_ended(gim_net *net) {
   gim_transfer *t;
+  bool worked = false;
   int i, code;
   for (i = 0; i < LANES; i++)
     while ((t = gim_lane_ended(&net->lanes[i], &code)) != NULL) {
       complete(net, t, code);
-      s->worked = true;
-      if (is_over(s)) return;
+      worked = true;
+      if (gim_brake_is_over(&net->brake)) return worked;
     }
+  return worked;
 }
 
-static gim_status run(gim_net *net, int64_t wait_ms, int64_t budget_us,
-                      gim_err *err) {
+/* Reads and writes; true when nothing is left that is ready. */
+static bool run(gim_net *net, int64_t wait_ms, gim_status *status,
+                gim_err *err) {
   gim_ready ready[BATCH];
-  stint s = {-1, false};
+  bool budgeted = net->budget_us > 0;
   int i, n, round;
-  for (round = 0; round < ROUNDS || budget_us > 0; round++) {
+  for (round = 0; round < ROUNDS || budgeted; round++) {
+    bool worked;
     /* One at a time under a budget: those that were not reached would be
        queued behind those that were, and might never be. */
     n = gim_wait_collect(net->wait, round == 0 ? wait_ms : 0, ready,
-                         budget_us > 0 ? 1 : BATCH, err);
-    if (n < 0) return err->status;
-    if (round == 0 && budget_us > 0) s.until_us = now_us() + budget_us;
-    s.worked = n > 0;
+                         budgeted ? 1 : BATCH, err);
+    if (n < 0) {
+      *status = err->status;
+      return false;
+    }
+    /* What was waited for is not work. */
+    if (round == 0 && wait_ms != 0)
+      gim_brake_release(&net->brake, net->budget_us);
     for (i = 0; i < n; i++)
       gim_lane_socket(&net->lanes[ready[i].tag], &ready[i]);
-    run_timers(net, &s);
-    run_ended(net, &s);
-    if (!s.worked) return GIM_OK;
-    if (is_over(&s)) break;
+    worked = n > 0;
+    if (run_timers(net)) worked = true;
+    if (run_ended(net)) worked = true;
+    if (net->brake.waiting.first != NULL) return false;
+    if (!worked) return true;
+    if (gim_brake_is_over(&net->brake)) return false;
   }
-  net->undone = true;
-  return GIM_OK;
+  return false;
+}
+
+/*
+** Ends the transfers whose time is over. While a budget leaves sockets unread
+** their replies may lie there: after so many steps each had its turn.
+*/
+static void run_deadlines(gim_net *net, bool drained) {
+  int64_t now = clock_ms(net);
+  gim_transfer *t, *next;
+  if (net->deadline_ms < 0 || net->deadline_ms > now) return;
+  net->deadline_ms = -1;
+  for (t = net->transfers; t != NULL; t = next) {
+    next = t->next;
+    if (t->deadline_ms == 0 || t->state != GIM_TRANSFER_RUNNING) continue;
+    if (t->deadline_ms > now ||
+        (!drained && t->postponed++ < POSTPONED_MAX + gim_net_active(net))) {
+      net->deadline_ms = earlier(net->deadline_ms, t->deadline_ms);
+      continue;
+    }
+    complete(net, t, CURLE_OPERATION_TIMEDOUT);
+    /* on_done may have taken others away, or started some. */
+    next = net->transfers;
+    net->deadline_ms = -1;
+  }
+}
+
+static gim_status step(gim_net *net, int64_t wait_ms, gim_err *err) {
+  gim_status status = GIM_OK;
+  bool drained = false;
+  gim_brake_release(&net->brake, net->budget_us);
+  if (net->undone) {
+    wait_ms = 0;
+    net->idled_ms += gim_clock_ms() - net->left_ms;
+  }
+  if (run_waiting(net)) drained = run(net, wait_ms, &status, err);
+  net->undone = !drained;
+  if (status == GIM_OK) run_deadlines(net, drained);
+  if (gim_brake_settle(&net->brake)) net->undone = true;
+  if (net->undone) net->left_ms = gim_clock_ms();
+  return status;
 }
 
 gim_status gim_net_step(gim_net *net, int64_t wait_ms, int64_t budget_us,
@@ -394,10 +423,9 @@ gim_status gim_net_step(gim_net *net, int64_t wait_ms, int64_t budget_us,
   if (gim_net_is_foreign(net)) return fail_foreign(err);
   if (net->stepping)
     return gim_fail(err, GIM_E_INVALID, "gim_net_step within on_done");
-  if (net->undone) wait_ms = 0;
-  net->undone = false;
+  net->budget_us = budget_us;
   net->stepping = true;
-  status = run(net, wait_ms, budget_us, err);
+  status = step(net, wait_ms, err);
   net->stepping = false;
   arm(net);
   for (i = 0; i < LANES; i++) {

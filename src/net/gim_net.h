@@ -54,7 +54,8 @@ bool gim_net_is_foreign(const gim_net *net);
 /* The descriptor: readable while a step has work to do. BORROWED. */
 int gim_net_fd(const gim_net *net);
 
-/* Monotonic milliseconds; wall-clock seconds. */
+/* Monotonic microseconds and milliseconds; wall-clock seconds. */
+int64_t gim_net_now_us(void);
 int64_t gim_net_now_ms(void);
 int64_t gim_net_unix_s(void);
 
@@ -103,9 +104,16 @@ void gim_net_alarm(gim_net *net, int64_t due_ms);
 /*
 ** Does the work that is due: ready sockets, libcurl's timers, finished
 ** transfers (their on_done). Waits at most `wait_ms` (-1: for ever) for the
-** first of it, and returns at the alarm too. Stops after about `budget_us`
-** microseconds of work (0: no limit) and leaves the descriptor readable when
-** something is left. GIM_E_IO when epoll fails; EINTR counts as a time-out.
+** first of it, and returns at the alarm too. GIM_E_IO when epoll fails; EINTR
+** counts as a time-out.
+**
+** Returns within `budget_us` microseconds of work (0: no limit) and what
+** cannot be stopped half-way: a piece of 16 KiB from each stream that flows,
+** one transfer's end, one TLS handshake. At least one piece of work is done,
+** however small the budget. What is left keeps the descriptor readable and
+** goes on in the next step, those first that waited longest; the time until
+** then counts for no timeout_ms. From the first step with a budget on,
+** transfers are started with buffers of 16 KiB (without: 256 KiB).
 */
 GIM_MUST_CHECK gim_status gim_net_step(gim_net *net, int64_t wait_ms,
                                        int64_t budget_us, gim_err *err);

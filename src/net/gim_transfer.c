@@ -2,26 +2,15 @@
 #include "gim_transfer.h"
 
 #include "gim_address.h"
-#include "gim_proxy.h"
-#include "gim_url.h"
+#include "gim_brake.h"
 #include "gim_wait.h"
 
 #include <curl/curl.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define PAID_IDLE_S 4L /* idle connections older than this are not used */
-#define IDLE_S 118L    /* libcurl's own default, for everything else */
-
-#if LIBCURL_VERSION_NUM >= 0x075000 /* 7.80.0 */
-#define HAVE_PREREQ 1
-#else
-#define HAVE_PREREQ 0
-#endif
 
 _Static_assert(sizeof(((gim_transfer *)0)->detail) >= CURL_ERROR_SIZE,
                "libcurl writes CURL_ERROR_SIZE bytes");
@@ -89,6 +78,8 @@ static size_t on_write(char *p, size_t size, size_t count, void *ud) {
     refuse(t, GIM_STOP_BODY);
     return 0;
   }
+  if (!gim_brake_lets(t->carrier->brake, &t->waiting))
+    return CURL_WRITEFUNC_PAUSE;
   t->received += (int64_t)n;
   t->callback_status = t->calls.on_data(t->ud, p, n);
   if (t->callback_status != GIM_OK) {
@@ -149,7 +140,7 @@ static int on_close(void *ud, curl_socket_t fd) {
   return close(fd);
 }
 
-#if HAVE_PREREQ
+#if GIM_HAVE_PREREQ
 /* A connection stands, the request is about to go out on it. */
 static int on_request(void *ud, char *ip, char *local_ip, int port,
                       int local_port) {
@@ -188,7 +179,7 @@ static bool set_callbacks(gim_transfer *t) {
          SET(CURLOPT_OPENSOCKETDATA, t) &&
          SET(CURLOPT_CLOSESOCKETFUNCTION, on_close) &&
          SET(CURLOPT_CLOSESOCKETDATA, t->carrier->wait) &&
-#if HAVE_PREREQ
+#if GIM_HAVE_PREREQ
          SET(CURLOPT_PREREQFUNCTION, on_request) &&
          SET(CURLOPT_PREREQDATA, t) &&
 #endif
@@ -218,133 +209,8 @@ void gim_transfer_delete(gim_transfer *t) {
   free(t);
 }
 
-/* -------- preparing one -------- */
-
-static bool add_header(gim_transfer *t, const char *line) {
-  struct curl_slist *more = curl_slist_append(t->headers, line);
-  if (more == NULL) return false;
-  t->headers = more;
-  return true;
-}
-
-/* A line end in a value would be a header, or a request, of somebody else. */
-static bool is_header(const char *line) {
-  return strpbrk(line, "\r\n") == NULL && strchr(line, ':') != NULL;
-}
-
-static gim_status set_headers(gim_transfer *t, const gim_transfer_spec *spec,
-                              gim_err *err) {
-  char line[160];
-  const char *const *h;
-  for (h = spec->headers; h != NULL && *h != NULL; h++) {
-    if (!is_header(*h))
-      return gim_fail(err, GIM_E_INVALID,
-                      "a header has a line end or no name");
-    if (!add_header(t, *h)) return GIM_E_NO_MEMORY;
-  }
-  /* libcurl would wait a second for a 100 that few servers send. */
-  if (spec->post && !add_header(t, "Expect:")) return GIM_E_NO_MEMORY;
-  if (spec->resume_from > 0 && spec->if_range != NULL) {
-    int n = snprintf(line, sizeof(line), "If-Range: %s", spec->if_range);
-    if (n < 0 || (size_t)n >= sizeof(line) || !is_header(line))
-      return gim_fail(err, GIM_E_INVALID, "if_range is no ETag");
-    if (!add_header(t, line)) return GIM_E_NO_MEMORY;
-  }
-  return curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER,
-                          (struct curl_slist *)t->headers) == CURLE_OK
-             ? GIM_OK
-             : GIM_E_NO_MEMORY;
-}
-
-static bool set_method(gim_transfer *t, const gim_transfer_spec *spec) {
-  CURL *easy = t->easy;
-  char range[32];
-  const char *wanted = NULL;
-  if (spec->resume_from > 0) {
-    (void)snprintf(range, sizeof(range), "%lld-",
-                   (long long)spec->resume_from);
-    wanted = range;
-  }
-  if (!SET(CURLOPT_RANGE, wanted)) return false;
-  if (!spec->post) return SET(CURLOPT_HTTPGET, 1L);
-  return SET(CURLOPT_POST, 1L) &&
-         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)spec->body_n);
-}
-
-/* Public links: the decision about the proxy is ours, see gim_proxy.h. */
-static bool set_route(gim_transfer *t, const gim_transfer_spec *spec,
-                      const gim_url *url) {
-  CURL *easy = t->easy;
-  const char *proxy = t->carrier->proxy;
-  const char *exceptions = NULL;
-  if (spec->public_only) {
-    proxy = gim_proxy_find(proxy, url->https, url->host);
-    t->check_address = proxy == NULL;
-    if (proxy == NULL) proxy = "";
-    exceptions = "";
-  }
-#if !HAVE_PREREQ
-  /* Nobody could look at the address of a connection that stands already. */
-  if (!SET(CURLOPT_FRESH_CONNECT, t->check_address ? 1L : 0L)) return false;
-#endif
-  return SET(CURLOPT_PROXY, proxy) && SET(CURLOPT_NOPROXY, exceptions);
-}
-
-static bool set_limits(gim_transfer *t, const gim_transfer_spec *spec,
-                       const gim_url *url) {
-  CURL *easy = t->easy;
-  bool paid = spec->transfer_class == GIM_CLASS_PAID;
-  t->timeout_ms = paid ? 0 : spec->timeout_ms;
-  return SET(CURLOPT_TIMEOUT_MS, (long)t->timeout_ms) &&
-         SET(CURLOPT_MAXAGE_CONN, paid ? PAID_IDLE_S : IDLE_S) &&
-         /* Worth waiting only where HTTP/2 can come of it: on plain http the
-            others would wait for the first reply, which may take minutes. */
-         SET(CURLOPT_PIPEWAIT, url->https && t->lane == 0 ? 1L : 0L) &&
-         SET(CURLOPT_URL, spec->url);
-}
-
-static gim_status check_url(const gim_transfer_spec *spec, gim_url *url,
-                            gim_err *err) {
-  gim_url_fault fault =
-      gim_url_split(gim_str_of(spec->url), GIM_LIMIT_URL, url);
-  if (fault != GIM_URL_OK)
-    return gim_fail(err, GIM_E_INVALID, "the URL %s",
-                    gim_url_fault_text(fault));
-  if (spec->public_only && gim_address_judge(url->host) != GIM_HOST_PUBLIC) {
-    char host[128];
-    gim_copy_text(host, sizeof(host), url->host);
-    return gim_fail(err, GIM_E_INVALID, "the host %s is not public", host);
-  }
-  return GIM_OK;
-}
-
-gim_status gim_transfer_prepare(gim_transfer *t, const gim_transfer_spec *spec,
-                                const gim_transfer_callbacks *calls, void *ud,
-                                gim_err *err) {
-  gim_url url;
-  gim_status status = check_url(spec, &url, err);
-  if (status != GIM_OK) return status;
-  gim_copy_text(t->host, sizeof(t->host), url.host);
-  status = set_headers(t, spec, err);
-  if (status == GIM_OK && !(set_method(t, spec) && set_route(t, spec, &url) &&
-                            set_limits(t, spec, &url)))
-    status = GIM_E_NO_MEMORY;
-  if (status != GIM_OK) {
-    gim_transfer_clear(t);
-    if (status == GIM_E_NO_MEMORY)
-      return gim_fail(err, status, "not enough memory for a request");
-    return status;
-  }
-  t->transfer_class = spec->transfer_class;
-  t->calls = *calls;
-  t->ud = ud;
-  t->post = spec->post;
-  t->body = spec->body;
-  t->body_n = spec->post ? spec->body_n : 0;
-  t->max_bytes = spec->max_bytes;
-  t->detail[0] = '\0';
-  t->state = GIM_TRANSFER_RUNNING;
-  return GIM_OK;
+int gim_transfer_resume(gim_transfer *t) {
+  return (int)curl_easy_pause(t->easy, CURLPAUSE_CONT);
 }
 
 void gim_transfer_clear(gim_transfer *t) {
@@ -357,7 +223,8 @@ void gim_transfer_clear(gim_transfer *t) {
   t->body = NULL;
   t->body_n = t->handed = 0;
   t->received = 0;
-  t->requests = 0;
+  t->requests = t->postponed = 0;
+  t->deadline_ms = 0;
   t->opened = t->refused_address = t->check_address = false;
   t->stop = GIM_STOP_NONE;
   t->callback_status = GIM_OK;
@@ -370,7 +237,7 @@ void gim_transfer_clear(gim_transfer *t) {
 /* -------- how it ended -------- */
 
 static bool was_connected(const gim_transfer *t) {
-#if HAVE_PREREQ
+#if GIM_HAVE_PREREQ
   return t->requests > 0;
 #else
   curl_off_t us = 0;

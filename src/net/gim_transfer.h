@@ -16,6 +16,7 @@
 
 #include "gim_base.h"
 #include "gim_easy.h"
+#include "gim_list.h"
 #include "gim_reason.h"
 #include "gim_response.h"
 
@@ -69,7 +70,8 @@ typedef struct gim_transfer_spec {
                                  none */
   const char *body;           /* BORROWED until on_done or cancel */
   size_t body_n;
-  int64_t timeout_ms;   /* whole transfer; 0: none. Ignored for PAID */
+  int64_t timeout_ms;   /* whole transfer, without the time that the host
+                             let it wait; 0: none. Ignored for PAID */
   int64_t max_bytes;    /* of body; exceeding it ends the transfer */
   bool public_only;     /* refuse private hosts, checked by name, by literal
                              and on the address that is connected to */
@@ -80,6 +82,9 @@ typedef struct gim_transfer_spec {
 typedef struct gim_transfer gim_transfer;
 
 /* -------- What follows is for gim_net alone. -------- */
+
+/* CURLOPT_PREREQFUNCTION: from 7.80.0. For the preprocessor. */
+#define GIM_HAVE_PREREQ (LIBCURL_VERSION_NUM >= 0x075000)
 
 typedef enum gim_transfer_state {
   GIM_TRANSFER_IDLE = 0, /* in the pool */
@@ -106,6 +111,9 @@ struct gim_transfer {
   int64_t max_bytes;
   int64_t timeout_ms;
 
+  gim_list_item waiting; /* held up by the brake */
+  int64_t deadline_ms;   /* by the net's clock; 0: none */
+  int postponed;         /* times that judging it was put off */
   size_t handed;
   int64_t received;
   int requests;         /* times that a request was about to go out */
@@ -125,12 +133,10 @@ struct gim_transfer {
 gim_transfer *gim_transfer_new(const gim_carrier *carrier, int lane);
 
 /*
-** Makes an idle transfer ready to be added to a multi. As gim_net_start; a
-** transfer that failed here is idle again.
+** Offers again what the brake held up; the transfer is no longer paused, or
+** paused anew. Any result but 0 (a CURLcode) ends it.
 */
-GIM_MUST_CHECK gim_status gim_transfer_prepare(
-    gim_transfer *t, const gim_transfer_spec *spec,
-    const gim_transfer_callbacks *calls, void *ud, gim_err *err);
+int gim_transfer_resume(gim_transfer *t);
 
 /*
 ** Works out how it ended from libcurl's result `code`. `outcome` points into

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#include "gim_brake.h"
+
+#include "gim_clock.h"
+
+/* What is under way when the budget ends (the rest of a buffer, a write of
+   gathered bytes) still has to fit in. */
+#define AIM_PERCENT 70
+
+void gim_brake_release(gim_brake *brake, int64_t budget_us) {
+  brake->pieces = 0;
+  brake->pulled = false;
+  brake->last_served = NULL;
+  brake->until_us = -1;
+  if (budget_us <= 0) return;
+  brake->budgeted = true;
+  brake->until_us = gim_clock_us() + budget_us / 100 * AIM_PERCENT +
+                    budget_us % 100 * AIM_PERCENT / 100;
+}
+
+bool gim_brake_is_over(gim_brake *brake) {
+  if (brake->pulled) return true;
+  return brake->until_us >= 0 && gim_clock_us() >= brake->until_us;
+}
+
+bool gim_brake_lets(gim_brake *brake, gim_list_item *waiter) {
+  if (brake->pieces == 0 || !gim_brake_is_over(brake)) {
+    brake->pieces++;
+    return true;
+  }
+  if (!brake->pulled) brake->last_served = waiter;
+  brake->pulled = true;
+  gim_list_append(&brake->waiting, waiter);
+  return false;
+}
+
+gim_list_item *gim_brake_resume(gim_brake *brake) {
+  if (brake->waiting.first == NULL) return NULL;
+  if (brake->pieces > 0 && gim_brake_is_over(brake)) return NULL;
+  return gim_list_shift(&brake->waiting);
+}
+
+bool gim_brake_settle(gim_brake *brake) {
+  gim_list_item *item = brake->last_served;
+  brake->last_served = NULL;
+  if (item != NULL && item->list == &brake->waiting) {
+    gim_list_remove(item);
+    gim_list_append(&brake->waiting, item);
+  }
+  return brake->waiting.first != NULL;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** gim_clock.h - the time, and chance   [floor 1]
+**
+** The one place that reads clocks and the kernel's random numbers.
+*/
+#ifndef gim_clock_h
+#define gim_clock_h
+
+#include "gim_base.h"
+
+#pragma GCC visibility push(hidden)
+
+/* Of the monotonic clock: microseconds, milliseconds. */
+int64_t gim_clock_us(void);
+int64_t gim_clock_ms(void);
+
+/* Wall-clock seconds. */
+int64_t gim_clock_unix_s(void);
+
+/* `n` bytes from getrandom(2). Never fails: blocks only before the kernel's
+   pool is first filled. */
+void gim_clock_random(void *p, size_t n);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+#include "gim_prepare.h"
+
+#include "gim_address.h"
+#include "gim_brake.h"
+#include "gim_proxy.h"
+#include "gim_url.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PAID_IDLE_S 4L /* idle connections older than this are not used */
+#define IDLE_S 118L    /* libcurl's own default, for everything else */
+
+/* Large ones halve the cost of receiving; but what one holds is dealt with in
+   one go, and when a budget ends in the middle the rest is copied. */
+#define BUFFER_BYTES (256 * 1024L)
+#define BUDGETED_BUFFER_BYTES (16 * 1024L)
+
+#define SET(option, value) (curl_easy_setopt(easy, option, value) == CURLE_OK)
+
+static bool add_header(gim_transfer *t, const char *line) {
+  struct curl_slist *more = curl_slist_append(t->headers, line);
+  if (more == NULL) return false;
+  t->headers = more;
+  return true;
+}
+
+/* A line end in a value would be a header, or a request, of somebody else. */
+static bool is_header(const char *line) {
+  return strpbrk(line, "\r\n") == NULL && strchr(line, ':') != NULL;
+}
+
+static gim_status set_headers(gim_transfer *t, const gim_transfer_spec *spec,
+                              gim_err *err) {
+  char line[160];
+  const char *const *h;
+  for (h = spec->headers; h != NULL && *h != NULL; h++) {
+    if (!is_header(*h))
+      return gim_fail(err, GIM_E_INVALID,
+                      "a header has a line end or no name");
+    if (!add_header(t, *h)) return GIM_E_NO_MEMORY;
+  }
+  /* libcurl would wait a second for a 100 that few servers send. */
+  if (spec->post && !add_header(t, "Expect:")) return GIM_E_NO_MEMORY;
+  if (spec->resume_from > 0 && spec->if_range != NULL) {
+    int n = snprintf(line, sizeof(line), "If-Range: %s", spec->if_range);
+    if (n < 0 || (size_t)n >= sizeof(line) || !is_header(line))
+      return gim_fail(err, GIM_E_INVALID, "if_range is no ETag");
+    if (!add_header(t, line)) return GIM_E_NO_MEMORY;
+  }
+  return curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER,
+                          (struct curl_slist *)t->headers) == CURLE_OK
+             ? GIM_OK
+             : GIM_E_NO_MEMORY;
+}
+
+static bool set_method(gim_transfer *t, const gim_transfer_spec *spec) {
+  CURL *easy = t->easy;
+  char range[32];
+  const char *wanted = NULL;
+  if (spec->resume_from > 0) {
+    (void)snprintf(range, sizeof(range), "%lld-",
+                   (long long)spec->resume_from);
+    wanted = range;
+  }
+  if (!SET(CURLOPT_RANGE, wanted)) return false;
+  if (!spec->post) return SET(CURLOPT_HTTPGET, 1L);
+  return SET(CURLOPT_POST, 1L) &&
+         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)spec->body_n);
+}
+
+/* Public links: the decision about the proxy is ours, see gim_proxy.h. */
+static bool set_route(gim_transfer *t, const gim_transfer_spec *spec,
+                      const gim_url *url) {
+  CURL *easy = t->easy;
+  const char *proxy = t->carrier->proxy;
+  const char *exceptions = NULL;
+  if (spec->public_only) {
+    proxy = gim_proxy_find(proxy, url->https, url->host);
+    t->check_address = proxy == NULL;
+    if (proxy == NULL) proxy = "";
+    exceptions = "";
+  }
+#if !GIM_HAVE_PREREQ
+  /* Nobody could look at the address of a connection that stands already. */
+  if (!SET(CURLOPT_FRESH_CONNECT, t->check_address ? 1L : 0L)) return false;
+#endif
+  return SET(CURLOPT_PROXY, proxy) && SET(CURLOPT_NOPROXY, exceptions);
+}
+
+static bool set_limits(gim_transfer *t, const gim_transfer_spec *spec,
+                       const gim_url *url) {
+  CURL *easy = t->easy;
+  bool paid = spec->transfer_class == GIM_CLASS_PAID;
+  t->timeout_ms = paid ? 0 : spec->timeout_ms;
+  /* No CURLOPT_TIMEOUT: libcurl would count the time that the host keeps a
+     transfer waiting. The net judges. */
+  return SET(CURLOPT_MAXAGE_CONN, paid ? PAID_IDLE_S : IDLE_S) &&
+         SET(CURLOPT_BUFFERSIZE, t->carrier->brake->budgeted
+                                     ? BUDGETED_BUFFER_BYTES
+                                     : BUFFER_BYTES) &&
+         /* Worth waiting only where HTTP/2 can come of it: on plain http the
+            others would wait for the first reply, which may take minutes. */
+         SET(CURLOPT_PIPEWAIT, url->https && t->lane == 0 ? 1L : 0L) &&
+         SET(CURLOPT_URL, spec->url);
+}
+
+static gim_status check_url(const gim_transfer_spec *spec, gim_url *url,
+                            gim_err *err) {
+  gim_url_fault fault =
+      gim_url_split(gim_str_of(spec->url), GIM_LIMIT_URL, url);
+  if (fault != GIM_URL_OK)
+    return gim_fail(err, GIM_E_INVALID, "the URL %s",
+                    gim_url_fault_text(fault));
+  if (spec->public_only && gim_address_judge(url->host) != GIM_HOST_PUBLIC) {
+    char host[128];
+    gim_copy_text(host, sizeof(host), url->host);
+    return gim_fail(err, GIM_E_INVALID, "the host %s is not public", host);
+  }
+  return GIM_OK;
+}
+
+gim_status gim_prepare(gim_transfer *t, const gim_transfer_spec *spec,
+                       const gim_transfer_callbacks *calls, void *ud,
+                       gim_err *err) {
+  gim_url url;
+  gim_status status = check_url(spec, &url, err);
+  if (status != GIM_OK) return status;
+  gim_copy_text(t->host, sizeof(t->host), url.host);
+  status = set_headers(t, spec, err);
+  if (status == GIM_OK && !(set_method(t, spec) && set_route(t, spec, &url) &&
+                            set_limits(t, spec, &url)))
+    status = GIM_E_NO_MEMORY;
+  if (status != GIM_OK) {
+    gim_transfer_clear(t);
+    if (status == GIM_E_NO_MEMORY)
+      return gim_fail(err, status, "not enough memory for a request");
+    return status;
+  }
+  t->transfer_class = spec->transfer_class;
+  t->calls = *calls;
+  t->ud = ud;
+  t->post = spec->post;
+  t->body = spec->body;
+  t->body_n = spec->post ? spec->body_n : 0;
+  t->max_bytes = spec->max_bytes;
+  t->detail[0] = '\0';
+  t->state = GIM_TRANSFER_RUNNING;
+  return GIM_OK;
+}
