@@ -36,6 +36,17 @@ lua_Integer lgim_window_integer(lua_State *L, int index, const char *key,
   return value;
 }
 
+gim_simd lgim_window_simd(lua_State *L, int index) {
+  const char *name = luaL_optstring(L, index, NULL);
+  if (name == NULL) return gim_simd_best();
+  for (int i = 0; i < GIM_SIMD_COUNT; i++) {
+    if (strcmp(name, gim_simd_name((gim_simd)i)) == 0 &&
+        gim_simd_has((gim_simd)i))
+      return (gim_simd)i;
+  }
+  return (gim_simd)luaL_error(L, "this processor has no '%s'", name);
+}
+
 void lgim_window_set_integer(lua_State *L, const char *key, int64_t value) {
   lua_pushinteger(L, (lua_Integer)value);
   lua_setfield(L, -2, key);

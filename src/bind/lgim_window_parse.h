@@ -7,6 +7,7 @@
 
 #include "gim_base.h"
 #include "gim_buffer.h"
+#include "gim_simd.h"
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -30,6 +31,12 @@ gim_str lgim_window_str(lua_State *L, int index);
 gim_str lgim_window_field(lua_State *L, int index, const char *key);
 lua_Integer lgim_window_integer(lua_State *L, int index, const char *key,
                                 lua_Integer otherwise);
+
+/*
+** The instruction set whose name is the string at `index`; the best there is
+** when that is nil. Raises where this processor has no such.
+*/
+gim_simd lgim_window_simd(lua_State *L, int index);
 
 /* Sets a field of the table on top of the stack. */
 void lgim_window_set_integer(lua_State *L, const char *key, int64_t value);

@@ -4,6 +4,7 @@
 #include "gim_backoff.h"
 #include "gim_base64.h"
 #include "gim_decimal.h"
+#include "gim_escape.h"
 #include "gim_image.h"
 #include "gim_verdict.h"
 #include "lgim_window.h"
@@ -15,9 +16,20 @@ static char *room(lua_State *L, gim_buffer *b, size_t n) {
   return b->p + b->n;
 }
 
+/* window.simds() -> {names of what this processor has}, the least first */
+static int window_simds(lua_State *L) {
+  lua_newtable(L);
+  for (int i = 0; i < GIM_SIMD_COUNT; i++) {
+    if (!gim_simd_has((gim_simd)i)) continue;
+    lua_pushstring(L, gim_simd_name((gim_simd)i));
+    lua_rawseti(L, -2, luaL_len(L, -2) + 1);
+  }
+  return 1;
+}
+
 /*
-** window.base64_decode({pieces}) -> bytes | nil, err, bytes before it, and
-** the kind that a further call gives
+** window.base64_decode({pieces} [, simd]) -> bytes | nil, err, bytes before
+** it, and the kind that a further call gives
 */
 static int window_base64_decode(lua_State *L) {
   gim_base64 base64;
@@ -27,15 +39,18 @@ static int window_base64_decode(lua_State *L) {
   lua_Integer pieces = luaL_len(L, 1);
   gim_buffer *b = lgim_window_buffer(L, SIZE_MAX);
   gim_base64_init(&base64);
+  base64.simd = lgim_window_simd(L, 2);
   for (lua_Integer i = 1; i <= pieces && status == GIM_OK; i++) {
     gim_str s;
     unsigned char *to;
     lua_geti(L, 1, i);
     s = lgim_window_str(L, -1);
-    to = (unsigned char *)room(L, b, GIM_BASE64_DECODED_MAX(s.n));
+    /* Of just this size: a sanitizer sees vectors that store too much. */
+    to = lua_newuserdatauv(L, GIM_BASE64_DECODED_MAX(s.n), 0);
     status = gim_base64_decode(&base64, s.p, s.n, to, &written, &err);
-    b->n += written;
-    lua_pop(L, 1);
+    if (gim_buffer_append(b, to, written) != GIM_OK)
+      return luaL_error(L, "no memory");
+    lua_pop(L, 2);
   }
   if (status == GIM_OK) {
     unsigned char *to = (unsigned char *)room(L, b, 2);
@@ -51,6 +66,28 @@ static int window_base64_decode(lua_State *L) {
     return 4;
   }
   lgim_window_push(L, b);
+  return 1;
+}
+
+/* window.escape_copy(text [, simd]) -> what was copied, bytes eaten */
+static int window_escape_copy(lua_State *L) {
+  gim_simd simd = lgim_window_simd(L, 2);
+  gim_str s = lgim_window_str(L, 1);
+  char *to = lua_newuserdatauv(L, s.n, 0);
+  size_t written, eaten = gim_escape_copy(simd, s.p, s.n, to, &written);
+  lua_pushlstring(L, to, written);
+  lua_pushinteger(L, (lua_Integer)eaten);
+  return 2;
+}
+
+/* window.escape_read(text) -> unit, "cut" or "wrong" */
+static int window_escape_read(lua_State *L) {
+  gim_str s = lgim_window_str(L, 1);
+  int unit = gim_escape_read(s.p, s.n);
+  if (unit >= 0)
+    lua_pushinteger(L, unit);
+  else
+    lua_pushstring(L, unit == GIM_ESCAPE_CUT ? "cut" : "wrong");
   return 1;
 }
 
@@ -179,7 +216,10 @@ static int window_verdict_task(lua_State *L) {
 
 void lgim_window_parse_codec(lua_State *L) {
   static const luaL_Reg functions[] = {
+      {"simds", window_simds},
       {"base64_decode", window_base64_decode},
+      {"escape_copy", window_escape_copy},
+      {"escape_read", window_escape_read},
       {"base64_encode", window_base64_encode},
       {"backoff_retry", window_backoff_retry},
       {"backoff_poll", window_backoff_poll},

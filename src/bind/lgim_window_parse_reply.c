@@ -62,7 +62,7 @@ static void push_collected(lua_State *L, const collector *c) {
 }
 
 /*
-** window.split({pieces} [, {max=, fail_at=}]) -> {image bytes..., skeleton=,
+** window.split({pieces} [, {max=, fail_at=, simd=}]) -> {image bytes..., skeleton=,
 ** order=, offset=, longest=} | nil, err, the same so far, and the kind that
 ** a further feed gives
 */
@@ -81,6 +81,9 @@ static int window_split(lua_State *L) {
   gim_split_init(&c->split,
                  (size_t)lgim_window_integer(L, 2, "max", GIM_LIMIT_SKELETON),
                  collect, c);
+  lua_getfield(L, 2, "simd");
+  c->split.simd = lgim_window_simd(L, -1);
+  lua_pop(L, 1);
   c->fail_at = lgim_window_integer(L, 2, "fail_at", -1);
   c->last_data = -1;
   gim_buffer_init(&c->order, SIZE_MAX);

@@ -1,30 +1,42 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_base64.h"
 
+#include "gim_base64_kernels.h"
+
 #include <string.h>
 
-/* Value of each character; BAD sets a bit that no value has. */
-#define BAD 0x80
-static const uint8_t values[256] = {
-    BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD,
-    BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD,
-    BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, 62,  BAD,
-    BAD, BAD, 63,  52,  53,  54,  55,  56,  57,  58,  59,  60,  61,  BAD, BAD,
-    BAD, BAD, BAD, BAD, BAD, 0,   1,   2,   3,   4,   5,   6,   7,   8,   9,
-    10,  11,  12,  13,  14,  15,  16,  17,  18,  19,  20,  21,  22,  23,  24,
-    25,  BAD, BAD, BAD, BAD, BAD, BAD, 26,  27,  28,  29,  30,  31,  32,  33,
-    34,  35,  36,  37,  38,  39,  40,  41,  42,  43,  44,  45,  46,  47,  48,
-    49,  50,  51,  BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD,
-    BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD,
-    BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD,
-    BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD,
-    BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD,
-    BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD,
-    BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD,
-    BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD,
-    BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD,
-    BAD,
-};
+/*
+** The value of each character, and the same already where it belongs in the
+** 24 bits of a quantum. However far it is shifted, BAD sets bit 24.
+*/
+#define BAD 0x01041040u
+#define BAD_3(V) V(BAD), V(BAD), V(BAD)
+#define BAD_4(V) BAD_3(V), V(BAD)
+#define BAD_16(V) BAD_4(V), BAD_4(V), BAD_4(V), BAD_4(V)
+#define EACH(V)                                                               \
+  BAD_16(V), BAD_16(V), BAD_4(V), BAD_4(V), BAD_3(V), V(62u), BAD_3(V),       \
+      V(63u), V(52u), V(53u), V(54u), V(55u), V(56u), V(57u), V(58u), V(59u), \
+      V(60u), V(61u), BAD_4(V), BAD_3(V), V(0u), V(1u), V(2u), V(3u), V(4u),  \
+      V(5u), V(6u), V(7u), V(8u), V(9u), V(10u), V(11u), V(12u), V(13u),      \
+      V(14u), V(15u), V(16u), V(17u), V(18u), V(19u), V(20u), V(21u), V(22u), \
+      V(23u), V(24u), V(25u), BAD_3(V), BAD_3(V), V(26u), V(27u), V(28u),     \
+      V(29u), V(30u), V(31u), V(32u), V(33u), V(34u), V(35u), V(36u), V(37u), \
+      V(38u), V(39u), V(40u), V(41u), V(42u), V(43u), V(44u), V(45u), V(46u), \
+      V(47u), V(48u), V(49u), V(50u), V(51u), BAD_16(V), BAD_16(V),           \
+      BAD_16(V), BAD_16(V), BAD_16(V), BAD_16(V), BAD_16(V), BAD_16(V),       \
+      BAD_4(V), V(BAD)
+#define AT_18(value) (value) << 18
+#define AT_12(value) (value) << 12
+#define AT_6(value) (value) << 6
+#define AT_0(value) (value)
+static const uint32_t first[256] = {EACH(AT_18)};
+static const uint32_t second[256] = {EACH(AT_12)};
+static const uint32_t third[256] = {EACH(AT_6)};
+static const uint32_t fourth[256] = {EACH(AT_0)};
+
+static bool is_bad(unsigned char c) {
+  return fourth[c] == BAD;
+}
 
 static const char alphabet[64] = {
     'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K', 'L', 'M',
@@ -35,6 +47,7 @@ static const char alphabet[64] = {
 
 void gim_base64_init(gim_base64 *b) {
   memset(b, 0, sizeof(*b));
+  b->simd = gim_simd_best();
 }
 
 static gim_status fail(gim_base64 *b, gim_err *err) {
@@ -44,23 +57,67 @@ static gim_status fail(gim_base64 *b, gim_err *err) {
   return GIM_E_PROTOCOL;
 }
 
+static uint32_t quantum(const unsigned char *p) {
+  return first[p[0]] | second[p[1]] | third[p[2]] | fourth[p[3]];
+}
+
+static void put_quantum(uint32_t bits, unsigned char *to) {
+  to[0] = (unsigned char)(bits >> 16);
+  to[1] = (unsigned char)(bits >> 8);
+  to[2] = (unsigned char)bits;
+}
+
 /*
-** Whole quanta, as long as they are nothing but the alphabet: where the time
-** goes. Returns how many characters were eaten.
+** Six bytes, and two more that do not count: one store is a third faster than
+** six. There is room for 9 as long as 12 characters are left.
 */
-static size_t decode_quanta(const unsigned char *p, size_t n,
+static void put_two(uint32_t one, uint32_t two, unsigned char *to) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  uint64_t bits = __builtin_bswap64((uint64_t)one << 40 | (uint64_t)two << 16);
+  memcpy(to, &bits, sizeof(bits));
+#else
+  put_quantum(one, to);
+  put_quantum(two, to + 3);
+#endif
+}
+
+/*
+** Whole quanta, as long as they are nothing but the alphabet. Returns how many
+** characters were eaten.
+*/
+static size_t decode_scalar(const unsigned char *p, size_t n,
+                            unsigned char *to) {
+  const unsigned char *const begin = p;
+  for (; n >= 12; n -= 8, p += 8, to += 6) {
+    uint32_t one = quantum(p), two = quantum(p + 4);
+    if ((one | two) >> 24 != 0) break;
+    put_two(one, two, to);
+  }
+  for (; n >= 4; n -= 4, p += 4, to += 3) {
+    uint32_t bits = quantum(p);
+    if (bits >> 24 != 0) break;
+    put_quantum(bits, to);
+  }
+  return (size_t)(p - begin);
+}
+
+/*
+** The same, where the time goes: by vectors as far as they reach, and what
+** stopped them (the end, or a character that is none) by quanta.
+*/
+static size_t decode_quanta(gim_simd simd, const unsigned char *p, size_t n,
                             unsigned char *to) {
   size_t eaten = 0;
-  for (; n - eaten >= 4; eaten += 4, p += 4, to += 3) {
-    uint32_t a = values[p[0]], b = values[p[1]], c = values[p[2]],
-             d = values[p[3]], bits;
-    if (((a | b | c | d) & BAD) != 0) break;
-    bits = a << 18 | b << 12 | c << 6 | d;
-    to[0] = (unsigned char)(bits >> 16);
-    to[1] = (unsigned char)(bits >> 8);
-    to[2] = (unsigned char)bits;
-  }
-  return eaten;
+#if GIM_SIMD_X86
+  if (simd == GIM_SIMD_AVX512) eaten = gim_base64_decode_avx512(p, n, to);
+  if (simd >= GIM_SIMD_AVX2)
+    eaten += gim_base64_decode_avx2(p + eaten, n - eaten, to + eaten / 4 * 3);
+  else if (simd == GIM_SIMD_SSSE3)
+    eaten = gim_base64_decode_ssse3(p, n, to);
+#else
+  (void)simd;
+#endif
+  return eaten + decode_scalar(p + eaten, n - eaten, to + eaten / 4 * 3);
 }
 
 /*
@@ -97,39 +154,53 @@ static const char *decode_one(gim_base64 *b, unsigned char c,
     if (problem == NULL) b->padding++;
     return problem;
   }
-  if (values[c] == BAD) return "not in the alphabet";
+  if (is_bad(c)) return "not in the alphabet";
   if (b->padding > 0) return "more after the padding";
-  b->bits = b->bits << 6 | values[c];
+  b->bits = b->bits << 6 | fourth[c];
   if (++b->held < 4) return NULL;
-  to[0] = (unsigned char)(b->bits >> 16);
-  to[1] = (unsigned char)(b->bits >> 8);
-  to[2] = (unsigned char)b->bits;
+  put_quantum(b->bits, to);
   *written += 3;
   b->held = 0;
   b->bits = 0;
   return NULL;
 }
 
-gim_status gim_base64_decode(gim_base64 *b, const char *p, size_t n,
-                             unsigned char *to, size_t *written,
-                             gim_err *err) {
+/* Up to the end, to what is wrong, or to what ends a run of JSON text. */
+static gim_status decode(gim_base64 *b, const char *p, size_t n, bool json,
+                         unsigned char *to, size_t *written, gim_err *err) {
   const unsigned char *q = (const unsigned char *)p;
   size_t i = 0;
   *written = 0;
   while (b->problem == NULL && i < n) {
     if (b->held == 0) {
-      size_t eaten = decode_quanta(q + i, n - i, to + *written);
+      size_t eaten = decode_quanta(b->simd, q + i, n - i, to + *written);
       *written += eaten / 4 * 3;
       b->offset += (int64_t)eaten;
       i += eaten;
       if (i == n) break;
     }
+    if (json && (q[i] == '"' || q[i] == '\\')) break;
     b->problem = decode_one(b, q[i], to + *written, written);
     if (b->problem != NULL) break;
     b->offset++;
     i++;
   }
   return b->problem == NULL ? GIM_OK : fail(b, err);
+}
+
+gim_status gim_base64_decode(gim_base64 *b, const char *p, size_t n,
+                             unsigned char *to, size_t *written,
+                             gim_err *err) {
+  return decode(b, p, n, false, to, written, err);
+}
+
+gim_status gim_base64_decode_run(gim_base64 *b, const char *p, size_t n,
+                                 size_t *eaten, unsigned char *to,
+                                 size_t *written, gim_err *err) {
+  int64_t before = b->offset;
+  gim_status status = decode(b, p, n, true, to, written, err);
+  *eaten = (size_t)(b->offset - before);
+  return status;
 }
 
 gim_status gim_base64_finish(gim_base64 *b, unsigned char to[2],

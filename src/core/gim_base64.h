@@ -13,6 +13,7 @@
 #define gim_base64_h
 
 #include "gim_base.h"
+#include "gim_simd.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -25,6 +26,8 @@
 typedef struct gim_base64 {
   int64_t offset; /* characters eaten so far, CR and LF counted; after a
                      failure: those before the bad one */
+  gim_simd simd;  /* the best there is; any that gim_simd_has may be set
+                     instead, for the same results in more time */
   /* private: */
   const char *problem; /* static text; NULL while all is well */
   uint32_t bits;       /* of the characters held */
@@ -46,6 +49,16 @@ void gim_base64_init(gim_base64 *b);
 GIM_MUST_CHECK gim_status gim_base64_decode(gim_base64 *b, const char *p,
                                             size_t n, unsigned char *to,
                                             size_t *written, gim_err *err);
+
+/*
+** The same within the text of a JSON string: stops before a `"` or `\`, which
+** are no base64 but no fault of it either. `*eaten` says how many characters
+** are decoded, also after a failure.
+*/
+GIM_MUST_CHECK gim_status gim_base64_decode_run(gim_base64 *b, const char *p,
+                                                size_t n, size_t *eaten,
+                                                unsigned char *to,
+                                                size_t *written, gim_err *err);
 
 /*
 ** Says that no more characters come; up to 2 bytes go to `to`. GIM_E_PROTOCOL

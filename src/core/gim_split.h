@@ -41,6 +41,8 @@ typedef struct gim_split {
   int images; /* payloads begun so far */
   int64_t
       offset; /* bytes fed so far; after a failure: those before its place */
+  gim_simd simd; /* the best there is, as of gim_base64; may be set anew
+                    before the first byte */
   /* private: */
   gim_split_sink sink;
   void *ud;
@@ -50,7 +52,7 @@ typedef struct gim_split {
   gim_err failure; /* status GIM_OK while the scan is well */
   uint8_t state;
   uint8_t stage;    /* of a payload: before, in or behind a data-URI prefix */
-  uint8_t escape_n; /* bytes of an escape that are in `escape` */
+  uint8_t escape_n; /* bytes of a cut escape in a payload, in `escape` */
   uint8_t held_n;
   char escape[6];
   char held[64]; /* a string that may be a key; a data-URI prefix */
