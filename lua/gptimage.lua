@@ -141,7 +141,7 @@ local client_methods = core.methods.client
 
 local function start(client, name, starter, request, level)
   wait.check_open(client, level + 1)
-  local task, err = checked(level + 1, starter, client, for_core(request, name, level + 1))
+  local task, err = checked(level + 1, starter, client, for_core(request, name, level + 1), name)
   if task then
     wait.adopt(client, task, request.on_progress)
   end

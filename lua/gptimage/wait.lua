@@ -26,6 +26,14 @@ local function check_seconds(value, name, level)
   error(("bad argument #1 to '%s' (seconds expected, got %s)"):format(name, got), level)
 end
 
+-- For step, whose timeout may be negative: no limit.
+local function check_number(value, number, level)
+  if value ~= nil and (type(value) ~= "number" or value ~= value) then
+    error(("bad argument #%d to 'step' (seconds expected, got %s)")
+      :format(number, type(value) == "number" and "nan" or type(value)), level)
+  end
+end
+
 local function check_open(client, level)
   if client:closed() then
     error("client is closed", level)
@@ -266,6 +274,8 @@ end
 
 function client_methods:step(timeout, budget)
   check_open(self, 3)
+  check_number(timeout, 1, 3)
+  check_number(budget, 2, 3)
   local state = core_data(self)
   turn(self, state, timeout or 0, budget)
   if not is_delivering(state) then

@@ -96,7 +96,7 @@ static void log_warnings(gim_hub *hub, const gim_job *job) {
 
 static int start(lua_State *L, const char *function, bool edit) {
   gim_hub *hub = check(L, 1);
-  const lgim_argument argument = {function, 1, "field"};
+  const lgim_argument argument = {luaL_optstring(L, 3, function), 1, "field"};
   choices c = {{NULL, 0}, 0, true, false};
   const lgim_option_set others = {options_of_request, &c};
   gim_job_options options;
@@ -105,11 +105,11 @@ static int start(lua_State *L, const char *function, bool edit) {
   gim_rules rules;
   gim_err err;
   gim_job *job;
-  lua_settop(L, 2);
+  lua_settop(L, 3); /* 3: the name, if there is one */
   lgim_fields_read(L, 2, &argument, &others, &fields);
   fields.edit = edit;
   lgim_task_push(L, 1);
-  lua_insert(L, 3); /* 3: the task; the anchors of the fields follow */
+  lua_replace(L, 3); /* 3: the task; the anchors of the fields follow */
   lua_getiuservalue(L, 1, 1);
   lua_insert(L, 4); /* 4: the client's user value */
   request = lgim_request_new(L);
@@ -128,12 +128,15 @@ static int start(lua_State *L, const char *function, bool edit) {
   return own(L, 3, 4, hub, job);
 }
 
-/* core.generate(client, request) -> task | nil, err */
+/*
+** core.generate(client, request [, name]) -> task | nil, err: `name` is that
+** of the method that the user called, for messages
+*/
 static int core_generate(lua_State *L) {
   return start(L, "generate", false);
 }
 
-/* core.edit(client, request) -> task | nil, err */
+/* core.edit(client, request [, name]) -> task | nil, err: likewise */
 static int core_edit(lua_State *L) {
   return start(L, "edit", true);
 }

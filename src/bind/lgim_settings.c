@@ -103,39 +103,50 @@ static void read_nested(lua_State *L, int index, const char *name,
 
 /* Zero would mean "at once" here and "never" there. */
 static void read_timeouts(lua_State *L, int index, gim_hub_options *hub) {
+  const lgim_argument nested = {"client", 1, "timeout"};
   read_nested(L, index, "timeout", options_of_timeout, hub);
   for (const lgim_option *o = options_of_timeout; o->name != NULL; o++) {
     int64_t ms;
     memcpy(&ms, (const char *)hub + o->offset, sizeof(ms));
     if (ms == 0)
-      lgim_options_raise(L, &argument, "timeout", "%s of more than 0 expected",
-                         o->name);
+      lgim_options_raise(L, &nested, o->name, "more than 0 expected");
   }
 }
 
-static void read_pacing(lua_State *L, int index, gim_hub_options *hub) {
+static void read_poll(lua_State *L, int index, gim_poll *poll) {
+  const lgim_argument nested = {"client", 1, "poll"};
   pacing p;
   memset(&p, 0, sizeof(p));
-  p.poll = hub->poll;
-  p.jitter = (double)hub->poll.jitter_permille / 1000;
-  p.retries = hub->retry.max;
-  p.base_ms = hub->retry.base_ms;
-  p.cap_ms = hub->retry.cap_ms;
+  p.poll = *poll;
+  p.jitter = (double)poll->jitter_permille / 1000;
   read_nested(L, index, "poll", options_of_poll, &p);
-  read_nested(L, index, "retry", options_of_retry, &p);
   if (p.jitter < 0 || p.jitter > 1)
-    lgim_options_raise(L, &argument, "poll", "jitter from 0 to 1 expected");
+    lgim_options_raise(L, &nested, "jitter", "a number from 0 to 1 expected");
   if (p.poll.min_ms > p.poll.max_ms)
-    lgim_options_raise(L, &argument, "poll", "min is larger than max");
+    lgim_options_raise(L, &nested, "min", "it is larger than max, %f",
+                       (lua_Number)p.poll.max_ms / 1000);
+  *poll = p.poll;
+  poll->jitter_permille = (int32_t)(p.jitter * 1000 + 0.5);
+}
+
+static void read_retry(lua_State *L, int index, gim_retry *retry) {
+  const lgim_argument nested = {"client", 1, "retry"};
+  pacing p;
+  memset(&p, 0, sizeof(p));
+  p.retries = retry->max;
+  p.base_ms = retry->base_ms;
+  p.cap_ms = retry->cap_ms;
+  read_nested(L, index, "retry", options_of_retry, &p);
   if (p.retries < 0 || p.retries > 1000)
-    lgim_options_raise(L, &argument, "retry", "max from 0 to 1000 expected");
+    lgim_options_raise(L, &nested, "max",
+                       "an integer from 0 to 1000 expected, got %I",
+                       (LUAI_UACINT)p.retries);
   if (p.base_ms > p.cap_ms)
-    lgim_options_raise(L, &argument, "retry", "base is larger than cap");
-  hub->poll = p.poll;
-  hub->poll.jitter_permille = (int32_t)(p.jitter * 1000 + 0.5);
-  hub->retry.max = (int)p.retries;
-  hub->retry.base_ms = p.base_ms;
-  hub->retry.cap_ms = p.cap_ms;
+    lgim_options_raise(L, &nested, "base", "it is larger than cap, %f",
+                       (lua_Number)p.cap_ms / 1000);
+  retry->max = (int)p.retries;
+  retry->base_ms = p.base_ms;
+  retry->cap_ms = p.cap_ms;
 }
 
 void lgim_settings_read(lua_State *L, int index, gim_hub_options *options) {
@@ -181,16 +192,19 @@ void lgim_settings_read(lua_State *L, int index, gim_hub_options *options) {
   if (s.has_max_requests) {
     if (s.max_requests < 1 || s.max_requests > 10000)
       lgim_options_raise(L, &argument, "max_requests",
-                         "a number from 1 to 10000 expected");
+                         "an integer from 1 to 10000 expected, got %I",
+                         (LUAI_UACINT)s.max_requests);
     options->max_requests = (int)s.max_requests;
   }
   if (s.has_memory_limit) {
     if (s.memory_limit < 0)
       lgim_options_raise(L, &argument, "memory_limit",
-                         "a number of bytes expected");
+                         "a number of bytes expected, got %I",
+                         (LUAI_UACINT)s.memory_limit);
     options->memory_limit = (size_t)s.memory_limit;
   }
   if (!lua_istable(L, index)) return;
   read_timeouts(L, index, options);
-  read_pacing(L, index, options);
+  read_poll(L, index, &options->poll);
+  read_retry(L, index, &options->retry);
 }
