@@ -29,7 +29,8 @@ typedef struct record {
   int heads, pieces, largest;
   int head_status;
   gim_status fail_head, fail_data;
-  int64_t fail_after;
+  int64_t fail_after, taken;
+  bool discard;
 } record;
 
 static const char *const class_names[] = {"paid", "poll", "download", NULL};
@@ -57,9 +58,9 @@ static gim_status on_data(void *ud, const char *p, size_t n) {
   record *r = ud;
   r->pieces++;
   if ((int)n > r->largest) r->largest = (int)n;
-  if (r->fail_data != GIM_OK && (int64_t)(r->data.n + n) > r->fail_after)
-    return r->fail_data;
-  return gim_buffer_append(&r->data, p, n);
+  r->taken += (int64_t)n;
+  if (r->fail_data != GIM_OK && r->taken > r->fail_after) return r->fail_data;
+  return r->discard ? GIM_OK : gim_buffer_append(&r->data, p, n);
 }
 
 static void push_response(lua_State *L, const gim_response *response) {
@@ -219,7 +220,7 @@ static int record_free(lua_State *L) {
 /*
 ** net:start{class=, url=, post=, headers={}, body=, timeout_ms=, max_bytes=,
 **   public_only=, resume_from=, if_range=, no_head=, fail_head=KIND,
-**   fail_data=KIND, fail_after=BYTES}, function(outcome) -> id | nil, err
+**   fail_data=KIND, fail_after=BYTES, discard=}, function(outcome) -> id | nil, err
 */
 static int net_start(lua_State *L) {
   gim_net *net = check_net(L);
@@ -249,6 +250,7 @@ static int net_start(lua_State *L) {
   gim_buffer_init(&r->data, (size_t)1 << 30);
   r->fail_head = status_field(L, "fail_head");
   r->fail_data = status_field(L, "fail_data");
+  r->discard = flag(L, "discard");
   r->fail_after = lgim_window_integer(L, 2, "fail_after", 0);
   status =
       gim_net_start(net, &spec, flag(L, "no_head") ? &headless : &callbacks, r,
@@ -288,6 +290,14 @@ static int net_handed(lua_State *L) {
   check_net(L);
   lua_pushinteger(L, (lua_Integer)gim_net_handed(check_record(L)->transfer));
   return 1;
+}
+
+/* net:taken(id) -> bytes of the reply so far, pieces they came in */
+static int net_taken(lua_State *L) {
+  const record *r = luaL_checkudata(L, 2, RECORD);
+  lua_pushinteger(L, r->taken);
+  lua_pushinteger(L, r->pieces);
+  return 2;
 }
 
 /* net:step([wait_ms [, budget_us]]) -> true | nil, err */
@@ -393,6 +403,7 @@ void lgim_window_net_transfers(lua_State *L) {
   static const luaL_Reg methods[] = {{"start", net_start},
                                      {"cancel", net_cancel},
                                      {"handed", net_handed},
+                                     {"taken", net_taken},
                                      {"step", net_step},
                                      {"has_slot", net_has_slot},
                                      {"active", net_active},
