@@ -7,7 +7,6 @@ local program = require "spec.support.program"
 local services = require "spec.support.service"
 
 local PICTURE = services.PICTURE
-
 local service
 
 local function start(handlers, options)
@@ -406,7 +405,6 @@ describe("polls", function()
   it("that fail are no failed tasks", function()
     for name, strike in pairs {
       ["502"] = function(conn) conn:reply("<html>", "502 Bad Gateway") end,
-      ["503"] = function(conn) conn:reply("<html>", "503 Unavailable") end,
       ["429"] = function(conn) conn:reply("", "429 Too Many", { "retry-after-ms: 5" }) end,
       ["cut"] = function(conn)
         conn:send 'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"id":'
