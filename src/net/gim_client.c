@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_client.h"
 
-#include <poll.h>
-
 /* Reads in a row before deadlines are judged all the same. */
 #define DRAIN_ROUNDS 256
 
@@ -11,15 +9,19 @@
 #define POSTPONE_MS 5
 #define POSTPONED_MAX 64
 
-static bool is_readable(const gim_hub *hub) {
-  struct pollfd watched;
-  watched.fd = gim_net_fd(hub->net);
-  watched.events = POLLIN;
-  watched.revents = 0;
-  return poll(&watched, 1, 0) > 0;
+/* Microseconds until then, at least one: 0 would be no limit. */
+static int64_t left_us(int64_t until_us) {
+  int64_t left = until_us - gim_net_now_us();
+  if (until_us < 0) return 0;
+  return left < 1 ? 1 : left;
 }
 
-static void start_queued(gim_hub *hub) {
+static bool is_over(int64_t until_us) {
+  return until_us >= 0 && gim_net_now_us() >= until_us;
+}
+
+/* One at least, however late it is. */
+static void start_queued(gim_hub *hub, int64_t until_us) {
   int64_t now_ms = gim_net_now_ms();
   for (int i = 0; i < GIM_CLASS_COUNT; i++) {
     while (hub->queues[i].first != NULL &&
@@ -27,6 +29,7 @@ static void start_queued(gim_hub *hub) {
       gim_want *want =
           GIM_CONTAINER(gim_list_shift(&hub->queues[i]), gim_want, link);
       want->start(want, now_ms);
+      if (is_over(until_us)) return;
     }
   }
 }
@@ -36,34 +39,24 @@ static bool is_due(const gim_hub *hub, int64_t now_ms) {
   return first != NULL && first->at_ms <= now_ms;
 }
 
-/* Reads what is ready; false: under a budget something may be left. */
-static bool drain(gim_hub *hub, int64_t budget_us, gim_status *status,
-                  gim_err *err) {
+/* Reads what is ready; under a budget something may be left. */
+static gim_status drain(gim_hub *hub, int64_t budget_us, gim_err *err) {
   int rounds = budget_us > 0 ? 1 : DRAIN_ROUNDS;
-  if (gim_net_active(hub->net) == 0) return true;
-  gim_net_alarm(hub->net, -1);
-  while (is_readable(hub)) {
-    if (rounds-- == 0) return false;
-    *status = gim_net_step(hub->net, 0, budget_us, err);
-    if (*status != GIM_OK) return false;
-  }
-  return true;
+  gim_status status = GIM_OK;
+  if (gim_net_active(hub->net) == 0) return GIM_OK;
+  do {
+    status = gim_net_step(hub->net, 0, budget_us, err);
+  } while (status == GIM_OK && !gim_net_is_drained(hub->net) && --rounds > 0);
+  return status;
 }
 
-/*
-** Moves the jobs whose time has come. A host that stalled finds their answers
-** in the sockets: those are read first.
-*/
-static gim_status run_due(gim_hub *hub, int64_t budget_us, gim_err *err) {
-  gim_status status = GIM_OK;
+/* Moves the jobs whose time has come, one at least. */
+static void advance_due(gim_hub *hub, int64_t until_us) {
   size_t jobs = hub->heap.n;
   int64_t now_ms = gim_net_now_ms();
-  int64_t until_ms = now_ms + budget_us / 1000;
-  bool drained;
-  if (!is_due(hub, now_ms)) return GIM_OK;
-  drained = drain(hub, budget_us, &status, err);
+  bool drained = gim_net_active(hub->net) == 0 || gim_net_is_drained(hub->net);
   /* Each once: a job may be due again at once. */
-  while (status == GIM_OK && jobs-- > 0 && is_due(hub, now_ms)) {
+  while (jobs-- > 0 && is_due(hub, now_ms)) {
     gim_job *job = GIM_CONTAINER(gim_heap_first(&hub->heap), gim_job, due);
     if (!drained && job->exchange != NULL &&
         job->postponed++ < POSTPONED_MAX + gim_net_active(hub->net)) {
@@ -72,9 +65,8 @@ static gim_status run_due(gim_hub *hub, int64_t budget_us, gim_err *err) {
     }
     job->postponed = 0;
     gim_job_advance(job, now_ms);
-    if (budget_us > 0 && gim_net_now_ms() > until_ms) break;
+    if (is_over(until_us)) break;
   }
-  return status;
 }
 
 void gim_client_arm(gim_hub *hub) {
@@ -89,19 +81,34 @@ void gim_client_arm(gim_hub *hub) {
   gim_net_alarm(hub->net, at_ms);
 }
 
+/*
+** A host that stalled finds the answers of jobs whose time is over in the
+** sockets: those are read before it is judged. Reading for that reason takes
+** no more than half of the budget, and judging another quarter.
+*/
 gim_status gim_client_step(gim_hub *hub, int64_t wait_ms, int64_t budget_us,
                            gim_err *err) {
-  gim_status status;
+  gim_status status = GIM_OK;
+  int64_t until_us = -1, judged_us = -1;
   if (hub->net == NULL) return GIM_OK;
-  status = run_due(hub, budget_us, err);
+  if (budget_us > 0) {
+    until_us = gim_net_now_us() + budget_us;
+    judged_us = until_us - budget_us / 4;
+  }
+  if (is_due(hub, gim_net_now_ms())) {
+    status = drain(hub, (budget_us + 1) / 2, err);
+    if (status == GIM_OK) advance_due(hub, judged_us);
+  }
   if (status == GIM_OK) {
-    start_queued(hub);
+    start_queued(hub, until_us);
     if (hub->events.first != NULL || hub->live_count == 0) wait_ms = 0;
     gim_client_arm(hub); /* ends the wait when the next job is due */
-    status = gim_net_step(hub->net, wait_ms, budget_us, err);
+    status = gim_net_step(hub->net, wait_ms, left_us(until_us), err);
   }
-  if (status == GIM_OK) status = run_due(hub, budget_us, err);
-  if (status == GIM_OK) start_queued(hub);
+  if (status == GIM_OK) {
+    advance_due(hub, until_us);
+    start_queued(hub, until_us);
+  }
   gim_client_arm(hub);
   return status;
 }
