@@ -15,6 +15,7 @@
 /* The rooms: each adds its functions to the table on top of the stack. */
 void lgim_window_disk(lua_State *L);    /* faults of system calls */
 void lgim_window_journal(lua_State *L); /* gim_journal */
+void lgim_window_record(lua_State *L);  /* gim_record, gim_recovery */
 
 #pragma GCC visibility pop
 
