@@ -26,6 +26,18 @@ describe("gim_list", function()
     check(lists, 1, {})
   end)
 
+  it("lets in before others", function()
+    local lists = window.lists(4)
+    lists:insert(1, nil, 3)
+    lists:insert(1, 3, 1)
+    lists:insert(1, 3, 2)
+    lists:insert(1, nil, 4)
+    check(lists, 1, { 1, 2, 3, 4 })
+    lists:insert(2, nil, 4) -- it queues already
+    check(lists, 1, { 1, 2, 3, 4 })
+    check(lists, 2, {})
+  end)
+
   it("leaves a thing where it queues already, here or elsewhere", function()
     local lists = window.lists(2)
     lists:append(1, 1)

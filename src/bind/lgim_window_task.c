@@ -380,4 +380,5 @@ void lgim_window_task(lua_State *L) {
   static const luaL_Reg functions[] = {{"task", window_task}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   lgim_window_task_ground(L);
+  lgim_window_task_money(L);
 }

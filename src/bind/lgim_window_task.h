@@ -16,6 +16,9 @@
    table on top of the stack. */
 void lgim_window_task_ground(lua_State *L);
 
+/* The room for gim_bucket, gim_pace and gim_ledger: likewise. */
+void lgim_window_task_money(lua_State *L);
+
 /*
 ** Pushes `size` zeroed bytes whose methods are `methods`; the collector hands
 ** them to `release`. Where `name` is known already its methods stay.

@@ -129,6 +129,15 @@ static int lists_append(lua_State *L) {
   return 0;
 }
 
+/* lists:insert(list, place | nil, thing) */
+static int lists_insert(lua_State *L) {
+  lists *l = luaL_checkudata(L, 1, LIST);
+  gim_list_insert(lists_list(L, l, 2),
+                  lua_isnil(L, 3) ? NULL : lists_link(L, l, 3),
+                  lists_link(L, l, 4));
+  return 0;
+}
+
 /* lists:remove(thing) */
 static int lists_remove(lua_State *L) {
   lists *l = luaL_checkudata(L, 1, LIST);
@@ -173,11 +182,10 @@ static int lists_free(lua_State *L) {
 
 /* window.lists(count) -> two lists for so many things */
 static int window_lists(lua_State *L) {
-  static const luaL_Reg methods[] = {{"append", lists_append},
-                                     {"remove", lists_remove},
-                                     {"shift", lists_shift},
-                                     {"items", lists_items},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"append", lists_append}, {"insert", lists_insert},
+      {"remove", lists_remove}, {"shift", lists_shift},
+      {"items", lists_items},   {NULL, NULL}};
   lua_Integer count = luaL_checkinteger(L, 1);
   lists *l =
       lgim_window_task_object(L, sizeof(*l) + (size_t)count * sizeof(thing),
@@ -248,8 +256,8 @@ static int window_name_safe(lua_State *L) {
 static int window_evidence(lua_State *L) {
   lua_Integer evidence = luaL_checkinteger(L, 1);
   if (evidence < 0 || evidence >= GIM_EVIDENCE_COUNT) return 0;
-  lua_pushstring(
-      L, gim_billed_name(gim_evidence_billed((gim_evidence)evidence)));
+  lua_pushstring(L,
+                 gim_billed_name(gim_evidence_billed((gim_evidence)evidence)));
   lua_pushstring(L, gim_evidence_text((gim_evidence)evidence));
   return 2;
 }

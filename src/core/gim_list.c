@@ -1,16 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_list.h"
 
-void gim_list_append(gim_list *list, gim_list_item *link) {
+void gim_list_insert(gim_list *list, gim_list_item *place,
+                     gim_list_item *link) {
   if (link->list != NULL) return;
   link->list = list;
-  link->before = list->last;
-  link->after = NULL;
-  if (list->last != NULL)
-    list->last->after = link;
+  link->after = place;
+  link->before = place == NULL ? list->last : place->before;
+  if (link->before != NULL)
+    link->before->after = link;
   else
     list->first = link;
-  list->last = link;
+  if (place != NULL)
+    place->before = link;
+  else
+    list->last = link;
+}
+
+void gim_list_append(gim_list *list, gim_list_item *link) {
+  gim_list_insert(list, NULL, link);
 }
 
 void gim_list_remove(gim_list_item *link) {

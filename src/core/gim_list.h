@@ -25,6 +25,10 @@ typedef struct gim_list {
 /* Queues `link` at the end, unless it is in a list already. */
 void gim_list_append(gim_list *list, gim_list_item *link);
 
+/* The same, but before `place`, which is in the list (NULL: at the end). */
+void gim_list_insert(gim_list *list, gim_list_item *place,
+                     gim_list_item *link);
+
 /* Takes `link` out; without effect when it is in no list. */
 void gim_list_remove(gim_list_item *link);
 
