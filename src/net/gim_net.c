@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 #define LANES 2
-#define BATCH 64 /* descriptors looked at together */
+#define TAG_WATCHED LANES /* of the descriptor that is not libcurl's */
+#define BATCH 64          /* descriptors looked at together */
 /* Rounds of one step without a budget: enough to empty full sockets, and an
    end where a server is faster than we are. */
 #define ROUNDS 16
@@ -30,7 +31,10 @@ struct gim_net {
   gim_lane lanes[LANES];
   gim_transfer *transfers; /* all that are in a multi */
   int active[GIM_CLASS_COUNT];
+  int reserved; /* slots of class PAID */
   int parked;
+  gim_net_watcher watcher;
+  void *watcher_ud;
   int64_t alarm_ms;
   int64_t budget_us;   /* of the step that is running; 0: none */
   int64_t deadline_ms; /* the earliest of a transfer, by clock_ms; -1: none */
@@ -40,30 +44,6 @@ struct gim_net {
   bool undone;         /* the last step left work */
   bool stepping;
 };
-
-/* -------- clocks and chance -------- */
-
-int64_t gim_net_now_us(void) {
-  return gim_clock_us();
-}
-
-int64_t gim_net_now_ms(void) {
-  return gim_clock_ms();
-}
-
-int64_t gim_net_unix_s(void) {
-  return gim_clock_unix_s();
-}
-
-void gim_net_random_bytes(void *p, size_t n) {
-  gim_clock_random(p, n);
-}
-
-uint32_t gim_net_random(void) {
-  uint32_t value;
-  gim_clock_random(&value, sizeof(value));
-  return value;
-}
 
 /* -------- making and freeing -------- */
 
@@ -209,11 +189,24 @@ int gim_net_active(const gim_net *net) {
 }
 
 bool gim_net_has_slot(const gim_net *net, gim_class transfer_class) {
-  int i, kept = 0, left = net->max_requests - gim_net_active(net);
+  int i, kept = 0;
+  int left = net->max_requests - gim_net_active(net) - net->reserved;
   if (net->max_requests >= GIM_CLASS_COUNT)
-    for (i = 0; i < GIM_CLASS_COUNT; i++)
-      if (i != (int)transfer_class && net->active[i] == 0) kept++;
+    for (i = 0; i < GIM_CLASS_COUNT; i++) {
+      int taken = net->active[i] + (i == GIM_CLASS_PAID ? net->reserved : 0);
+      if (i != (int)transfer_class && taken == 0) kept++;
+    }
   return left > kept;
+}
+
+void gim_net_reserve(gim_net *net, bool reserved) {
+  net->reserved += reserved ? 1 : -1;
+}
+
+bool gim_net_watch(gim_net *net, int fd, gim_net_watcher watcher, void *ud) {
+  net->watcher = watcher;
+  net->watcher_ud = ud;
+  return gim_wait_watch(net->wait, fd, GIM_WAIT_IN, TAG_WATCHED);
 }
 
 static void link_transfer(gim_net *net, gim_transfer *t) {
@@ -362,8 +355,12 @@ static bool run(gim_net *net, int64_t wait_ms, gim_status *status,
     /* What was waited for is not work. */
     if (round == 0 && wait_ms != 0)
       gim_brake_release(&net->brake, net->budget_us);
-    for (i = 0; i < n; i++)
-      gim_lane_socket(&net->lanes[ready[i].tag], &ready[i]);
+    for (i = 0; i < n; i++) {
+      if (ready[i].tag == TAG_WATCHED)
+        net->watcher(net->watcher_ud);
+      else
+        gim_lane_socket(&net->lanes[ready[i].tag], &ready[i]);
+    }
     worked = n > 0;
     if (run_timers(net)) worked = true;
     if (run_ended(net)) worked = true;

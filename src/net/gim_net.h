@@ -71,6 +71,12 @@ void gim_net_random_bytes(void *p, size_t n);
 */
 bool gim_net_has_slot(const gim_net *net, gim_class transfer_class);
 
+/*
+** Takes a slot of class PAID out of the count for a transfer that will start
+** soon, or (false) gives it back, right before it does.
+*/
+void gim_net_reserve(gim_net *net, bool reserved);
+
 /* Transfers under way, all classes. */
 int gim_net_active(const gim_net *net);
 
@@ -100,6 +106,15 @@ size_t gim_net_handed(const gim_transfer *transfer);
 ** whatever libcurl waits for. The latest call counts.
 */
 void gim_net_alarm(gim_net *net, int64_t due_ms);
+
+/*
+** Watches one descriptor (BORROWED until gim_net_free) that is not libcurl's:
+** `watcher` is called inside gim_net_step whenever it can be read, and has to
+** see to it that it no longer can. False: the system refuses, errno says why.
+*/
+typedef void (*gim_net_watcher)(void *ud);
+GIM_MUST_CHECK bool gim_net_watch(gim_net *net, int fd,
+                                  gim_net_watcher watcher, void *ud);
 
 /*
 ** Does the work that is due: ready sockets, libcurl's timers, finished
