@@ -73,7 +73,7 @@ local function demonstrate(title, options, request)
   end
   local result = assert(client:generate(request))
   for _, warning in ipairs(result.warnings) do
-    show("warning", "%s", warning)
+    show("warning", "%s", warning.message)
   end
   for _, image in ipairs(result.images) do
     if image.error then

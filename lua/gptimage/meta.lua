@@ -260,7 +260,7 @@ function task:cancel() end
 ---@field created integer?       unix time
 ---@field billed gptimage.billed
 ---@field usage gptimage.usage?
----@field warnings string[]
+---@field warnings gptimage.issue[]  the plan's, and what came otherwise than planned
 ---@field request_id string?
 ---@field images gptimage.image[]  some may have failed: see image.error
 ---@field raw any                the reply, as cjson reads it, without the pictures' base64; read

@@ -37,7 +37,8 @@ function Result.__index(self, key)
   bodies[self] = nil
   local raw, reason = json.decode(body)
   if reason then
-    self.warnings[#self.warnings + 1] = "raw: cjson cannot read the reply: " .. reason
+    self.warnings[#self.warnings + 1] = { field = "raw", rule = "json",
+      message = "cjson cannot read the reply: " .. reason }
   end
   self.raw = raw
   return raw

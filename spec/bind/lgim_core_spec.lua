@@ -193,6 +193,30 @@ describe("closing the Lua state", function()
   end
 end)
 
+describe("a host that closes our descriptor", function()
+  it("is told by step, and by no crash or endless loop", function()
+    runs [[
+      local socket = require "socket"
+      start { submit = silent }
+      local task = submit()
+      service:drive(function() return #service.posts == 1 end)
+      local thief = socket.tcp()
+      thief:close()
+      thief:setfd(client:fd())
+      thief:close()
+      for _ = 1, 3 do
+        local ok, message = pcall(client.step, client, 1)
+        assert(not ok and message:find("step failed: waiting for sockets failed", 1, true), message)
+      end
+      task:cancel()
+      local result, err = task:wait()
+      assert(err.kind == "cancelled" and err.billed == "maybe")
+      client:close()
+      print "done"
+    ]]
+  end)
+end)
+
 describe("a child after fork", function()
   it("can do nothing with what is its parent's, and the parent goes on", function()
     local service <close> = services.start { poll = function(conn, head, number, s)

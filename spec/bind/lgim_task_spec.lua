@@ -51,7 +51,7 @@ describe("a task's properties", function()
     local task = submit()
     assert.is_nil(task.id)
     assert.same({ "submitting", 0, "no" }, { task.status, task.progress, task.billed })
-    for _, name in ipairs { "estimated_time", "usage", "can_cancel", "created", "err", "nothing" } do
+    for _, name in ipairs { "estimated_time", "usage", "can_cancel", "created", "nothing" } do
       assert.is_nil(task[name], name)
     end
     assert.truthy(task.key:find "^gim_%x+$")

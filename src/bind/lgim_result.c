@@ -4,6 +4,7 @@
 #include "lgim_error.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 
 #define LINK_LIFE_S (24 * 3600) /* seeds: links are valid for 24 hours */
 
@@ -67,30 +68,43 @@ static void push_image(lua_State *L, gim_job *job, int i) {
   set_integer(L, "height", slot->image.height_px);
 }
 
-static void append(lua_State *L, const char *text) {
-  lua_pushstring(L, text);
-  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+/* Appends a warning of the same shape as the request's to the array on top. */
+static void append(lua_State *L, const char *field, const char *rule,
+                   const char *message) {
+  lua_createtable(L, 0, 5);
+  set_text(L, "field", field);
+  set_text(L, "rule", rule);
+  set_text(L, "message", message);
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, -3, (lua_Integer)lua_rawlen(L, -3) + 1);
 }
 
 /* The request's warnings, and what came differently than planned. */
 static void push_warnings(lua_State *L, const gim_job *job) {
-  lua_newtable(L);
-  for (int i = 0; i < job->warning_count; i++)
-    append(L, job->warnings[i].message);
-  if (job->salvaged)
-    append(L, "the answer broke off: these are the pictures that had come "
-              "whole");
+  (void)lgim_issues_push(L, job->warnings, job->warning_count);
+  if (job->salvaged) {
+    append(L, "images", "cut",
+           "the answer broke off: these are the pictures that had come whole");
+    lua_pop(L, 1);
+  }
   for (int i = 0; job->filing.slots != NULL && i < job->task.pictures.count;
        i++) {
     const gim_image *image = &job->filing.slots[i].image;
+    char message[128], got[32], planned[32];
     if (image->width_px == 0 || job->width_px == 0) continue;
     if (image->width_px == (uint32_t)job->width_px &&
         image->height_px == (uint32_t)job->height_px)
       continue;
-    lua_pushfstring(L, "picture %d has %d x %d pixels, planned were %d x %d",
-                    i + 1, (int)image->width_px, (int)image->height_px,
-                    job->width_px, job->height_px);
-    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+    (void)snprintf(got, sizeof(got), "%ux%u", (unsigned)image->width_px,
+                   (unsigned)image->height_px);
+    (void)snprintf(planned, sizeof(planned), "%dx%d", job->width_px,
+                   job->height_px);
+    (void)snprintf(message, sizeof(message),
+                   "picture %d has %s pixels, planned were %s", i + 1, got,
+                   planned);
+    append(L, "size", "delivered", message);
+    set_text(L, "got", got);
+    lua_pop(L, 1);
   }
 }
 
