@@ -27,6 +27,7 @@ struct gim_file {
   int64_t size;         /* bytes accepted */
   int64_t flushed;      /* of them in the file; the rest is gathered */
   int64_t preallocated; /* blocks reserved, in bytes */
+  size_t gather_n;      /* bytes of one write */
   void *memory;
   unsigned char *gather; /* page-aligned, within `memory` */
 };
@@ -106,6 +107,7 @@ static gim_file *file_new(const char *folder) {
   gim_file *f = calloc(1, sizeof(*f));
   if (f == NULL) return NULL;
   f->fd = f->folder_fd = -1;
+  f->gather_n = GIM_FILE_GATHER;
   f->owner = getpid();
   f->folder = malloc(n);
   if (f->folder == NULL) {
@@ -225,6 +227,10 @@ void gim_file_free(gim_file *f) {
 
 /* -------- writing and reading -------- */
 
+void gim_file_gather_small(gim_file *f) {
+  if (f->memory == NULL) f->gather_n = GIM_FILE_GATHER_SMALL;
+}
+
 void gim_file_expect(gim_file *f, int64_t n) {
   if (n <= f->preallocated || n > GIM_LIMIT_DOWNLOAD || f->committed) return;
 #ifdef FALLOC_FL_KEEP_SIZE
@@ -260,7 +266,7 @@ static bool has_gather(gim_file *f) {
   size_t address;
   if (f->gather != NULL) return true;
   /* By hand, so that the allocation is one of those that tests can fail. */
-  f->memory = malloc(GIM_FILE_GATHER + PAGE);
+  f->memory = malloc(f->gather_n + PAGE);
   if (f->memory == NULL) return false;
   address = (size_t)(uintptr_t)f->memory;
   f->gather = (unsigned char *)f->memory + (PAGE - address % PAGE) % PAGE;
@@ -276,7 +282,7 @@ gim_status gim_file_write(gim_file *f, const void *p, size_t n, gim_err *err) {
   if (!has_gather(f)) return fail_memory(err);
   while (n > 0) {
     size_t held = (size_t)(f->size - f->flushed);
-    size_t room = GIM_FILE_GATHER - held;
+    size_t room = f->gather_n - held;
     size_t k = n < room ? n : room;
     memcpy(f->gather + held, from, k);
     f->size += (int64_t)k;

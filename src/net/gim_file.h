@@ -14,6 +14,9 @@
 #pragma GCC visibility push(hidden)
 
 #define GIM_FILE_GATHER (256 * 1024) /* bytes of one aligned write */
+/* The same where a frame budget counts: a write may take half a millisecond
+   for 256 KiB when the system has to find the memory first. */
+#define GIM_FILE_GATHER_SMALL (64 * 1024)
 
 /* What to do when the final name is taken. */
 typedef enum gim_overwrite {
@@ -41,6 +44,9 @@ GIM_MUST_CHECK gim_status gim_file_try_folder(const char *folder,
 */
 GIM_MUST_CHECK gim_status gim_file_open(gim_file **file, const char *folder,
                                         gim_err *err);
+
+/* Gathers GIM_FILE_GATHER_SMALL bytes only; before the first write. */
+void gim_file_gather_small(gim_file *file);
 
 /* Reserves blocks for `n` bytes in all; a hint, errors are ignored. */
 void gim_file_expect(gim_file *file, int64_t n);

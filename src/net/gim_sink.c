@@ -169,6 +169,7 @@ static gim_status move_to_file(gim_sink *sink, place to, gim_err *err) {
   gim_status status =
       gim_file_open(&file, to == PLACE_FOLDER ? sink->folder : NULL, err);
   if (status != GIM_OK) return status;
+  if (sink->pool->small_writes) gim_file_gather_small(file);
   if (sink->expected > 0) gim_file_expect(file, sink->expected);
   if (sink->at == PLACE_MEMORY)
     status = gim_file_write(file, sink->memory, sink->memory_n, err);
@@ -309,6 +310,7 @@ static gim_status start_copy(gim_sink *sink, const char *folder,
     drop_copy(sink);
     return status;
   }
+  if (sink->pool->small_writes) gim_file_gather_small(sink->copy);
   gim_file_expect(sink->copy, gim_sink_size(sink));
   return GIM_OK;
 }

@@ -22,6 +22,7 @@
 typedef struct gim_pool {
   size_t limit; /* bytes that may be held at once */
   size_t used;
+  bool small_writes; /* a frame budget counts: see gim_file_gather_small */
 } gim_pool;
 
 typedef struct gim_sink gim_sink;
