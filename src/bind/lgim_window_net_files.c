@@ -133,6 +133,7 @@ static int window_pool(lua_State *L) {
   gim_pool *pool = lua_newuserdatauv(L, sizeof(*pool), 0);
   pool->limit = (size_t)luaL_checkinteger(L, 1);
   pool->used = 0;
+  pool->small_writes = false;
   luaL_setmetatable(L, POOL);
   return 1;
 }
