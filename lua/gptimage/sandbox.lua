@@ -49,6 +49,9 @@ local world_mt = { __name = "sandbox.world", __index = methods }
 ---@field expired? integer     status of an expired link; 404 without
 ---@field sizes? "anchor"|"budget"  gpt-image-2's size table
 ---@field edits? boolean       the gateway's /v1/edits works, as /v1/images/edits does
+---@field file_quota? integer   files that the file service keeps at once; 100 without
+---@field fetch_references? boolean  references behind foreign links are really fetched; without,
+---                             only the links are judged. The sandbox's own are always looked at
 
 ---Forgets everything that has happened; listeners stay.
 function methods:reset()
@@ -56,6 +59,8 @@ function methods:reset()
   self.ledger = parts.ledger.new(self.options.credits)
   self.tasks = parts.tasks.new(self)
   self.files = parts.files.new(self)
+  self.spool = parts.spool.new()
+  self.uploads = parts.uploads.new(self)
   self.faults:clear()
   self.requests, self.last_request = {}, 0
   self:release()
@@ -81,6 +86,15 @@ local function classify(world, request)
     request.service = file and file.task.spec.service
     request.error_reply = parts.starmagic.error_reply
     request.answer = function() return world.files:answer(request) end
+  elseif first == "uploads" then
+    request.service, request.kind = "files", "uploaded"
+    request.answer, request.error_reply = parts.uploads.answer_link, parts.uploads.error_reply
+  elseif parts.uploads.route(request.path) then
+    local route = parts.uploads.route(request.path)
+    request.service, request.route = "files", route
+    request.kind = request.method == "POST" and route:find("^upload/") and "upload" or "other"
+    request.answer, request.error_reply = parts.uploads.answer, parts.uploads.error_reply
+    request.file_max = parts.uploads.FILE_MAX
   else
     request.service = services[first]
     local service = parts[request.service or "starmagic"]
@@ -132,7 +146,7 @@ function M.new(options)
   local condition = require "cqueues.condition"
   local parts = {}
   for _, name in ipairs { "ledger", "tasks", "files", "faults", "starmagic", "magick", "control",
-    "clock", "server", "callbacks" } do
+    "clock", "server", "callbacks", "spool", "uploads" } do
     parts[name] = require("gptimage.sandbox." .. name)
   end
   options = setmetatable({}, { __index = options })
@@ -140,6 +154,7 @@ function M.new(options)
   options.latency = options.latency or 2
   options.credits = options.credits or 1000000
   options.expired = options.expired or 404
+  options.file_quota = options.file_quota or 100
   local world = setmetatable({
     parts = parts, options = options, cq = cqueues.new(), clock = parts.clock.new(options.speed),
     faults = parts.faults.new(), released = condition.new(), release_generation = 0,
@@ -166,6 +181,7 @@ function M.new(options)
     for _, name in ipairs { "starmagic", "evolink", "magick" } do
       table.insert(world.urls, { name .. suffix, origin .. "/" .. name })
     end
+    table.insert(world.urls, { "files" .. suffix, origin })
     table.insert(world.urls, { "origin" .. suffix, origin })
     return true
   end

@@ -1,12 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- Tests lua/gptimage/sandbox/magick.lua and multipart.lua, over real HTTP.
+-- Tests lua/gptimage/sandbox/magick.lua, over real HTTP; more of edits is in edits_spec.lua.
 
 local cjson = require "cjson"
+local pictures = require "spec.support.pictures"
 local png = require "spec.support.png"
 local raw = require "spec.support.raw_http"
 local support = require "spec.support.sandbox"
 
 local get, post = raw.get, raw.post
+local sha256 = require("gptimage.sandbox.submission").sha256
 
 describe("the sandbox's gateway", function()
   local sandbox
@@ -58,36 +60,32 @@ describe("the sandbox's gateway", function()
     assert.equal(404, get(sandbox.magick .. "/v1/tasks/task-unified-1-a").status)
   end)
 
-  local function multipart(parts)
-    local pieces = {}
-    for _, part in ipairs(parts) do
-      local file = part.filename and ('; filename="%s"\r\nContent-Type: %s'):format(part.filename,
-        part.type) or ""
-      pieces[#pieces + 1] = ('--b0undary\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n'
-        .. "%s\r\n"):format(part[1], file, part[2])
-    end
-    return table.concat(pieces) .. "--b0undary--\r\n",
-      { ["content-type"] = "multipart/form-data; boundary=b0undary" }
-  end
-
   it("edits pictures sent as multipart, and records the parts", function()
-    local text, headers = multipart { { "model", "gpt-image-2" }, { "prompt", "Make it night" },
+    local first, second = pictures.png { width = 30, height = 20 }, pictures.webp(40, 50)
+    local mask = pictures.png { width = 30, height = 20, alpha = true }
+    local text, headers = pictures.form { { "model", "gpt-image-2" }, { "prompt", "Make it night" },
       { "size", "1024x1536" }, { "n", "1" },
-      { "image[]", "\137PNG\r\n\0", filename = "a.png", type = "image/png" },
-      { "image[]", "\r\n--b0undar", filename = "b.webp", type = "image/webp" },
-      { "mask", "m", filename = "m.png", type = "image/png" } }
+      { "image[]", first, filename = "a.png", type = "image/png" },
+      { "image[]", second .. "\r\n--b0undar", filename = 'b \\"2\\".webp', type = "image/webp" },
+      { "mask", mask, filename = "m.png", type = "image/png" } }
     local reply = post(sandbox.magick .. "/v1/images/edits", text, headers)
-    assert.equal(200, reply.status)
+    assert.equal(200, reply.status, reply.body)
     local width, height = png.size(raw.request("GET", reply.json.data[1].url).body)
     assert.same({ 1024, 1536 }, { width, height })
-    local parts = sandbox:requests({ kind = "submit" })[1].parts
-    assert.same({ "image[]", "b.webp", "image/webp", 11 },
-      { parts[6].name, parts[6].filename, parts[6].content_type, parts[6].bytes })
-    assert.equal(7, #parts)
+    local record = sandbox:requests({ kind = "submit" })[1]
+    assert.same({ order = 6, name = "image[]", filename = 'b "2".webp', content_type = "image/webp",
+      bytes = #second + 11, sha256 = sha256(second .. "\r\n--b0undar"), type = "webp", width = 40,
+      height = 50 }, record.parts[6])
+    assert.same({ order = 1, name = "model", bytes = 11, sha256 = sha256 "gpt-image-2" },
+      record.parts[1])
+    assert.equal(7, #record.parts)
+    assert.same({ sha256(first), sha256(second .. "\r\n--b0undar"), sha256(mask) },
+      { record.references[1].sha256, record.references[2].sha256, record.mask.sha256 })
+    assert.same({ #text, sha256(text) }, { record.body_bytes, record.body_sha256 })
   end)
 
   it("wants an image to edit, and knows the old path as the stock gateway does", function()
-    local text, headers = multipart { { "model", "gpt-image-2" }, { "prompt", "x" } }
+    local text, headers = pictures.form { { "model", "gpt-image-2" }, { "prompt", "x" } }
     local reply = post(sandbox.magick .. "/v1/images/edits", text, headers)
     assert.same({ 500, "convert_request_failed" }, { reply.status, reply.json.error.code })
     assert.equal(400, post(sandbox.magick .. "/v1/images/edits", "x", headers).status)
@@ -95,8 +93,8 @@ describe("the sandbox's gateway", function()
     assert.equal(400, post(sandbox.magick .. "/v1/edits", body).status)
     assert.equal(0, sandbox:ledger().accepted)
     local patched <close> = support.start { edits = true, latency = 0 }
-    text = multipart { { "model", "m" }, { "prompt", "x" },
-      { "image", "i", filename = "a.png", type = "image/png" } }
+    text = pictures.form { { "model", "m" }, { "prompt", "x" },
+      { "image", pictures.png { width = 1, height = 1 }, filename = "a.png" } }
     assert.equal(200, post(patched.magick .. "/v1/edits", text, headers).status)
   end)
 end)

@@ -26,8 +26,9 @@ local function quote(word)
 end
 
 -- Options that are flags or values of the command line, by the same name with dashes.
-local flags = { "tls", "idempotent", "allow_private", "edits" }
-local values = { "host", "port", "latency", "key", "credits", "speed", "expired", "sizes" }
+local flags = { "tls", "idempotent", "allow_private", "edits", "fetch_references" }
+local values = { "host", "port", "latency", "key", "credits", "speed", "expired", "sizes",
+  "file_quota" }
 
 local function command_line(options)
   local words = { "exec", "env", "-u", "LD_PRELOAD", "lua5.4", "bin/gptimage", "sandbox", "--tied" }
@@ -38,7 +39,7 @@ local function command_line(options)
   end
   for _, name in ipairs(values) do
     if options[name] ~= nil then
-      words[#words + 1] = "--" .. name
+      words[#words + 1] = "--" .. name:gsub("_", "-")
       words[#words + 1] = quote(options[name])
     end
   end
@@ -50,8 +51,9 @@ end
 
 ---Starts a sandbox and waits until it serves.
 ---@param options? table  tls, latency, key, credits, idempotent, allow_private, speed, expired,
----                       sizes, edits, host, port; `args`: further words of the command line
----@return table sandbox  fields: pid, starmagic, evolink, magick, origin (base URLs; with tls also
+---                       sizes, edits, file_quota, fetch_references, host, port; `args`: further
+---                       words of the command line
+---@return table sandbox  fields: pid, starmagic, evolink, magick, files, origin (URLs; with tls also
 ---                       starmagic_tls …), ca_file
 function M.start(options)
   options = options or {}

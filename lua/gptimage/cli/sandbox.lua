@@ -15,6 +15,10 @@ function M.define(command)
     local number = tonumber(text)
     return number and number > 0 and number or nil, "a number above 0 is expected"
   end
+  local function count(text)
+    local number = math.tointeger(tonumber(text))
+    return number and number >= 0 and number or nil, "a number of files is expected"
+  end
   local function port(text)
     local number = math.tointeger(tonumber(text))
     return number and number >= 0 and number < 65536 and number or nil, "a port is expected"
@@ -32,6 +36,9 @@ function M.define(command)
     :choices { "403", "404", "410" }
   command:option("--sizes", "Size table of gpt-image-2.", "anchor"):choices { "anchor", "budget" }
   command:flag("--edits", "Let the gateway's /v1/edits work; stock gateways answer 400.")
+  command:option("--file-quota", "Files that the upload service keeps at once.", "100")
+    :convert(count)
+  command:flag("--fetch-references", "Fetch references behind foreign links, as the services do.")
   command:flag("--tied", "End when nobody reads the output any more; it must be a pipe.")
 end
 
@@ -77,7 +84,8 @@ function M.run(arguments)
     latency = arguments.latency, credits = arguments.credits, speed = arguments.speed,
     idempotent = arguments.idempotent, allow_private = arguments.allow_private,
     expired = math.tointeger(tonumber(arguments.expired)), sizes = arguments.sizes,
-    edits = arguments.edits,
+    edits = arguments.edits, file_quota = arguments.file_quota,
+    fetch_references = arguments.fetch_references,
   }
   if not world then
     io.stderr:write("gptimage sandbox: ", message, "\n")

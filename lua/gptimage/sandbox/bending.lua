@@ -35,6 +35,7 @@ end
 function M.answers(fault)
   return fault.status ~= nil and not fault.redirect or fault.html ~= nil or fault.error ~= nil
     or fault.expired ~= nil or fault.redirect ~= nil or fault.html_body ~= nil
+    or fault.success_false ~= nil
 end
 
 ---The reply that a fault gives in place of the service.
@@ -51,6 +52,9 @@ function M.answer(fault, error_reply)
     return { status = fault.expired, headers = { { "content-type", "application/xml" } },
       body = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>AccessDenied</Code>"
         .. "<Message>Request has expired</Message></Error>\n" }
+  elseif fault.success_false then
+    return { status = 200, headers = {}, json = json.object("success", false,
+      "code", fault.success_false, "msg", "This failure was armed in the sandbox.") }
   end
   local status = fault.status or 500
   if type(fault.body) == "string" then
@@ -102,6 +106,9 @@ function M.bend(fault, reply)
     reply.body = ""
     M.set_header(reply, "content-type", "text/plain")
     table.remove(reply.headers)
+  end
+  if fault.first or fault.gzip then
+    reply.body = reply.body:sub(1) -- a blob to a string
   end
   if fault.first then
     reply.body = fault.first .. reply.body:sub(#fault.first + 1)

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- CRC-32 as PNG and gzip have it.
+-- CRC-32 as PNG and gzip have it, and SHA-256 of what arrives in pieces.
 
 local M = {}
 
@@ -33,6 +33,25 @@ function M.crc32(data, crc)
     crc = crc_table[crc & 0xFF ~ bytes(data, i)] ~ crc >> 8
   end
   return crc ~ 0xFFFFFFFF
+end
+
+local sha256 = {}
+sha256.__index = sha256
+
+---Takes more bytes.
+function sha256:update(bytes)
+  self.digest:update(bytes)
+end
+
+---The hash of all bytes so far, in hex; nothing can be added behind it.
+---@return string
+function sha256:hex()
+  return (self.digest:final():gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
+end
+
+---Starts a SHA-256.
+function M.sha256()
+  return setmetatable({ digest = require("openssl.digest").new("sha256") }, sha256)
 end
 
 return M

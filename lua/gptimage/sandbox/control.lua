@@ -4,11 +4,15 @@
 --
 --   GET    ledger     what was paid, see ledger.lua
 --   GET    requests   what arrived, in order: method, path, http, connection, headers (the key
---                     hidden), body_bytes, body_sha256, parts of a multipart body, status
+--                     hidden), body_bytes, body_sha256, status; of a form its `parts` (order, name,
+--                     filename, content_type, bytes, sha256, and of pictures type, width, height);
+--                     of an accepted upload `upload` (file_id, file_name, mime_type, bytes, sha256,
+--                     url); of an edit `references` and `mask` as the service got them (order,
+--                     source, url, filename, bytes, sha256, type, width, height, problem)
 --   GET    faults     what is armed; POST arms, DELETE disarms, see faults.lua
 --   POST   release    lets everything go on that a "stall" holds
 --   POST   clock      {"advance": seconds}; GET tells {"now"}
---   POST   reset      forgets ledger, tasks, links, requests, faults
+--   POST   reset      forgets ledger, tasks, links, uploads, requests, faults
 --   POST   stop       ends the sandbox
 
 local json = require "gptimage.sandbox.json"

@@ -5,6 +5,7 @@
 
 local canvas = require "gptimage.sandbox.drawing.canvas"
 local cat = require "gptimage.sandbox.drawing.cat"
+local collage = require "gptimage.sandbox.drawing.collage"
 local landscape = require "gptimage.sandbox.drawing.landscape"
 local palettes = require "gptimage.sandbox.drawing.palettes"
 local things = require "gptimage.sandbox.drawing.things"
@@ -92,7 +93,8 @@ local function outdoors(surface, view, motifs, random, palette)
 end
 
 ---Draws a picture.
----@param spec {prompt: string, index: integer, width: integer, height: integer}
+---@param spec {prompt: string, index: integer, width: integer, height: integer,
+---       references: table[]?, mask: table?}  the last two of an edit, see references.lua
 ---@return string png
 function M.png(spec)
   local width, height = spec.width, spec.height
@@ -111,6 +113,9 @@ function M.png(spec)
     cat.room(surface, view, width, height)
   else
     outdoors(surface, view, motifs, random, palette)
+  end
+  if spec.references and #spec.references > 0 then
+    collage.add(surface, spec.references, spec.mask)
   end
   return surface:png()
 end

@@ -8,8 +8,9 @@
 --
 -- MATCH. Every field given must hold; none means any request. The first armed fault that matches a
 -- request is used, and only that one.
---   service   "starmagic" | "magick"
+--   service   "starmagic" | "magick" | "files" (the file service, wherever it is reached)
 --   kind      "submit" (paid POSTs) | "poll" (GET of a task) | "download" (result links)
+--             | "upload" (POSTs of files) | "uploaded" (the links that these give)
 --             | "other" | "any"
 --   method    "GET", "POST", …
 --   path      a prefix of the path
@@ -25,11 +26,12 @@
 --   reset     "connect"   at once when a connection is accepted (match: service etc. do not apply,
 --                         only nth counts connections; TLS has not begun)
 --             "before"    when the head has been read, before the body is
+--             "middle"    when `at` bytes of the body have been read (half of them without)
 --             "read"      when the body has been read whole, and nothing was accepted
 --             "accepted"  after it was accepted (and is paid): the reply is lost
 --   how       how that is done: "rst" (without), "close" (an orderly end), and on HTTP/2 also
 --             "refused" (RST_STREAM REFUSED_STREAM), "cancel" (RST_STREAM CANCEL), "goaway"
---             (GOAWAY that excludes this stream if reset is "before" or "read", then the end)
+--             (GOAWAY that excludes this stream unless reset is "accepted", then the end)
 --   close     "close" | "rst": what becomes of the connection after a whole reply that did not
 --             say so
 -- The reply
@@ -39,6 +41,10 @@
 --             code may be a number, "" or null
 --   headers   {"name": "value"}, added or put in place of ours
 --   accept    true: accept (and charge) first, then answer with `status`
+--   early     true: the reply is sent when the head has been read; the body never is, and the
+--             connection ends. With what answers in place of the service
+--   success_false   a code: HTTP 200 with {"success": false, "code", "msg"}, as the file service
+--             may say it
 --   html      502 | 504 | 524 …: the status with the HTML page of a proxy
 --   retry_after, retry_after_date, retry_after_ms   seconds (written as such, or as a date) or
 --             milliseconds, for the header
@@ -53,6 +59,7 @@
 --   stall     "head": no byte comes; "body": it stops after `at` bytes (half the body without);
 --             for `seconds`, or until `POST /_sandbox/release`
 --   drip      {"bytes", "seconds"}: the body in pieces of so many bytes, so far apart
+--   sip       {"bytes", "seconds"}: the request's body is read so slowly
 --   cut       the connection ends (`how`) after so many bytes of the body; Content-Length is whole
 --   lie       Content-Length is wrong by so many bytes; too much, then the connection ends (`how`)
 -- The task (match kind "submit")
@@ -91,12 +98,12 @@ end
 local match_fields = set "service kind method path task http reused nth"
 local fault_fields = set [[
   reset how close status body error headers accept html retry_after retry_after_date retry_after_ms
-  empty raw content_type chunked gzip json delay stall at seconds drip cut lie latency fail cancel
-  task_id images pixels link task_status results omit shape format expired redirect first html_body
-  ignore_range etag]]
+  empty raw content_type chunked gzip json delay stall at seconds drip sip early success_false cut
+  lie latency fail cancel task_id images pixels link task_status results omit shape format expired
+  redirect first html_body ignore_range etag]]
 
 local choices = {
-  reset = set "connect before read accepted", how = set "rst close refused cancel goaway",
+  reset = set "connect before middle read accepted", how = set "rst close refused cancel goaway",
   close = set "close rst", stall = set "head body", results = set "objects empty null missing",
   shape = set "task sync", format = set "url b64_json",
 }

@@ -27,6 +27,13 @@ function methods:add(task, index, width, height)
   return file
 end
 
+---The result that a link of ours leads to, expired or not.
+---@param url string  as it was given out
+function methods:by_url(url)
+  local file = self.by_token[url:match("/files/(%x+)/") or ""]
+  return file and url == file.url and file or nil
+end
+
 ---The picture's bytes: a PNG.
 function methods:bytes(file)
   if file.png then
@@ -35,6 +42,7 @@ function methods:bytes(file)
   file.png = drawing.png {
     prompt = file.task.spec.prompt, index = file.index,
     width = file.width, height = file.height,
+    references = file.task.references, mask = file.task.mask,
   }
   table.insert(self.cached, file)
   if #self.cached > CACHED_MAX then

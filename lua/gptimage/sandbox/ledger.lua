@@ -21,6 +21,7 @@ local counters = {
   "charged", "failed", "cancelled", "refunded",
   "polls", "downloads", -- requests of these kinds
   "downloaded",   -- pictures handed over whole to the end (200, or a 206 that reaches the end)
+  "uploaded",     -- files that the file service took
   "callbacks",    -- attempts to call back
   "called_back",  -- answered with 2xx
 }

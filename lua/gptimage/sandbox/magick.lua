@@ -3,12 +3,16 @@
 
 local base64 = require "gptimage.sandbox.base64"
 local json = require "gptimage.sandbox.json"
-local multipart = require "gptimage.sandbox.multipart"
+local links = require "gptimage.sandbox.rules.links"
+local references = require "gptimage.sandbox.references"
 local rules = require "gptimage.sandbox.rules"
 local starmagic = require "gptimage.sandbox.starmagic"
 local submission = require "gptimage.sandbox.submission"
 
 local M = {}
+
+local IMAGES_MAX = 16
+local extensions = { jpeg = true, jpg = true, png = true, webp = true }
 
 ---An error in this gateway's shape: a request id in the message, and no `param` from middleware.
 function M.error_reply(status, problem)
@@ -71,8 +75,8 @@ function M.image_reply(world, request, task)
 end
 
 -- Accepted fields to pictures, or to a task where a fault or the channel wants it so.
-local function make(world, request, body)
-  local task = submission.accept(world, request, body)
+local function make(world, request, body, list, mask)
+  local task = submission.accept(world, request, body, list and function() return list, mask end)
   if not task then
     return error_reply(403, { code = "insufficient_user_quota",
       message = "用户额度不足" })
@@ -91,12 +95,12 @@ local function paid(world, request, read)
     table.insert(reply.headers, { "idempotency-replayed", "true" })
     return reply
   end
-  local body, problem = read(world, request)
+  local body, problem, list, mask = read(world, request)
   if body then
     local ok
     ok, problem = rules.check("magick", body)
     if ok then
-      return make(world, request, body)
+      return make(world, request, body, list, mask)
     end
   end
   return error_reply(problem.http_status, problem)
@@ -118,50 +122,104 @@ local function read_json(_, request)
   return without_nulls(body)
 end
 
--- Is this part name one that carries reference images?
-local function is_image(name)
-  return name == "image" or name == "image[]" or name:find("^image%[") ~= nil
+local NO_IMAGE = {
+  http_status = 500, code = "convert_request_failed", message = "image is required",
+}
+
+local codes_by_reason = {
+  unreadable = "invalid_image_file", type = "unsupported_file_mimetype", size = "image_too_large",
+  mask_type = "invalid_mask_image_format", mask_alpha = "invalid_mask_image_format",
+  mask_size = "invalid_mask_image_format",
+}
+
+local function bad_picture(param, message)
+  return { http_status = 400, code = "invalid_value", type = "image_generation_user_error",
+    param = param, message = message }
+end
+
+-- The upstream's judgement of the pictures.
+local function judge(list, mask)
+  if #list > IMAGES_MAX then
+    return bad_picture("image", ("Too many images: at most %d are allowed"):format(IMAGES_MAX))
+  end
+  local reason, message, param = references.judge(list, mask, { images = "image", mask = "mask" },
+    references.MASK_MAX)
+  if reason then
+    return { http_status = 400, code = codes_by_reason[reason], param = param, message = message,
+      type = "image_generation_user_error" }
+  end
 end
 
 local function read_multipart(request)
-  local parts, message = multipart.parse(request.body, request.headers:get("content-type"))
-  if not parts then
-    return nil, { http_status = 400, code = "invalid_request", message = message }
+  if not request.parts then
+    return nil, { http_status = 400, code = "invalid_request", message = request.form_problem }
   end
-  local body, images = {}, 0
-  local record = json.array {}
-  for i, part in ipairs(parts) do
-    record[i] = json.object("name", part.name, "filename", part.filename,
-      "content_type", part.content_type, "bytes", #part.body,
-      "sha256", submission.sha256(part.body))
-    if part.filename then
-      images = images + (is_image(part.name) and 1 or 0)
-    else
-      body[part.name] = part.body
-    end
+  local body = {}
+  for _, part in ipairs(request.parts) do
+    body[part.name] = part.text or body[part.name]
   end
-  request.record.parts = record
   if body.n then
     body.n = math.tointeger(tonumber(body.n)) or body.n
   end
-  if images == 0 then
-    return nil, { http_status = 500, code = "convert_request_failed",
-      message = "image is required" }
-  end
-  return body
+  return body, nil, references.from_parts(request.parts)
 end
 
+-- The links and data URLs of a JSON edit: strings, or objects with `image_url`.
+local function urls_of(value)
+  local urls = {}
+  for _, item in ipairs(json.is_array(value) and value or { value }) do
+    urls[#urls + 1] = type(item) == "table" and item.image_url or item
+  end
+  for _, url in ipairs(urls) do
+    if type(url) ~= "string" then
+      return nil
+    end
+  end
+  return urls
+end
+
+local function read_json_edit(world, request)
+  local body, problem = read_json(world, request)
+  if not body then
+    return nil, problem
+  end
+  local images, masks = urls_of(body.images or body.image), urls_of(body.mask)
+  if not images or not masks or #masks > 1 then
+    return nil, bad_picture(images and "mask" or "images",
+      "image_url is required: a link or a data URL")
+  end
+  local function is_own(url)
+    return url:find("^data:") or references.is_own(world, url)
+  end
+  for _, list in ipairs { images, masks } do
+    for _, url in ipairs(list) do
+      local ok, message = links.check_image(url, extensions, world.options.allow_private, is_own)
+      if not ok then
+        return nil, bad_picture(list == masks and "mask" or "images", "image_url " .. message)
+      end
+    end
+  end
+  return body, nil, references.from_urls(world, images, masks[1])
+end
+
+-- An edit's fields, its pictures and its mask; or nil and a problem.
 local function read_edit(world, request)
   local content_type = request.headers:get("content-type") or ""
-  if content_type:lower():find("^multipart/form%-data") then
-    return read_multipart(request)
+  local read = content_type:lower():find("^multipart/form%-data") and read_multipart
+    or function() return read_json_edit(world, request) end
+  local body, problem, list, mask = read(request)
+  if not body then
+    return nil, problem
   end
-  local body, problem = read_json(world, request)
-  if body and body.images == nil and body.image == nil then
-    return nil, { http_status = 500, code = "convert_request_failed",
-      message = "image is required" }
+  references.record(request.record, list, mask)
+  if #list == 0 then
+    return nil, NO_IMAGE
   end
-  return body, problem
+  problem = judge(list, mask)
+  if problem then
+    return nil, problem
+  end
+  return body, nil, list, mask
 end
 
 local function generate(world, request)

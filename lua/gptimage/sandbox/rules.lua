@@ -57,7 +57,8 @@ end
 ---Would the service accept this body of a POST to /v1/images/generations?
 ---@param service "starmagic"|"evolink"|"magick"
 ---@param body string|table  JSON text, or what it stands for (arrays may be plain sequences)
----@param options? {allow_private: boolean?}  take private addresses, and callbacks over http
+---@param options? {allow_private: boolean?, is_own: (fun(url: string): any)?}  take private
+---       addresses, and callbacks over http; take pictures behind links that are the service's own
 ---@return boolean? ok
 ---@return {http_status: integer, code: string, type: string, param: string?, message: string}?
 function M.check(service, body, options)

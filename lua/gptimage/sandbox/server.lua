@@ -7,14 +7,13 @@ local http_util = require "http.util"
 local new_headers = require("http.headers").new
 local bending = require "gptimage.sandbox.bending"
 local http2 = require "gptimage.sandbox.http2"
+local intake = require "gptimage.sandbox.intake"
 local json = require "gptimage.sandbox.json"
 local severing = require "gptimage.sandbox.severing"
-local submission = require "gptimage.sandbox.submission"
 
 local M = {}
 
-local HEAD_TIMEOUT, BODY_TIMEOUT, WRITE_TIMEOUT = 30, 120, 120
-local BODY_MAX = 128 * 1024 * 1024
+local HEAD_TIMEOUT, WRITE_TIMEOUT = 30, 120
 local IDLE_TIMEOUT = 60 -- keep-alive
 local REQUESTS_MAX = 20000 -- so many of the last requests are on record, and some more
 
@@ -76,23 +75,6 @@ local function read_head(world, stream)
   return request
 end
 
--- Reads the body. Returns false when it is longer than the services take, nil when it broke off.
-local function read_body(stream, request)
-  local pieces, bytes = {}, 0
-  while true do
-    local piece, err = stream:get_next_chunk(BODY_TIMEOUT)
-    if not piece then
-      request.body = table.concat(pieces)
-      return err == nil or nil
-    end
-    bytes = bytes + #piece
-    if bytes > BODY_MAX then
-      return false
-    end
-    pieces[#pieces + 1] = piece
-  end
-end
-
 local function record_request(world, request)
   world.last_request = world.last_request + 1
   request.record = json.object("number", world.last_request, "method", request.method,
@@ -131,7 +113,7 @@ local function stall(world, seconds)
   end)
 end
 
--- The body in the pieces that the fault wants: a list of {bytes, pause before it}.
+-- The body in the pieces that the fault wants: a list of {first, last byte, pause before it}.
 local function cut_to_pieces(world, body, fault)
   local pieces = {}
   local limit = fault.cut and math.min(fault.cut, #body) or #body
@@ -149,11 +131,11 @@ local function cut_to_pieces(world, body, fault)
     elseif fault.drip and at > 0 then
       pause = function() world.clock:wait_until(world.clock:now() + fault.drip.seconds) end
     end
-    pieces[#pieces + 1] = { body:sub(at + 1, stop), pause }
+    pieces[#pieces + 1] = { at + 1, stop, pause }
     at = stop
   end
   if stall_at == limit and limit > 0 then
-    pieces[#pieces + 1] = { "", function() stall(world, fault.seconds) end }
+    pieces[#pieces + 1] = { 1, 0, function() stall(world, fault.seconds) end }
   end
   return pieces
 end
@@ -165,11 +147,11 @@ local function send_body(world, stream, body, length, fault)
     and body:sub(1, length) or body
   local pieces = cut_to_pieces(world, allowed, fault)
   for i, piece in ipairs(pieces) do
-    if piece[2] then
-      piece[2]()
+    if piece[3] then
+      piece[3]()
     end
     local last = i == #pieces and (whole or stream.connection.version == 2 and not fault.cut)
-    if not stream:write_chunk(piece[1], last, WRITE_TIMEOUT) then
+    if not stream:write_chunk(allowed:sub(piece[1], piece[2]), last, WRITE_TIMEOUT) then
       return false
     end
   end
@@ -208,6 +190,8 @@ local function send(world, stream, request, reply)
   end
   if fault.close then
     severing.sever(stream, fault.close, true)
+  elseif request.unread or fault.early then
+    severing.linger_and_close(stream)
   end
 end
 
@@ -248,13 +232,12 @@ local function serve(world, stream)
   if fault.reset == "before" then
     return severing.sever(stream, fault.how or "rst", false)
   end
-  local whole = read_body(stream, request)
+  local whole = true
+  if not fault.early then
+    whole = intake.read(world, stream, request)
+  end
   if whole == nil then
     return
-  elseif request.record then
-    request.body_sha256 = submission.sha256(request.body or "")
-    request.record.body_bytes = #(request.body or "")
-    request.record.body_sha256 = request.body_sha256
   end
   if fault.reset == "read" then
     return severing.sever(stream, fault.how or "rst", false)
@@ -266,6 +249,10 @@ local function serve(world, stream)
     reply = request.error_reply(413, { code = "read_request_body_failed",
       message = "request body too large" })
     bending.bend({}, reply)
+    request.unread = true
+  end
+  if reply and (request.unread or fault.early) and stream.connection.version ~= 2 then
+    bending.set_header(reply, "connection", "close")
   end
   if not reply then
     return severing.sever(stream, fault.how or "rst", true)

@@ -8,6 +8,7 @@ local M = {}
 local NO_ERROR, REFUSED_STREAM, CANCEL = 0x0, 0x7, 0x8
 local RST_STREAM_FRAME = 0x3
 local WRITE_TIMEOUT = 10
+local LINGER = 1 -- seconds in which a reply can be read by who is still sending
 local LATE_FRAMES = 0.25 -- seconds in which the peer may not yet have seen that a stream is reset
 
 local severed_any = false
@@ -71,6 +72,20 @@ local function reset_stream(stream, code)
   if stream.state ~= "closed" then
     stream:set_state("closed")
   end
+end
+
+---Ends a connection whose peer may still be sending, so that it can read the reply: what is under
+---way is read for a moment, and dropped. Closing at once would reset the connection.
+function M.linger_and_close(stream)
+  local connection = stream.connection
+  if connection.version == 2 then
+    return reset_stream(stream, NO_ERROR)
+  end
+  local deadline = cqueues.monotime() + LINGER
+  repeat
+    local piece = stream:get_next_chunk(math.max(0, deadline - cqueues.monotime()))
+  until not piece or cqueues.monotime() >= deadline
+  end_connection(stream, "close")
 end
 
 ---Ends what a stream runs on.

@@ -3,6 +3,7 @@
 
 local json = require "gptimage.sandbox.json"
 local ledger = require "gptimage.sandbox.ledger"
+local references = require "gptimage.sandbox.references"
 local rules = require "gptimage.sandbox.rules"
 local submission = require "gptimage.sandbox.submission"
 
@@ -66,6 +67,23 @@ local function submitted(world, request, task)
   return { status = 200, headers = {}, json = object }
 end
 
+-- How a job gets its pictures, and whether that takes time. What is wrong with them fails the task:
+-- the service accepts first and looks later.
+local function gathering(world, request, body)
+  local urls = body.image_urls or {}
+  if #urls == 0 then
+    return nil -- a mask alone is ignored
+  end
+  return function()
+    local list, mask = references.from_urls(world, urls, body.mask_url)
+    references.record(request.record, list, mask)
+    local reason, message = references.judge(list, mask,
+      { images = "image_urls", mask = "mask_url" })
+    return list, mask, reason and { message = message,
+      code = reason == "mask_size" and "image_dimension_mismatch" or "image_processing_error" }
+  end, references.take_time(world, urls, body.mask_url)
+end
+
 local function submit(world, request)
   local refusal, first = submission.arrive(world, request, error_reply)
   if refusal then
@@ -75,8 +93,10 @@ local function submit(world, request)
     table.insert(reply.headers, { "idempotency-replayed", "true" })
     return reply
   end
-  local ok, problem = rules.check("starmagic", request.body,
-    { allow_private = world.options.allow_private })
+  local ok, problem = rules.check("starmagic", request.body, {
+    allow_private = world.options.allow_private,
+    is_own = function(url) return references.is_own(world, url) end,
+  })
   if not ok then
     return error_reply(problem.http_status, problem)
   end
@@ -84,7 +104,7 @@ local function submit(world, request)
   for name, value in pairs(body) do
     body[name] = value ~= json.null and value or nil
   end
-  local task, micros = submission.accept(world, request, body)
+  local task, micros = submission.accept(world, request, body, gathering(world, request, body))
   if not task then
     return error_reply(402, { message = ("Insufficient quota. %s credits are needed. Please top up "
       .. "your account."):format(tostring(ledger.credits(micros))) })

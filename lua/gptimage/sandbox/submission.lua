@@ -1,15 +1,16 @@
 -- SPDX-License-Identifier: MIT
 -- What paid requests of both services share: the ledger, the balance, replays, the job.
 
-local digest = require "openssl.digest"
+local checksums = require "gptimage.sandbox.checksums"
 local rules = require "gptimage.sandbox.rules"
 
 local M = {}
 
 ---SHA-256 of bytes, in hex.
 function M.sha256(bytes)
-  local hash = digest.new("sha256"):final(bytes)
-  return (hash:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end))
+  local hash = checksums.sha256()
+  hash:update(bytes)
+  return hash:hex()
 end
 
 ---Notes a paid request, and says whether its key was used before.
@@ -35,9 +36,12 @@ end
 
 ---Accepts a request that the rules have passed: reserves its price and starts the job.
 ---@param body table  the fields
+---@param gather? fun(): table[], table?, table?  brings references and mask; a third result is a
+---       task error
+---@param later? boolean  that takes time: the task is accepted meanwhile
 ---@return table? task  nil when the balance does not cover it
 ---@return integer micros
-function M.accept(world, request, body)
+function M.accept(world, request, body, gather, later)
   local options = { sizes = world.options.sizes }
   local micros = rules.price_micros(request.service, body, options)
   if not world.ledger:affords(micros) then
@@ -49,7 +53,7 @@ function M.accept(world, request, body)
     prompt_sha256 = M.sha256(body.prompt), body_sha256 = request.body_sha256,
     pictures = rules.pictures(body), width = width, height = height, micros = micros,
     key = request.headers:get("idempotency-key"), callback_url = body.callback_url,
-    response_format = body.response_format,
+    response_format = body.response_format, gather = gather, gather_later = later,
     link_base = ("%s://%s"):format(request.scheme, request.authority),
   }, request.fault)
   request.entry = task.entry

@@ -49,8 +49,29 @@ function methods:new_id(now)
   return id
 end
 
+-- Brings a job's references and mask; it does not end before.
+local function gather(self, task)
+  local function bring()
+    task.references, task.mask, task.problem = task.spec.gather()
+  end
+  if not task.spec.gather_later then
+    return bring()
+  end
+  task.gathering = true
+  self.world.cq:wrap(function()
+    local ok, message = pcall(bring)
+    if not ok then
+      task.problem = "service_error"
+      self.world.complain(tostring(message))
+    end
+    task.gathering = false
+    self:settle(task)
+  end)
+end
+
 ---Accepts a job. `spec`: service, model, prompt, pictures, width, height, micros, key,
----prompt_sha256, callback_url, link_base, references; `fault` may bend it (see faults.lua).
+---prompt_sha256, callback_url, link_base, gather and gather_later (see submission.lua); `fault` may
+---bend it (see faults.lua).
 function methods:create(spec, fault)
   local world = self.world
   local now = world.clock:now()
@@ -69,6 +90,9 @@ function methods:create(spec, fault)
   task.entry.job = task
   self.by_id[task.id] = task
   self.list[#self.list + 1] = task
+  if spec.gather then
+    gather(self, task)
+  end
   world.cq:wrap(function()
     world.clock:wait_until(task.due, task.ended, function() return task.state ~= "working" end)
     self:settle(task)
@@ -78,8 +102,9 @@ end
 
 local function finish(self, task)
   local world, fault = self.world, task.fault
-  if fault.fail then
-    local problem = type(fault.fail) == "table" and fault.fail or { code = fault.fail }
+  local failure = fault.fail or task.problem
+  if failure then
+    local problem = type(failure) == "table" and failure or { code = failure }
     task.error = json.object("code", problem.code,
       "message", problem.message or error_messages[problem.code] or "The task failed.",
       "type", "task_error")
@@ -103,7 +128,7 @@ end
 
 ---Brings a job to the present: ends it when its time has come.
 function methods:settle(task)
-  if task.state == "working" and task.epoch == self.world.ledger
+  if task.state == "working" and not task.gathering and task.epoch == self.world.ledger
       and self.world.clock:now() >= task.due then
     finish(self, task)
   end
@@ -123,6 +148,7 @@ function methods:wait(task)
   end
   self.world.clock:wait_until(task.due, task.ended, ended)
   self:settle(task)
+  self.world.clock:wait_until(math.huge, task.ended, ended) -- its references may still be coming
 end
 
 ---Status and progress as of now.

@@ -190,6 +190,36 @@ function canvas:ground(points, paint, alpha)
   end, solid)
 end
 
+---A picture made of cells: `cell(column, row)` from 0 is a colour, or false where what is below
+---shows.
+---@param columns integer
+---@param rows integer
+---@param cell fun(column: integer, row: integer): integer|false
+function canvas:picture(x, y, width, height, columns, rows, cell)
+  local built = {}
+  add(self, y, y + height, nil, 1, nil)
+  self.shapes[#self.shapes].cells = function(at)
+    local row = math.min(rows - 1, math.max(0, (at - y) * rows // height | 0))
+    if built.row == row then
+      return built.runs
+    end
+    local runs, previous, stop = {}, nil, math.min(self.width, x + width)
+    for column = 0, columns - 1 do
+      local left = x + column * width // columns
+      local value = cell(column, row)
+      if left >= stop then
+        break
+      elseif left >= 0 and value ~= previous then
+        runs[#runs + 1], runs[#runs + 2] = left, value
+        previous = value
+      end
+    end
+    runs[#runs + 1] = stop
+    built.row, built.runs = row, runs
+    return runs
+  end
+end
+
 -- Piecewise linear coverage to runs of constant coverage: {x, c, x, c, …, end}. Returns how many
 -- numbers stand in `runs`.
 local function to_runs(knots, count, runs, width)
@@ -280,6 +310,32 @@ local function blend(row, size, runs, count, paint, alpha, out, width)
   return n
 end
 
+-- Lays runs {x, color or false, x, color or false, …, end} over a row.
+local function lay(row, size, runs, out, width)
+  local n, i, k, count = 0, 1, 1, #runs
+  local x, previous = 0, nil
+  while x < width do
+    while i + 2 <= size and row[i + 2] <= x do
+      i = i + 2
+    end
+    while k + 2 <= count and runs[k + 2] <= x do
+      k = k + 2
+    end
+    local stop, paint = i + 2 <= size and row[i + 2] or width, row[i + 1]
+    if x < runs[k] then
+      stop = math.min(stop, runs[k])
+    elseif k < count then
+      stop, paint = math.min(stop, runs[k + 2]), runs[k + 1] or paint
+    end
+    if paint ~= previous then
+      out[n + 1], out[n + 2] = x, paint
+      n, previous = n + 2, paint
+    end
+    x = stop
+  end
+  return n
+end
+
 -- The shapes that touch a row, in painting order, worked out anew only where that changes.
 local function active_at(self, y)
   local active, until_row = {}, self.height
@@ -305,8 +361,11 @@ local function paint_row(self, active, y, buffers)
   end
   for i = first, #active do
     local shape = active[i]
-    local n = shape.cover(y, knots)
-    if n == true and shape.alpha == 1 then
+    local n = shape.cells and 0 or shape.cover(y, knots)
+    if shape.cells then
+      size = lay(row, size, shape.cells(y), spare, width)
+      row, spare = spare, row
+    elseif n == true and shape.alpha == 1 then
       local paint = shape.paint
       row[1], row[2], size = 0, type(paint) == "function" and paint(y) or paint, 2
     elseif n == true or n > 0 then

@@ -74,7 +74,8 @@ local function image_urls(least)
       return nil, "supports at most 16 images"
     end
     for i, url in ipairs(value) do
-      local ok, message = links.check_image(url, references, options.allow_private)
+      local ok, message = links.check_image(url, references, options.allow_private,
+        options.is_own)
       if not ok then
         return nil, ("[%d] %s"):format(i - 1, message)
       end
@@ -84,7 +85,7 @@ local function image_urls(least)
 end
 
 local function mask_url(value, _, options)
-  return links.check_image(value, masks, options.allow_private)
+  return links.check_image(value, masks, options.allow_private, options.is_own)
 end
 
 local function callback_url(value, _, options)
