@@ -137,11 +137,34 @@ valgrind: ## runs the specs of src/core under valgrind, on the plain build
 	  --show-leak-kinds=definite --errors-for-leak-kinds=definite $(LUA),$\
 	  $(BUILD)/counts-valgrind,$(if $(SPEC),$(SPEC),spec/core))
 
-bench: ## what things cost, against what one would use instead
-	@sh .ci/install.sh build run
-	@$(MAKE) --no-print-directory build
-	@for program in bench/*.lua; do \
-	  echo "== $$program"; $(HERMETIC) $(LUA) $$program || exit 1; done
+# Servers, floors and clocks of the benchmarks, and the peer that is no package
+# of Debian's. What is missing is skipped, by name.
+BENCH := $(abspath $(BUILD))/bench
+BENCH_TOOLS := $(BENCH)/server $(BENCH)/measure $(BENCH)/floors
+
+$(BENCH)/server: BENCH_LIBS = -pthread -lssl -lcrypto
+$(BENCH)/floors: BENCH_LIBS = $(ARCHIVE) $(CURL_LIBS)
+$(BENCH)/floors: $(ARCHIVE)
+$(BENCH_TOOLS): $(BENCH)/%: bench/tools/%.c
+	$(call say,cc)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $(BENCH_LIBS)
+
+$(BENCH)/npm/node_modules/openai/package.json:
+	@mkdir -p $(BENCH)/npm
+	-@if command -v npm >/dev/null; then \
+	  npm install --silent --no-audit --no-fund --prefix $(BENCH)/npm openai; fi
+
+bench-tools: $(CORE) $(BENCH_TOOLS) $(BENCH)/npm/node_modules/openai/package.json
+
+REPETITIONS ?= 7
+
+bench: ## what things cost, against what one would use instead; REPETITIONS=7
+	@sh .ci/install.sh build run bench
+	@$(MAKE) --no-print-directory bench-tools
+	@for program in $(filter-out bench/chart.lua,$(wildcard bench/*.lua)); do \
+	  echo "== $$program"; $(HERMETIC) BENCH="$(BENCH)" REPETITIONS=$(REPETITIONS) \
+	    $(LUA) $$program || exit 1; done
 
 LINTS := lint-lua lint-format lint-floors lint-rockspec lint-headers lint-gcc lint-clang \
   lint-exports
@@ -208,5 +231,5 @@ clean: ## removes what make made
 help: ## lists the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
 
-.PHONY: build window deps demo test asan valgrind bench lint $(LINTS) lint-deps format \
+.PHONY: build window deps demo test asan valgrind bench bench-tools lint $(LINTS) lint-deps format \
   rockspec rock install env clean help
