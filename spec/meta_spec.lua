@@ -104,12 +104,13 @@ describe("meta.lua", function()
   end)
 
   it("names every option that the core reads", function()
-    local settings, client = "src/bind/lgim_settings.c", "src/bind/lgim_client.c"
+    local settings, client = "src/bind/lgim_settings.c", "src/bind/lgim_client_start.c"
     for class, real in pairs {
       ["gptimage.options"] = described(settings, "options_of_client"),
       ["gptimage.timeouts"] = described(settings, "options_of_timeout"),
       ["gptimage.poll"] = described(settings, "options_of_poll"),
       ["gptimage.retry"] = described(settings, "options_of_retry"),
+      ["gptimage.rate"] = described(settings, "options_of_rate"),
       ["gptimage.attach_options"] = described(client, "options_of_attach"),
       ["gptimage.plan_options"] = described("src/bind/lgim_plan.c", "options"),
     } do

@@ -290,16 +290,36 @@ describe("the log", function()
     local task = submit()
     assert(service:finish(task))
     service:drive(function() return events[#events].event == "state" end)
-    local names = {}
-    for i, event in ipairs(events) do
-      names[i] = event.event .. (event.status and " " .. event.status or "")
+    local names, bills = {}, {}
+    for _, event in ipairs(events) do
+      if event.event == "billing" then
+        bills[#bills + 1] = event.message
+      else
+        names[#names + 1] = event.event .. (event.status and " " .. event.status or "")
+      end
       assert.is_true(math.abs(event.time - os.time()) < 60)
       assert.is_nil(event.message:find(services.KEY, 1, true))
       assert.is_true(event.task == task.key or event.task == task.id)
     end
-    assert.same({ "request", "response 429", "retry 429", "request", "response 200", "request",
-      "response 502", "request", "response 200", "state" }, names)
-    assert.equal("nothing was accepted, the request will be sent again", events[3].message)
-    assert.equal("completed, billed yes", events[#events].message)
+    assert.same({ "request", "response 429", "retry 429", "retry 429", "request", "response 200",
+      "request", "response 502", "request", "response 200", "state" }, names)
+    local retries = {}
+    for _, event in ipairs(events) do
+      if event.event == "retry" then retries[#retries + 1] = event.message end
+    end
+    assert.matches("^too many requests: requests of all tasks wait for %d+ ms, then come",
+      retries[1])
+    assert.equal("nothing was accepted, the request will be sent again", retries[2])
+    assert.equal("completed, billed yes (it was completed with pictures)", events[#events].message)
+    -- The body's way out is seen or not, as the steps fall.
+    for i = #bills, 1, -1 do
+      if bills[i]:find "whole body" then table.remove(bills, i) end
+    end
+    assert.same({
+      "refused: the service refused it",
+      "at risk: it was accepted, and its end was not seen",
+      "paid: it was completed with pictures",
+      "paid and saved: it was completed with pictures",
+    }, bills)
   end)
 end)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "lgim_client.h"
 
+#include "lgim_client_private.h"
+
 #include "gim_client.h"
-#include "gim_request.h"
 #include "lgim_error.h"
-#include "lgim_fields.h"
-#include "lgim_options.h"
+#include "lgim_money.h"
 #include "lgim_settings.h"
 #include "lgim_task.h"
 
@@ -17,8 +17,7 @@ typedef struct client {
   gim_hub *hub; /* one reference is OWNED; NULL: half made, or closed */
 } client;
 
-/* The hub of the open client at `index`; raises otherwise. */
-static gim_hub *check(lua_State *L, int index) {
+gim_hub *lgim_client_check(lua_State *L, int index) {
   client *c = luaL_checkudata(L, index, LGIM_CLIENT);
   /* Without a net: a close that ran out of memory in the middle. */
   if (c->hub == NULL || c->hub->net == NULL)
@@ -39,134 +38,11 @@ static int core_client(lua_State *L) {
   c->hub = NULL;
   luaL_setmetatable(L, LGIM_CLIENT);
   lua_newtable(L);
+  lgim_money_keep_prices(L, 1, -1);
   lua_setiuservalue(L, 2, 1);
   c->hub = gim_hub_new(&options, &err);
   if (c->hub == NULL) return lgim_fail(L, &err, NULL, GIM_BILLED_NO);
   return 1;
-}
-
-/* What a request or an attach may say beside its fields. */
-typedef struct choices {
-  gim_str output;
-  int64_t timeout_ms;
-  bool strict, has_timeout;
-} choices;
-
-static const lgim_option options_of_request[] = {
-    {"output", LGIM_STRING, offsetof(choices, output), LGIM_NOWHERE},
-    {"timeout", LGIM_SECONDS, offsetof(choices, timeout_ms),
-     offsetof(choices, has_timeout)},
-    {"strict", LGIM_BOOLEAN, offsetof(choices, strict), LGIM_NOWHERE},
-    {"on_progress", LGIM_FUNCTION, LGIM_NOWHERE, LGIM_NOWHERE},
-    {NULL, LGIM_ANY, 0, 0}};
-
-static const lgim_option options_of_attach[] = {
-    {"output", LGIM_STRING, offsetof(choices, output), LGIM_NOWHERE},
-    {"timeout", LGIM_SECONDS, offsetof(choices, timeout_ms),
-     offsetof(choices, has_timeout)},
-    {"on_progress", LGIM_FUNCTION, LGIM_NOWHERE, LGIM_NOWHERE},
-    {NULL, LGIM_ANY, 0, 0}};
-
-static gim_job_options job_options(const choices *c, gim_str model) {
-  gim_job_options options;
-  memset(&options, 0, sizeof(options));
-  options.timeout_ms = c->has_timeout ? c->timeout_ms : -1;
-  options.output = c->output;
-  options.model = model;
-  options.overwrite = -1;
-  return options;
-}
-
-/* The new task at `index` becomes its job's; its client holds it. */
-static int own(lua_State *L, int index, int data, gim_hub *hub, gim_job *job) {
-  lgim_task_own(L, index, job);
-  lua_pushvalue(L, index);
-  lua_rawsetp(L, data, job);
-  gim_client_arm(hub);
-  lua_pushvalue(L, index);
-  return 1;
-}
-
-/* The warnings of a request, one line of the log each. */
-static void log_warnings(gim_hub *hub, const gim_job *job) {
-  for (int i = 0; i < job->warning_count; i++)
-    gim_hub_log(hub, "warning", job->key, 0, "%s: %s", job->warnings[i].field,
-                job->warnings[i].message);
-}
-
-static int start(lua_State *L, const char *function, bool edit) {
-  gim_hub *hub = check(L, 1);
-  const lgim_argument argument = {luaL_optstring(L, 3, function), 1, "field"};
-  choices c = {{NULL, 0}, 0, true, false};
-  const lgim_option_set others = {options_of_request, &c};
-  gim_job_options options;
-  gim_request *request;
-  gim_fields fields;
-  gim_rules rules;
-  gim_err err;
-  gim_job *job;
-  lua_settop(L, 3); /* 3: the name, if there is one */
-  lgim_fields_read(L, 2, &argument, &others, &fields);
-  fields.edit = edit;
-  lgim_task_push(L, 1);
-  lua_replace(L, 3); /* 3: the task; the anchors of the fields follow */
-  lua_getiuservalue(L, 1, 1);
-  lua_insert(L, 4); /* 4: the client's user value */
-  request = lgim_request_new(L);
-  memset(&rules, 0, sizeof(rules));
-  rules.provider = hub->options.provider;
-  rules.sizes = hub->options.sizes;
-  rules.strict = c.strict;
-  rules.allow_private = hub->options.allow_private;
-  rules.edit_path = hub->edit_path;
-  if (gim_request_make(request, &fields, &rules, &err) != GIM_OK)
-    return lgim_request_fail(L, request, &err);
-  options = job_options(&c, fields.model);
-  if (gim_job_submit(&job, hub, request, &options, &err) != GIM_OK)
-    return lgim_fail(L, &err, NULL, GIM_BILLED_NO);
-  log_warnings(hub, job);
-  return own(L, 3, 4, hub, job);
-}
-
-/*
-** core.generate(client, request [, name]) -> task | nil, err: `name` is that
-** of the method that the user called, for messages
-*/
-static int core_generate(lua_State *L) {
-  return start(L, "generate", false);
-}
-
-/* core.edit(client, request [, name]) -> task | nil, err: likewise */
-static int core_edit(lua_State *L) {
-  return start(L, "edit", true);
-}
-
-/* core.attach(client, id [, options]) -> task | nil, err */
-static int core_attach(lua_State *L) {
-  gim_hub *hub = check(L, 1);
-  const lgim_argument argument = {"attach", 2, "option"};
-  choices c = {{NULL, 0}, 0, true, false};
-  lgim_option_set set = {options_of_attach, &c};
-  gim_job_options options;
-  gim_str id, none = {NULL, 0};
-  gim_err err;
-  gim_job *job;
-  lua_settop(L, 3);
-  if (lua_type(L, 2) != LUA_TSTRING)
-    return luaL_error(L,
-                      "bad argument #1 to 'attach' (string expected, got %s)",
-                      luaL_typename(L, 2));
-  id.p = lua_tolstring(L, 2, &id.n);
-  if (!lua_isnil(L, 3) && !lua_istable(L, 3))
-    lgim_options_raise(L, &argument, NULL, "table expected, got %s",
-                       luaL_typename(L, 3));
-  lgim_options_read_sets(L, 3, &argument, &set, 1);
-  lgim_task_push(L, 1);       /* 4 */
-  lua_getiuservalue(L, 1, 1); /* 5 */
-  options = job_options(&c, none);
-  if (gim_job_attach(&job, hub, id, &options, &err) != GIM_OK)
-    return lgim_fail(L, &err, lua_tostring(L, 2), GIM_BILLED_MAYBE);
-  return own(L, 4, 5, hub, job);
 }
 
 /* Pushes the events there are, a flat array, or nil. */
@@ -241,7 +117,7 @@ static int64_t to_time(lua_State *L, int number, const char *name, double unit,
 
 /* core.step(client [, timeout [, budget]]) -> live, events, logs */
 static int core_step(lua_State *L) {
-  gim_hub *hub = check(L, 1);
+  gim_hub *hub = lgim_client_check(L, 1);
   int64_t wait_us = to_time(L, 1, "timeout", 1e6, 0);
   int64_t budget_us = to_time(L, 2, "budget", 1e6, 0);
   gim_err err;
@@ -270,7 +146,7 @@ static int core_now(lua_State *L) {
 ** the core knows of nothing to do: the Lua layer has something to tell.
 */
 static int core_wake(lua_State *L) {
-  gim_net_alarm(check(L, 1)->net, gim_net_now_ms());
+  gim_net_alarm(lgim_client_check(L, 1)->net, gim_net_now_ms());
   return 0;
 }
 
@@ -321,13 +197,13 @@ static int core_data(lua_State *L) {
 
 /* client:fd() -> descriptor */
 static int client_fd(lua_State *L) {
-  lua_pushinteger(L, gim_net_fd(check(L, 1)->net));
+  lua_pushinteger(L, gim_net_fd(lgim_client_check(L, 1)->net));
   return 1;
 }
 
 /* client:timeout() -> seconds | nil */
 static int client_timeout(lua_State *L) {
-  int64_t ms = gim_client_timeout_ms(check(L, 1));
+  int64_t ms = gim_client_timeout_ms(lgim_client_check(L, 1));
   if (ms < 0)
     lua_pushnil(L);
   else
@@ -337,7 +213,7 @@ static int client_timeout(lua_State *L) {
 
 /* client:tasks() -> array of live tasks */
 static int client_tasks(lua_State *L) {
-  gim_hub *hub = check(L, 1);
+  gim_hub *hub = lgim_client_check(L, 1);
   lua_Integer n = 0;
   lua_settop(L, 1);
   lua_getiuservalue(L, 1, 1); /* 2 */
@@ -352,6 +228,11 @@ static int client_tasks(lua_State *L) {
       lua_pop(L, 1);
   }
   return 1;
+}
+
+/* client:ledger() -> where the money is */
+static int client_ledger(lua_State *L) {
+  return lgim_money_push_ledger(L, lgim_client_check(L, 1));
 }
 
 /* client:closed() -> boolean */
@@ -384,22 +265,27 @@ static int client_index(lua_State *L) {
     lua_pushstring(L, c->hub->provider->name);
   else if (strcmp(name, "base_url") == 0)
     lua_pushstring(L, c->hub->base_url);
+  else if (strcmp(name, "spent") == 0)
+    lgim_money_push_spent(L, c->hub);
   else if (strcmp(name, "foreign") == 0)
     lua_pushboolean(L, gim_client_is_foreign(c->hub));
   return 1;
 }
 
 void lgim_client_open(lua_State *L, int methods) {
-  static const luaL_Reg methods_of_client[] = {
-      {"fd", client_fd},       {"timeout", client_timeout},
-      {"tasks", client_tasks}, {"closed", client_closed},
-      {"close", core_close},   {NULL, NULL}};
+  static const luaL_Reg methods_of_client[] = {{"fd", client_fd},
+                                               {"timeout", client_timeout},
+                                               {"tasks", client_tasks},
+                                               {"closed", client_closed},
+                                               {"close", core_close},
+                                               {"ledger", client_ledger},
+                                               {NULL, NULL}};
   static const luaL_Reg functions[] = {
-      {"client", core_client}, {"generate", core_generate},
-      {"edit", core_edit},     {"attach", core_attach},
-      {"step", core_step},     {"now", core_now},
-      {"wake", core_wake},     {"close", core_close},
-      {"data", core_data},     {NULL, NULL}};
+      {"client", core_client},    {"generate", lgim_client_generate},
+      {"edit", lgim_client_edit}, {"attach", lgim_client_attach},
+      {"step", core_step},        {"now", core_now},
+      {"wake", core_wake},        {"close", core_close},
+      {"data", core_data},        {NULL, NULL}};
   methods = lua_absindex(L, methods);
   luaL_setfuncs(L, functions, 0);
   luaL_newmetatable(L, LGIM_CLIENT);

@@ -205,3 +205,9 @@ void lgim_options_read(lua_State *L, int index, const char *function,
   set.out = out;
   lgim_options_read_sets(L, index, &argument, &set, 1);
 }
+
+bool lgim_options_micro(double credits, int64_t *micro) {
+  if (!(credits >= 0 && credits <= 1e9)) return false;
+  *micro = (int64_t)(credits * 1e6 + 0.5);
+  return true;
+}

@@ -78,6 +78,12 @@ void lgim_options_read(lua_State *L, int index, const char *function,
 int lgim_options_raise(lua_State *L, const lgim_argument *argument,
                        const char *key, const char *format, ...);
 
+/*
+** Credits as Lua has them to micro-units, rounded; false, and `*micro` as it
+** was, where they are not from 0 to 1e9.
+*/
+bool lgim_options_micro(double credits, int64_t *micro);
+
 #pragma GCC visibility pop
 
 #endif

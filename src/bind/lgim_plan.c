@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define MICRO 1000000
-#define CREDITS_MAX 1e9
 
 static void set_text(lua_State *L, const char *name, const char *text) {
   if (text == NULL || text[0] == '\0') return;
@@ -35,8 +34,12 @@ static void set_flag(lua_State *L, const char *name, bool value) {
   lua_setfield(L, -2, name);
 }
 
-/* factor times credits, in micro-units; in two parts, so that it fits. */
-static int64_t multiply_micro(int64_t factor, int64_t credits) {
+int64_t lgim_plan_price(const gim_request *request,
+                        int64_t credits_per_base_micro) {
+  int64_t factor = request->price_factor_micro;
+  int64_t credits = credits_per_base_micro;
+  if (factor < 0 || credits < 0) return -1;
+  /* In two parts, so that it fits. */
   return credits / MICRO * factor +
          (credits % MICRO * factor + MICRO / 2) / MICRO;
 }
@@ -48,14 +51,13 @@ int64_t lgim_prices_find(lua_State *L, int index, gim_str model) {
   luaL_checktype(L, index, LUA_TTABLE);
   for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
     gim_str name = {NULL, 0};
-    lua_Number credits = lua_tonumber(L, -1);
+    int64_t micro = -1;
     if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TNUMBER ||
-        !(credits >= 0 && credits <= CREDITS_MAX))
+        !lgim_options_micro((double)lua_tonumber(L, -1), &micro))
       luaL_error(L, "option 'prices': a table {[model] = credits} with "
                     "numbers from 0 to 1e9 expected");
     name.p = lua_tolstring(L, -2, &name.n);
-    if (gim_str_equal(name, model))
-      found = (int64_t)((double)credits * MICRO + 0.5);
+    if (gim_str_equal(name, model)) found = micro;
   }
   return found;
 }
@@ -66,8 +68,7 @@ static void push_price(lua_State *L, const gim_request *request,
   lua_createtable(L, 0, 3);
   set_text(L, "unit", request->model->price_unit);
   set_micro(L, "factor", factor);
-  if (factor >= 0 && credits_per_base_micro >= 0)
-    set_micro(L, "credits", multiply_micro(factor, credits_per_base_micro));
+  set_micro(L, "credits", lgim_plan_price(request, credits_per_base_micro));
 }
 
 int lgim_plan_push(lua_State *L, const gim_request *request,
@@ -148,7 +149,8 @@ static int plan(lua_State *L) {
       {"output", LGIM_STRING, LGIM_NOWHERE, LGIM_NOWHERE},
       {"timeout", LGIM_SECONDS, LGIM_NOWHERE, LGIM_NOWHERE},
       {"on_progress", LGIM_FUNCTION, LGIM_NOWHERE, LGIM_NOWHERE},
-      {"resubmit", LGIM_ANY, LGIM_NOWHERE, LGIM_NOWHERE},
+      {"resubmit", LGIM_INTEGER, LGIM_NOWHERE, LGIM_NOWHERE},
+      {"price", LGIM_NUMBER, LGIM_NOWHERE, LGIM_NOWHERE},
       {NULL, LGIM_ANY, 0, 0}};
 #undef AT
   const lgim_argument first = {"plan", 1, "field"};

@@ -42,6 +42,11 @@ int lgim_plan_push(lua_State *L, const gim_request *request,
 */
 int64_t lgim_prices_find(lua_State *L, int index, gim_str model);
 
+/* What a request that was made costs, in micro-units, by the credits for a
+   factor of 1; -1: unknown. */
+int64_t lgim_plan_price(const gim_request *request,
+                        int64_t credits_per_base_micro);
+
 #pragma GCC visibility pop
 
 #endif

@@ -11,7 +11,8 @@ typedef struct settings {
   gim_hub_options hub;
   gim_str provider, sizes, overwrite;
   int64_t max_requests, memory_limit;
-  bool has_max_requests, has_memory_limit;
+  double budget;
+  bool has_max_requests, has_memory_limit, has_budget;
 } settings;
 
 #define AT(member) offsetof(settings, member)
@@ -25,6 +26,9 @@ static const lgim_option options_of_client[] = {
     {"allow_private", LGIM_BOOLEAN, AT(hub.allow_private), LGIM_NOWHERE},
     {"poll", LGIM_TABLE, LGIM_NOWHERE, LGIM_NOWHERE},
     {"retry", LGIM_TABLE, LGIM_NOWHERE, LGIM_NOWHERE},
+    {"rate", LGIM_TABLE, LGIM_NOWHERE, LGIM_NOWHERE},
+    {"prices", LGIM_TABLE, LGIM_NOWHERE, LGIM_NOWHERE},
+    {"budget", LGIM_NUMBER, AT(budget), AT(has_budget)},
     {"overwrite", LGIM_STRING, AT(overwrite), LGIM_NOWHERE},
     {"memory_limit", LGIM_INTEGER, AT(memory_limit), AT(has_memory_limit)},
     {"idempotent", LGIM_BOOLEAN, AT(hub.idempotent), LGIM_NOWHERE},
@@ -68,6 +72,13 @@ static const lgim_option options_of_retry[] = {
     {"max", LGIM_INTEGER, offsetof(pacing, retries), LGIM_NOWHERE},
     {"base", LGIM_SECONDS, offsetof(pacing, base_ms), LGIM_NOWHERE},
     {"cap", LGIM_SECONDS, offsetof(pacing, cap_ms), LGIM_NOWHERE},
+    {NULL, LGIM_ANY, 0, 0}};
+
+static const lgim_option options_of_rate[] = {
+    {"requests", LGIM_INTEGER, offsetof(gim_hub_options, rate_requests),
+     LGIM_NOWHERE},
+    {"per_seconds", LGIM_SECONDS, offsetof(gim_hub_options, rate_per_ms),
+     LGIM_NOWHERE},
     {NULL, LGIM_ANY, 0, 0}};
 
 static const lgim_argument argument = {"client", 1, "option"};
@@ -149,6 +160,23 @@ static void read_retry(lua_State *L, int index, gim_retry *retry) {
   retry->cap_ms = p.cap_ms;
 }
 
+static void read_rate(lua_State *L, int index, gim_hub_options *hub) {
+  const lgim_argument nested = {"client", 1, "rate"};
+  int type;
+  lua_pushliteral(L, "rate");
+  type = lua_rawget(L, index);
+  lua_pop(L, 1);
+  if (type == LUA_TNIL) return;
+  read_nested(L, index, "rate", options_of_rate, hub);
+  if (hub->rate_requests < 1 || hub->rate_requests > GIM_BUCKET_REQUESTS_MAX)
+    lgim_options_raise(
+        L, &nested, "requests", "an integer from 1 to %d expected, got %I",
+        GIM_BUCKET_REQUESTS_MAX, (LUAI_UACINT)hub->rate_requests);
+  if (hub->rate_per_ms < 1)
+    lgim_options_raise(L, &nested, "per_seconds",
+                       "a number of seconds above 0 expected");
+}
+
 void lgim_settings_read(lua_State *L, int index, gim_hub_options *options) {
   static const char *const providers[] = {"starmagic", "evolink", "magick",
                                           NULL};
@@ -183,6 +211,11 @@ void lgim_settings_read(lua_State *L, int index, gim_hub_options *options) {
   options->retry = defaults.retry;
   options->overwrite = defaults.overwrite;
   options->memory_limit = defaults.memory_limit;
+  options->budget_micro = defaults.budget_micro;
+  if (s.has_budget && !lgim_options_micro(s.budget, &options->budget_micro))
+    lgim_options_raise(L, &argument, "budget",
+                       "credits from 0 to 1e9 expected, got %f",
+                       (lua_Number)s.budget);
   if (s.sizes.p != NULL)
     options->sizes =
         (gim_size_procedure)choose(L, "sizes", s.sizes, procedures);
@@ -207,4 +240,5 @@ void lgim_settings_read(lua_State *L, int index, gim_hub_options *options) {
   read_timeouts(L, index, options);
   read_poll(L, index, &options->poll);
   read_retry(L, index, &options->retry);
+  read_rate(L, index, options);
 }

@@ -164,7 +164,9 @@ bool gim_ledger_update(gim_ledger *ledger, gim_entry *entry,
   if (entry->id == NULL && news->id != NULL)
     entry->id = gim_str_copy(gim_str_of(news->id)); /* the key does, too */
   count(ledger, &was, -1);
-  if (!is_final(entry->standing) || is_final(news->standing))
+  /* What was sent once stays sent, also while it is about to be sent again. */
+  if (news->standing != GIM_STANDING_NONE &&
+      (!is_final(entry->standing) || is_final(news->standing)))
     entry->standing = news->standing;
   entry->live = news->live;
   if (news->said_micro >= 0) entry->said_micro = limited(news->said_micro);

@@ -14,12 +14,12 @@
 /* Inside a thing that queues. Zeroed: in no list. */
 typedef struct gim_list_item {
   struct gim_list *list;                /* the list it is in; NULL: none */
-  struct gim_list_item *before, *after; /* private */
+  struct gim_list_item *before, *after; /* its neighbours, or NULL */
 } gim_list_item;
 
 /* Zeroed: empty. */
 typedef struct gim_list {
-  gim_list_item *first, *last; /* BORROWED; private */
+  gim_list_item *first, *last; /* BORROWED */
 } gim_list;
 
 /* Queues `link` at the end, unless it is in a list already. */

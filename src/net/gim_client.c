@@ -20,14 +20,22 @@ static bool is_over(int64_t until_us) {
   return until_us >= 0 && gim_net_now_us() >= until_us;
 }
 
+/* When the first of queue `i` may start; -1: none waits, or no slot is free. */
+static int64_t start_at_ms(const gim_hub *hub, int i, int64_t now_ms) {
+  if (hub->queues[i].first == NULL ||
+      !gim_net_has_slot(hub->net, (gim_class)i))
+    return -1;
+  return gim_pace_at_ms(&hub->paces[i], now_ms);
+}
+
 /* One at least, however late it is. */
 static void start_queued(gim_hub *hub, int64_t until_us) {
   int64_t now_ms = gim_net_now_ms();
   for (int i = 0; i < GIM_CLASS_COUNT; i++) {
-    while (hub->queues[i].first != NULL &&
-           gim_net_has_slot(hub->net, (gim_class)i)) {
+    while (start_at_ms(hub, i, now_ms) == now_ms) {
       gim_want *want =
           GIM_CONTAINER(gim_list_shift(&hub->queues[i]), gim_want, link);
+      gim_pace_started(&hub->paces[i], now_ms);
       want->start(want, now_ms);
       if (is_over(until_us)) return;
     }
@@ -73,10 +81,10 @@ void gim_client_arm(gim_hub *hub) {
   const gim_due *first = gim_heap_first(&hub->heap);
   int64_t at_ms = first == NULL ? -1 : first->at_ms;
   if (hub->net == NULL) return;
-  for (int i = 0; i < GIM_CLASS_COUNT; i++)
-    if (hub->queues[i].first != NULL &&
-        gim_net_has_slot(hub->net, (gim_class)i))
-      at_ms = gim_net_now_ms();
+  for (int i = 0; i < GIM_CLASS_COUNT; i++) {
+    int64_t start_ms = start_at_ms(hub, i, gim_net_now_ms());
+    if (start_ms >= 0 && (at_ms < 0 || start_ms < at_ms)) at_ms = start_ms;
+  }
   if (hub->events.first != NULL) at_ms = gim_net_now_ms();
   gim_net_alarm(hub->net, at_ms);
 }
@@ -94,6 +102,7 @@ gim_status gim_client_step(gim_hub *hub, int64_t wait_ms, int64_t budget_us,
   if (budget_us > 0) {
     until_us = gim_net_now_us() + budget_us;
     judged_us = until_us - budget_us / 4;
+    hub->pool.small_writes = true;
   }
   if (is_due(hub, gim_net_now_ms())) {
     status = drain(hub, (budget_us + 1) / 2, err);

@@ -26,6 +26,7 @@ typedef struct gim_slot {
   int64_t size;    /* bytes, once whole; else 0 */
   gim_image image; /* likewise: type, width, height */
   bool whole;      /* all its bytes are in the sink, or in the file */
+  bool kept;       /* a job of its own has filed it */
   /* private: */
   struct gim_filing *filing;
   gim_want want;

@@ -26,6 +26,7 @@ void gim_hub_options_init(gim_hub_options *options, gim_provider provider) {
   options->task_ms = 1800 * 1000;
   options->poll = GIM_POLL_DEFAULT;
   options->retry = GIM_RETRY_DEFAULT;
+  options->budget_micro = -1;
   options->overwrite = GIM_OVERWRITE_NUMBER;
   options->memory_limit = 64u * 1024 * 1024;
 }
@@ -163,6 +164,10 @@ gim_hub *gim_hub_new(const gim_hub_options *options, gim_err *err) {
   hub->options = *options;
   hub->provider = gim_provider_get(options->provider);
   hub->pool.limit = options->memory_limit;
+  hub->ledger.budget_micro = options->budget_micro;
+  if (options->rate_requests > 0)
+    gim_bucket_init(&hub->paces[GIM_CLASS_PAID].bucket, options->rate_requests,
+                    options->rate_per_ms, gim_net_now_ms());
   base = options->base_url.p != NULL ? options->base_url
                                      : gim_str_of(hub->provider->base_url);
   task = options->task_path.p != NULL ? options->task_path
@@ -216,11 +221,23 @@ void gim_hub_release(gim_hub *hub) {
   gim_hub_close(hub);
   while ((log = gim_hub_take_log(hub)) != NULL) free(log);
   gim_heap_free(&hub->heap);
+  gim_ledger_free(&hub->ledger);
   free(hub->base_url);
   free(hub->task_path);
   free(hub->edit_path);
   free(hub->private_host);
   free(hub);
+}
+
+void gim_hub_queue(gim_hub *hub, gim_class of, gim_want *want) {
+  gim_list *queue = &hub->queues[of];
+  gim_list_item *place = NULL, *before = queue->last;
+  while (before != NULL &&
+         GIM_CONTAINER(before, gim_want, link)->order > want->order) {
+    place = before;
+    before = before->before;
+  }
+  gim_list_insert(queue, place, &want->link);
 }
 
 void gim_hub_make_key(char key[GIM_KEY_SIZE]) {

@@ -13,9 +13,11 @@
 #include "gim_backoff.h"
 #include "gim_base.h"
 #include "gim_heap.h"
+#include "gim_ledger.h"
 #include "gim_list.h"
 #include "gim_model.h"
 #include "gim_net.h"
+#include "gim_pace.h"
 #include "gim_sink.h"
 
 #pragma GCC visibility push(hidden)
@@ -33,6 +35,8 @@ typedef struct gim_hub_options {
   int64_t connect_ms, submit_ms, poll_ms, download_ms, task_ms;
   gim_poll poll;
   gim_retry retry;
+  int64_t budget_micro;               /* -1: none */
+  int64_t rate_requests, rate_per_ms; /* paid POSTs; 0: no limit */
   gim_overwrite overwrite;
   size_t memory_limit;
   bool allow_private;
@@ -46,7 +50,8 @@ void gim_hub_options_init(gim_hub_options *options, gim_provider provider);
 /* One line of the log. Plain data, without secrets. */
 typedef struct gim_log {
   struct gim_log *next;
-  const char *event; /* "request", "response", "retry", "warning", "state" */
+  const char *event; /* "request", "response", "retry", "warning", "state",
+                        "billing" */
   int64_t time_unix_ms;
   char task[80]; /* id, or key while there is none */
   char text[240];
@@ -61,6 +66,7 @@ typedef struct gim_log {
 */
 typedef struct gim_want {
   gim_list_item link;
+  int64_t order; /* for gim_hub_queue */
   void (*start)(struct gim_want *want, int64_t now_ms);
 } gim_want;
 
@@ -70,6 +76,9 @@ typedef struct gim_hub {
   gim_list queues[GIM_CLASS_COUNT]; /* of gim_want */
   gim_list events;                  /* of jobs with news */
   gim_list live;                    /* of jobs that are not done */
+  gim_pace paces[GIM_CLASS_COUNT];  /* of the queues */
+  gim_ledger ledger;
+  int64_t submissions; /* paid requests so far */
   gim_pool pool;
   int live_count;
   gim_hub_options options; /* its strings are those below */
@@ -96,6 +105,12 @@ void gim_hub_retain(gim_hub *hub);
 
 /* One less; the last one closes the hub and releases it. */
 void gim_hub_release(gim_hub *hub);
+
+/*
+** Queues `want` behind those whose `order` is not larger: a paid request that
+** goes out again keeps its place among those that were submitted later.
+*/
+void gim_hub_queue(gim_hub *hub, gim_class of, gim_want *want);
 
 /* 36 characters for a new request: "gim_" and 32 hexadecimal digits. */
 #define GIM_KEY_SIZE 40

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_job.h"
 
+#include "gim_job_private.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,159 +14,6 @@ static const char *name_of(const gim_job *job) {
 
 static gim_status no_memory(gim_err *err) {
   return gim_fail(err, GIM_E_NO_MEMORY, "No memory for a task.");
-}
-
-static void start_exchange(gim_want *want, int64_t now_ms);
-
-static void on_filing_changed(gim_filing *filing, int64_t now_ms) {
-  gim_job_advance(GIM_CONTAINER(filing, gim_job, filing), now_ms);
-}
-
-/* An empty job, not yet live. */
-static gim_job *new_job(gim_hub *hub, const gim_job_options *options) {
-  gim_job *job = calloc(1, sizeof(*job));
-  if (job == NULL) return NULL;
-  job->hub = hub;
-  gim_hub_retain(hub);
-  gim_hub_make_key(job->key);
-  job->want.start = start_exchange;
-  job->options.retry = hub->options.retry;
-  job->options.poll = hub->options.poll;
-  job->options.submit_ms = hub->options.submit_ms;
-  job->options.task_ms =
-      options->timeout_ms < 0 ? hub->options.task_ms : options->timeout_ms;
-  job->options.idempotent = hub->options.idempotent;
-  job->options.retry_codes = hub->provider->retry_codes;
-  job->options.save = options->output.p != NULL;
-  if (options->model.p != NULL) {
-    job->model = gim_str_copy(options->model);
-    if (job->model == NULL) {
-      gim_job_free(job);
-      return NULL;
-    }
-  }
-  gim_filing_init(&job->filing, hub, &job->task, job->key, job->model,
-                  on_filing_changed);
-  return job;
-}
-
-/* Makes the output ready; from here on the hub's step moves the job. */
-static gim_status go_live(gim_job *job, const gim_job_options *options,
-                          bool literal, gim_err *err) {
-  gim_hub *hub = job->hub;
-  gim_overwrite overwrite = options->overwrite < 0
-                                ? hub->options.overwrite
-                                : (gim_overwrite)options->overwrite;
-  if (options->output.p != NULL) {
-    gim_status status =
-        gim_filing_aim(&job->filing, options->output, literal, overwrite, err);
-    if (status != GIM_OK) return status;
-  }
-  if (gim_heap_reserve(&hub->heap, (size_t)hub->live_count + 1) != GIM_OK)
-    return no_memory(err);
-  gim_list_append(&hub->live, &job->live);
-  hub->live_count++;
-  gim_heap_set(&hub->heap, &job->due, gim_net_now_ms());
-  return GIM_OK;
-}
-
-gim_status gim_job_submit(gim_job **result, gim_hub *hub, gim_request *request,
-                          const gim_job_options *options, gim_err *err) {
-  gim_job *job = new_job(hub, options);
-  gim_status status;
-  if (job == NULL) return no_memory(err);
-  gim_task_init(&job->task, &job->options, gim_net_now_ms());
-  job->path = gim_str_copy(gim_str_of(request->path));
-  status =
-      job->path == NULL ? no_memory(err) : go_live(job, options, false, err);
-  if (status != GIM_OK) {
-    gim_job_free(job);
-    return status;
-  }
-  job->body = gim_buffer_take(&request->body, &job->body_n);
-  job->width_px = request->width_px;
-  job->height_px = request->height_px;
-  job->warnings = request->warnings;
-  job->warning_count = request->warning_count;
-  request->warnings = NULL;
-  request->warning_count = 0;
-  *result = job;
-  return GIM_OK;
-}
-
-/* A NUL would cut it: another task would be asked for. */
-static bool is_id(gim_str id) {
-  if (id.n == 0 || id.n > GIM_LIMIT_TASK_ID) return false;
-  for (size_t i = 0; i < id.n; i++)
-    if ((unsigned char)id.p[i] < 0x20 || id.p[i] == 0x7F) return false;
-  return true;
-}
-
-gim_status gim_job_attach(gim_job **result, gim_hub *hub, gim_str id,
-                          const gim_job_options *options, gim_err *err) {
-  gim_job *job;
-  gim_status status;
-  if (!is_id(id)) {
-    status = gim_fail(err, GIM_E_INVALID,
-                      "id: a task's id has 1 to %d characters, and no control "
-                      "characters.",
-                      GIM_LIMIT_TASK_ID);
-    if (err != NULL) memcpy(err->field, "id", sizeof("id"));
-    return status;
-  }
-  job = new_job(hub, options);
-  if (job == NULL) return no_memory(err);
-  status =
-      gim_task_init_attach(&job->task, &job->options, id, gim_net_now_ms());
-  if (status == GIM_OK)
-    status = go_live(job, options, false, err);
-  else
-    (void)no_memory(err);
-  if (status != GIM_OK) {
-    gim_job_free(job);
-    return status;
-  }
-  *result = job;
-  return GIM_OK;
-}
-
-gim_status gim_job_fetch(gim_job **result, gim_job *source, int picture,
-                         gim_str path, gim_err *err) {
-  gim_job_options options;
-  const gim_hub_options *defaults = &source->hub->options;
-  const gim_picture *of;
-  gim_job *job;
-  gim_status status;
-  gim_str url = {NULL, 0};
-  if (picture < 0 || picture >= source->task.pictures.count)
-    return gim_fail(err, GIM_E_INVALID, "There is no picture %d.",
-                    picture + 1);
-  of = &source->task.pictures.list[picture];
-  if (of->url != NULL) url = gim_str_of(of->url);
-  if (url.p == NULL && gim_filing_bytes(&source->filing, picture) == NULL)
-    return gim_fail(err, GIM_E_IO,
-                    "The picture has no link, and its bytes are not where "
-                    "they were kept.");
-  memset(&options, 0, sizeof(options));
-  options.timeout_ms =
-      defaults->download_ms * ((int64_t)defaults->retry.max + 1);
-  options.output = path;
-  options.overwrite = GIM_OVERWRITE_REPLACE;
-  job = new_job(source->hub, &options);
-  if (job == NULL) return no_memory(err);
-  status = gim_task_init_picture(&job->task, &job->options, url, of->payload,
-                                 gim_net_now_ms());
-  gim_filing_from(&job->filing, &source->filing, picture);
-  if (status == GIM_OK)
-    status = go_live(job, &options, true, err);
-  else
-    (void)no_memory(err);
-  if (status != GIM_OK) {
-    gim_job_free(job);
-    return status;
-  }
-  *result = job;
-  return GIM_OK;
 }
 
 static void drop_body(gim_job *job) {
@@ -196,14 +45,44 @@ static void leave(gim_job *job) {
   drop_body(job);
 }
 
+/* Are all of its pictures in files? */
+static bool is_saved(const gim_job *job) {
+  const gim_pictures *pictures = &job->task.pictures;
+  for (int i = 0; i < pictures->count; i++)
+    if (pictures->list[i].state != GIM_PICTURE_SAVED &&
+        !(job->filing.slots != NULL && job->filing.slots[i].kept))
+      return false;
+  return pictures->count > 0;
+}
+
+static void note_billing(gim_job *job) {
+  if (job->entry != NULL)
+    gim_billing_note(job->hub, job->entry, &job->task, is_saved(job));
+}
+
+/* A picture of another job was brought: where it went to a file, that job has
+   one more that is saved. */
+static void note_kept(gim_job *job) {
+  gim_job *source;
+  if (job->filing.source == NULL || !job->options.save ||
+      job->task.status != GIM_OK)
+    return;
+  source = GIM_CONTAINER(job->filing.source, gim_job, filing);
+  if (source->filing.slots == NULL) return;
+  source->filing.slots[job->filing.source_picture].kept = true;
+  note_billing(source);
+}
+
 static void finish(gim_job *job) {
   const gim_task *t = &job->task;
+  note_kept(job);
   gim_filing_give(&job->filing);
   leave(job);
-  gim_hub_log(job->hub, "state", name_of(job), 0, "%s, billed %s%s%s",
+  gim_hub_log(job->hub, "state", name_of(job), 0, "%s, billed %s (%s)%s%s",
               gim_task_status_name(t), gim_billed_name(t->billed),
-              t->err == NULL ? "" : ": ",
+              gim_evidence_text(t->evidence), t->err == NULL ? "" : ": ",
               t->err == NULL ? "" : t->err->message);
+  note_billing(job);
   tell(job, GIM_NEWS_DONE);
 }
 
@@ -218,9 +97,10 @@ static void look_for_progress(gim_job *job) {
 }
 
 static void note_handed(gim_job *job) {
-  if (job->exchange != NULL && job->body != NULL)
+  if (job->exchange != NULL && gim_task_needs_body(&job->task))
     gim_task_handed(&job->task, gim_exchange_handed(job->exchange),
                     job->body_n);
+  note_billing(job);
 }
 
 /* The POST will go out again. */
@@ -246,7 +126,7 @@ void gim_job_advance(gim_job *job, int64_t now_ms) {
     }
     switch (action.kind) {
     case GIM_ACTION_SEND:
-      gim_list_append(&job->hub->queues[GIM_CLASS_PAID], &job->want.link);
+      gim_hub_queue(job->hub, GIM_CLASS_PAID, &job->want);
       continue;
     case GIM_ACTION_FETCH:
       gim_list_append(&job->hub->queues[GIM_CLASS_POLL], &job->want.link);
@@ -261,6 +141,7 @@ void gim_job_advance(gim_job *job, int64_t now_ms) {
     /* Not now_ms: one slice a step, whatever else is due. */
     if (gim_filing_is_copying(&job->filing)) action.at_ms = now_ms + 1;
     gim_heap_set(&job->hub->heap, &job->due, action.at_ms);
+    note_billing(job);
     look_for_progress(job);
     return;
   }
@@ -274,10 +155,51 @@ static void keep_skeleton(gim_job *job, gim_str skeleton) {
   job->skeleton_n = skeleton.n;
 }
 
+/* What the answer says about the pace of all tasks. */
+static void keep_pace(gim_job *job, const gim_exchanged *e, bool paid,
+                      int64_t now_ms) {
+  gim_hub *hub = job->hub;
+  gim_pace *pace = &hub->paces[paid ? GIM_CLASS_PAID : GIM_CLASS_POLL];
+  const gim_err *err;
+  if (e->status != GIM_OK) return;
+  err = &e->reply->err;
+  if (e->reply->shape != GIM_REPLY_ERROR)
+    gim_pace_eased(pace, &hub->options.retry, job->sent_ms);
+  else if (err->status == GIM_E_RATE_LIMITED &&
+           gim_pace_struck(pace, &hub->options.retry, err->retry_after_ms,
+                           job->sent_ms, now_ms, gim_net_random()))
+    gim_hub_log(hub, "retry", name_of(job), e->http_status,
+                "too many requests: %s of all tasks wait for %lld ms, then "
+                "come %lld ms apart",
+                paid ? "requests" : "queries",
+                (long long)(gim_pace_at_ms(pace, now_ms) - now_ms),
+                (long long)pace->gap_ms);
+}
+
+/* The task failed and starts over: as another request, with its own key. */
+static bool start_over(gim_job *job) {
+  gim_hub *hub = job->hub;
+  gim_entry *entry = NULL;
+  gim_err err;
+  if (job->resubmits == job->task.resubmits) return false;
+  job->resubmits = job->task.resubmits;
+  gim_hub_make_key(job->key);
+  if (gim_billing_open(&entry, hub, job->key, job->price_micro, job->entry,
+                       &err) != GIM_OK)
+    gim_task_cancel(&job->task, err.status, err.message);
+  gim_billing_end(hub, job->entry);
+  job->entry = entry;
+  gim_hub_log(hub, "retry", job->key, 0,
+              "the task failed: submitted again as a new paid request, %d of "
+              "%d",
+              job->resubmits, job->resubmit);
+  return true;
+}
+
 static void on_exchanged(void *ud, const gim_exchanged *e) {
   gim_job *job = ud;
   int64_t now_ms = gim_net_now_ms();
-  bool sent = gim_task_needs_body(&job->task);
+  bool sent = gim_task_needs_body(&job->task), anew;
   gim_task_report report;
   job->exchange = NULL;
   memset(&report, 0, sizeof(report));
@@ -291,18 +213,23 @@ static void on_exchanged(void *ud, const gim_exchanged *e) {
   gim_hub_log(job->hub, "response", name_of(job), e->http_status, "%s%s",
               e->status == GIM_OK ? "answered" : "broken: ",
               e->err == NULL ? "" : e->err->message);
+  keep_pace(job, e, sent, now_ms);
+  /* Paying again is for those who can: else the failure is the outcome. */
+  if (job->resubmit > 0 && !gim_billing_allows_again(job->hub, job->entry))
+    job->options.resubmit = job->resubmits;
   if (sent)
     gim_task_sent(&job->task, &report, now_ms, gim_net_random());
   else
     gim_task_fetched(&job->task, &report, now_ms, gim_net_random());
+  anew = start_over(job);
   if (job->task.pictures.count > 0) {
     job->salvaged = e->salvaged;
     keep_skeleton(job, e->skeleton);
     gim_filing_take(&job->filing, e->sinks, e->sink_count);
   }
-  if (!gim_task_needs_body(&job->task))
+  if (!gim_task_may_send(&job->task))
     drop_body(job);
-  else
+  else if (sent && !anew)
     log_repeat(job, e->http_status);
   gim_job_advance(job, now_ms);
 }
@@ -355,11 +282,12 @@ static gim_status send(gim_job *job, gim_err *err) {
 }
 
 /* A slot is free. */
-static void start_exchange(gim_want *want, int64_t now_ms) {
+void gim_job_start_exchange(gim_want *want, int64_t now_ms) {
   gim_job *job = GIM_CONTAINER(want, gim_job, want);
   gim_task_report report;
   gim_err err;
   gim_task_started(&job->task, now_ms);
+  job->sent_ms = now_ms;
   if (send(job, &err) == GIM_OK) {
     gim_job_advance(job, now_ms);
     return;
@@ -398,9 +326,15 @@ unsigned gim_job_take_news(gim_job *job) {
 
 void gim_job_free(gim_job *job) {
   if (job == NULL) return;
+  if (!gim_task_is_done(&job->task)) {
+    note_handed(job);
+    gim_task_cancel(&job->task, GIM_E_CANCELLED, "Let go of.");
+    note_billing(job);
+  }
   leave(job);
   gim_list_remove(&job->event);
   gim_filing_free(&job->filing);
+  if (job->entry != NULL) gim_ledger_leave(&job->hub->ledger, job->entry);
   gim_task_free(&job->task);
   drop_body(job);
   free(job->model);

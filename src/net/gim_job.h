@@ -11,6 +11,7 @@
 #define gim_job_h
 
 #include "gim_base.h"
+#include "gim_billing.h"
 #include "gim_exchange.h"
 #include "gim_filing.h"
 #include "gim_hub.h"
@@ -47,7 +48,10 @@ typedef struct gim_job {
   gim_want want;
   gim_list_item event, live;
   gim_exchange *exchange;
-  char *body, *path; /* OWNED, while the request may have to be sent */
+  gim_entry *entry; /* BORROWED from the ledger; NULL: nothing to bill */
+  int64_t price_micro, sent_ms;
+  int resubmit, resubmits; /* wanted; done */
+  char *body, *path;       /* OWNED, while the request may have to be sent */
   size_t body_n;
   gim_task_state told_state;
   int told_progress;
@@ -55,16 +59,18 @@ typedef struct gim_job {
 
 /* What a request may say beside its fields. Strings are COPIED. */
 typedef struct gim_job_options {
-  int64_t timeout_ms; /* -1: the client's */
-  gim_str model;      /* as the request named it; p NULL: not known */
-  gim_str output;     /* template; p NULL: none */
-  int overwrite;      /* a gim_overwrite, or -1: the client's */
+  int64_t timeout_ms;  /* -1: the client's */
+  gim_str model;       /* as the request named it; p NULL: not known */
+  gim_str output;      /* template; p NULL: none */
+  int overwrite;       /* a gim_overwrite, or -1: the client's */
+  int resubmit;        /* times that a failed task is paid for again */
+  int64_t price_micro; /* what the request costs, by the caller; -1: unknown */
 } gim_job_options;
 
 /*
 ** A job that pays: the request's body is MOVED on success. The output folder
-** is tried first. GIM_E_INVALID (output), GIM_E_IO (its folder),
-** GIM_E_NO_MEMORY. `*job` is OWNED: gim_job_free.
+** is tried first. GIM_E_INVALID (output), GIM_E_IO (its folder), GIM_E_QUOTA
+** (the budget, by price_micro), GIM_E_NO_MEMORY. `*job` is OWNED: gim_job_free.
 */
 GIM_MUST_CHECK gim_status gim_job_submit(gim_job **job, gim_hub *hub,
                                          gim_request *request,

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** lgim_client_private.h - what the files of lgim_client share   [floor 13]
+**
+** lgim_client.c is the client, lgim_client_start.c starts its tasks.
+*/
+#ifndef lgim_client_private_h
+#define lgim_client_private_h
+
+#include "gim_hub.h"
+#include "lgim_client.h"
+
+#pragma GCC visibility push(hidden)
+
+/* The hub of the open client at `index`; raises otherwise. */
+gim_hub *lgim_client_check(lua_State *L, int index);
+
+/* core.generate, core.edit and core.attach. */
+int lgim_client_generate(lua_State *L);
+int lgim_client_edit(lua_State *L);
+int lgim_client_attach(lua_State *L);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+#include "lgim_money.h"
+
+#include "lgim_plan.h"
+
+#include <lauxlib.h>
+
+static const char key_prices = 'p';
+
+void lgim_money_keep_prices(lua_State *L, int options, int data) {
+  options = lua_absindex(L, options);
+  data = lua_absindex(L, data);
+  if (!lua_istable(L, options)) return;
+  lua_pushliteral(L, "prices");
+  if (lua_rawget(L, options) == LUA_TTABLE) {
+    (void)lgim_prices_find(L, -1, GIM_STR("")); /* raises */
+    lua_newtable(L);
+    for (lua_pushnil(L); lua_next(L, -3) != 0;) {
+      lua_pushvalue(L, -2);
+      lua_insert(L, -2);
+      lua_rawset(L, -4);
+    }
+    lua_rawsetp(L, data, &key_prices);
+  }
+  lua_pop(L, 1);
+}
+
+int64_t lgim_money_price(lua_State *L, int data, gim_str model,
+                         const gim_request *request) {
+  int64_t credits;
+  lua_rawgetp(L, data, &key_prices);
+  credits = lgim_prices_find(L, -1, model);
+  lua_pop(L, 1);
+  return lgim_plan_price(request, credits);
+}
+
+static void set_credits(lua_State *L, const char *name, int64_t micro) {
+  lua_pushnumber(L, (lua_Number)micro / 1e6);
+  lua_setfield(L, -2, name);
+}
+
+static void set_count(lua_State *L, const char *name, int64_t count) {
+  lua_pushinteger(L, (lua_Integer)count);
+  lua_setfield(L, -2, name);
+}
+
+void lgim_money_push_spent(lua_State *L, const gim_hub *hub) {
+  lua_pushnumber(L, (lua_Number)hub->ledger.spent_micro / 1e6);
+}
+
+/* Appends a name to the array `list` of the table on top. */
+static void append(lua_State *L, const char *list, const gim_entry *e) {
+  lua_getfield(L, -1, list);
+  lua_pushstring(L, e->id != NULL ? e->id : e->key);
+  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  lua_pop(L, 1);
+}
+
+static void push_ids(lua_State *L, const gim_ledger *ledger) {
+  lua_createtable(L, 0, GIM_STANDING_COUNT);
+  for (int i = GIM_STANDING_REFUSED; i < GIM_STANDING_COUNT; i++) {
+    lua_newtable(L);
+    lua_setfield(L, -2, gim_standing_name((gim_standing)i));
+  }
+  lua_newtable(L);
+  lua_setfield(L, -2, "saved");
+  for (const gim_entry *e = gim_ledger_next(ledger, NULL); e != NULL;
+       e = gim_ledger_next(ledger, e)) {
+    if (e->standing == GIM_STANDING_NONE) continue;
+    append(L, gim_standing_name(e->standing), e);
+    if (e->saved) append(L, "saved", e);
+  }
+}
+
+int lgim_money_push_ledger(lua_State *L, const gim_hub *hub) {
+  const gim_ledger *ledger = &hub->ledger;
+  luaL_checkstack(L, 6, "no stack for a ledger");
+  lua_createtable(L, 0, 9);
+  set_count(L, "sent", ledger->sent);
+  for (int i = GIM_STANDING_REFUSED; i < GIM_STANDING_COUNT; i++)
+    set_count(L, gim_standing_name((gim_standing)i), ledger->counts[i]);
+  set_count(L, "attached", ledger->attached);
+  set_count(L, "saved", ledger->saved);
+  lua_createtable(L, 0, 4);
+  set_credits(L, "spent", ledger->spent_micro);
+  set_credits(L, "estimated", ledger->estimated_micro);
+  set_credits(L, "pending", ledger->pending_micro);
+  if (ledger->budget_micro >= 0)
+    set_credits(L, "budget", ledger->budget_micro);
+  lua_setfield(L, -2, "credits");
+  push_ids(L, ledger);
+  lua_setfield(L, -2, "ids");
+  return 1;
+}

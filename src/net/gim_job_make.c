@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#include "gim_job.h"
+
+#include "gim_job_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static gim_status no_memory(gim_err *err) {
+  return gim_fail(err, GIM_E_NO_MEMORY, "No memory for a task.");
+}
+
+static void on_filing_changed(gim_filing *filing, int64_t now_ms) {
+  gim_job_advance(GIM_CONTAINER(filing, gim_job, filing), now_ms);
+}
+
+/* An empty job, not yet live. */
+static gim_job *new_job(gim_hub *hub, const gim_job_options *options) {
+  gim_job *job = calloc(1, sizeof(*job));
+  if (job == NULL) return NULL;
+  job->hub = hub;
+  gim_hub_retain(hub);
+  gim_hub_make_key(job->key);
+  job->want.start = gim_job_start_exchange;
+  job->options.retry = hub->options.retry;
+  job->options.poll = hub->options.poll;
+  job->options.submit_ms = hub->options.submit_ms;
+  job->options.task_ms =
+      options->timeout_ms < 0 ? hub->options.task_ms : options->timeout_ms;
+  job->options.idempotent = hub->options.idempotent;
+  job->options.retry_codes = hub->provider->retry_codes;
+  job->options.save = options->output.p != NULL;
+  job->options.resubmit = job->resubmit = options->resubmit;
+  job->price_micro = options->price_micro;
+  if (options->model.p != NULL) {
+    job->model = gim_str_copy(options->model);
+    if (job->model == NULL) {
+      gim_job_free(job);
+      return NULL;
+    }
+  }
+  gim_filing_init(&job->filing, hub, &job->task, job->key, job->model,
+                  on_filing_changed);
+  return job;
+}
+
+/* Makes the output ready; from here on the hub's step moves the job. */
+static gim_status go_live(gim_job *job, const gim_job_options *options,
+                          bool literal, gim_err *err) {
+  gim_hub *hub = job->hub;
+  gim_overwrite overwrite = options->overwrite < 0
+                                ? hub->options.overwrite
+                                : (gim_overwrite)options->overwrite;
+  if (options->output.p != NULL) {
+    gim_status status =
+        gim_filing_aim(&job->filing, options->output, literal, overwrite, err);
+    if (status != GIM_OK) return status;
+  }
+  if (gim_heap_reserve(&hub->heap, (size_t)hub->live_count + 1) != GIM_OK)
+    return no_memory(err);
+  gim_list_append(&hub->live, &job->live);
+  hub->live_count++;
+  gim_heap_set(&hub->heap, &job->due, gim_net_now_ms());
+  return GIM_OK;
+}
+
+gim_status gim_job_submit(gim_job **result, gim_hub *hub, gim_request *request,
+                          const gim_job_options *options, gim_err *err) {
+  gim_job *job = new_job(hub, options);
+  gim_status status;
+  if (job == NULL) return no_memory(err);
+  gim_task_init(&job->task, &job->options, gim_net_now_ms());
+  job->path = gim_str_copy(gim_str_of(request->path));
+  status = job->path == NULL ? no_memory(err)
+                             : gim_billing_open(&job->entry, hub, job->key,
+                                                job->price_micro, NULL, err);
+  if (status == GIM_OK) status = go_live(job, options, false, err);
+  if (status != GIM_OK) {
+    gim_job_free(job);
+    return status;
+  }
+  job->want.order = ++hub->submissions;
+  job->body = gim_buffer_take(&request->body, &job->body_n);
+  job->width_px = request->width_px;
+  job->height_px = request->height_px;
+  job->warnings = request->warnings;
+  job->warning_count = request->warning_count;
+  request->warnings = NULL;
+  request->warning_count = 0;
+  *result = job;
+  return GIM_OK;
+}
+
+/* A NUL would cut it: another task would be asked for. */
+static bool is_id(gim_str id) {
+  if (id.n == 0 || id.n > GIM_LIMIT_TASK_ID) return false;
+  for (size_t i = 0; i < id.n; i++)
+    if ((unsigned char)id.p[i] < 0x20 || id.p[i] == 0x7F) return false;
+  return true;
+}
+
+gim_status gim_job_attach(gim_job **result, gim_hub *hub, gim_str id,
+                          const gim_job_options *options, gim_err *err) {
+  gim_job *job;
+  gim_status status;
+  if (!is_id(id)) {
+    status = gim_fail(err, GIM_E_INVALID,
+                      "id: a task's id has 1 to %d characters, and no control "
+                      "characters.",
+                      GIM_LIMIT_TASK_ID);
+    if (err != NULL) memcpy(err->field, "id", sizeof("id"));
+    return status;
+  }
+  job = new_job(hub, options);
+  if (job == NULL) return no_memory(err);
+  status =
+      gim_task_init_attach(&job->task, &job->options, id, gim_net_now_ms());
+  if (status == GIM_OK) {
+    job->entry = gim_ledger_attach(&hub->ledger, job->task.id);
+    if (job->entry == NULL) status = GIM_E_NO_MEMORY;
+  }
+  if (status == GIM_OK)
+    status = go_live(job, options, false, err);
+  else
+    (void)no_memory(err);
+  if (status != GIM_OK) {
+    gim_job_free(job);
+    return status;
+  }
+  *result = job;
+  return GIM_OK;
+}
+
+gim_status gim_job_fetch(gim_job **result, gim_job *source, int picture,
+                         gim_str path, gim_err *err) {
+  gim_job_options options;
+  const gim_hub_options *defaults = &source->hub->options;
+  const gim_picture *of;
+  gim_job *job;
+  gim_status status;
+  gim_str url = {NULL, 0};
+  if (picture < 0 || picture >= source->task.pictures.count)
+    return gim_fail(err, GIM_E_INVALID, "There is no picture %d.",
+                    picture + 1);
+  of = &source->task.pictures.list[picture];
+  if (of->url != NULL) url = gim_str_of(of->url);
+  if (url.p == NULL && gim_filing_bytes(&source->filing, picture) == NULL)
+    return gim_fail(err, GIM_E_IO,
+                    "The picture has no link, and its bytes are not where "
+                    "they were kept.");
+  memset(&options, 0, sizeof(options));
+  options.timeout_ms =
+      defaults->download_ms * ((int64_t)defaults->retry.max + 1);
+  options.output = path;
+  options.overwrite = GIM_OVERWRITE_REPLACE;
+  options.price_micro = -1;
+  job = new_job(source->hub, &options);
+  if (job == NULL) return no_memory(err);
+  status = gim_task_init_picture(&job->task, &job->options, url, of->payload,
+                                 gim_net_now_ms());
+  gim_filing_from(&job->filing, &source->filing, picture);
+  if (status == GIM_OK)
+    status = go_live(job, &options, true, err);
+  else
+    (void)no_memory(err);
+  if (status != GIM_OK) {
+    gim_job_free(job);
+    return status;
+  }
+  *result = job;
+  return GIM_OK;
+}
