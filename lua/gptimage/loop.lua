@@ -101,9 +101,10 @@ end
 ---@param loop table             see above
 ---@param options table?         `budget`: seconds of I/O when the descriptor was readable
 ---@param known string?          name of an option besides
----@param methods table<string, function>?  further methods of the handle
+---@param spawn fun(client: gptimage.client, f: function, ...: any)?  the handle's spawn, for loops
+---                              whose coroutines cannot be told from others
 ---@return gptimage.loop handle
-function M.attach(client, loop, options, known, methods)
+function M.attach(client, loop, options, known, spawn)
   local budget = check(client, options, known, 4)
   local state, fd, stop = core_data(client), client:fd(), nil
   local link = setmetatable({}, { __index = loop })
@@ -128,8 +129,15 @@ function M.attach(client, loop, options, known, methods)
   end
   deliver.mind(state)
   local handle = { client = client, link = link }
-  for name, method in next, methods or {} do
-    handle[name] = method
+  if spawn then
+    function handle.spawn(self, f, ...)
+      if type(f) ~= "function" then
+        error(("bad argument #1 to 'spawn' (function expected, got %s)"):format(type(f)), 2)
+      elseif state.loop ~= self.link then
+        error("the loop was detached from its client", 2)
+      end
+      spawn(client, f, ...)
+    end
   end
   return setmetatable(handle, Handle)
 end

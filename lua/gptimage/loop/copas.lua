@@ -10,7 +10,7 @@ local copas = require "copas"
 local loops = require "gptimage.loop"
 
 local spawned = setmetatable({}, { __mode = "k" })
-local loop = { name = "copas", place = "a coroutine of the adapter's spawn" }
+local loop = { name = "copas", place = "a coroutine of loop:spawn (the loop that attach gave)" }
 loop.start = copas.addthread
 
 function loop.inside()
@@ -23,10 +23,11 @@ function loop.pause()
 end
 
 function loop.watch(fd, ready)
-  -- A socket to copas, with nothing to read at first and "" once the descriptor was readable.
-  local watched, asked = true, false
-  local socket = { dirty = function() return false end, close = function() end }
+  -- A socket to copas, with nothing to read at first and "" once the descriptor was readable. At
+  -- the end it is "dirty": luasocket takes it for ready, and does not look at the descriptor.
+  local watched, asked, socket = true, false, {}
   function socket.getfd() return fd end
+  function socket.dirty() return not watched end
   function socket.receive()
     asked = watched and not asked
     return not asked and "" or nil, "timeout"
@@ -37,10 +38,7 @@ function loop.watch(fd, ready)
       ready()
     end
   end)
-  return function()
-    watched = false
-    copas.close(socket) -- wakes the thread above
-  end
+  return function() watched = false end
 end
 
 function loop.report(err) copas.addthread(error, err, 0) end
@@ -53,6 +51,6 @@ local function spawn(_, f, ...)
 end
 
 return { attach = function(client, options)
-  local handle = loops.attach(client, loop, options, nil, { spawn = spawn })
+  local handle = loops.attach(client, loop, options, nil, spawn)
   return handle
 end }

@@ -21,7 +21,7 @@ local function go_on(co, ...)
   end
 end
 
-local luv = { name = "luv", place = "a coroutine of the adapter's spawn" }
+local luv = { name = "luv", place = "a coroutine of loop:spawn (the loop that attach gave)" }
 
 function luv.inside()
   return spawned[coroutine.running()] ~= nil
@@ -43,13 +43,13 @@ function luv.report(err)
   io.stderr:write(tostring(err), "\n")
 end
 
-local function spawn(self, f, ...)
+local function spawn(client, f, ...)
   local co = coroutine.create(f)
-  spawned[co] = self.client
+  spawned[co] = client
   go_on(co, ...)
 end
 
 return { attach = function(client, options)
-  local handle = loops.attach(client, luv, options, nil, { spawn = spawn })
+  local handle = loops.attach(client, luv, options, nil, spawn)
   return handle
 end }
