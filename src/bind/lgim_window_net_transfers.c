@@ -3,6 +3,7 @@
 
 #include "gim_buffer.h"
 #include "gim_net.h"
+#include "gim_warm.h"
 #include "lgim_window.h"
 #include "lgim_window_parse.h"
 
@@ -300,18 +301,18 @@ static int net_taken(lua_State *L) {
   return 2;
 }
 
-/* net:step([wait_ms [, budget_us]]) -> true | nil, err */
-static int net_step(lua_State *L) {
+/* Steps, or warms up when there is a `url`; ends that are told meanwhile run
+   on this stack. */
+static int drive(lua_State *L, const char *url, int64_t wait_ms,
+                 int64_t budget_us) {
   window_net *w = check_window_net(L);
   gim_net *net = check_net(L);
-  int64_t wait_ms = luaL_optinteger(L, 2, 0);
-  int64_t budget_us = luaL_optinteger(L, 3, 0);
   gim_err err;
   gim_status status;
   lua_State *outer = w->L;
-  lua_settop(L, 1);
   w->L = L;
-  status = gim_net_step(net, wait_ms, budget_us, &err);
+  status = url == NULL ? gim_net_step(net, wait_ms, budget_us, &err)
+                       : gim_warm_up(net, url, &err);
   w->L = outer;
   if (w->failed) {
     w->failed = 0;
@@ -320,6 +321,16 @@ static int net_step(lua_State *L) {
   if (status != GIM_OK) return lgim_window_fail(L, &err);
   lua_pushboolean(L, 1);
   return 1;
+}
+
+/* net:step([wait_ms [, budget_us]]) -> true | nil, err */
+static int net_step(lua_State *L) {
+  return drive(L, NULL, luaL_optinteger(L, 2, 0), luaL_optinteger(L, 3, 0));
+}
+
+/* net:warm_up(url) -> true | nil, err */
+static int net_warm_up(lua_State *L) {
+  return drive(L, luaL_checkstring(L, 2), 0, 0);
 }
 
 static int net_has_slot(lua_State *L) {
@@ -405,6 +416,7 @@ void lgim_window_net_transfers(lua_State *L) {
                                      {"handed", net_handed},
                                      {"taken", net_taken},
                                      {"step", net_step},
+                                     {"warm_up", net_warm_up},
                                      {"has_slot", net_has_slot},
                                      {"active", net_active},
                                      {"fd", net_fd},

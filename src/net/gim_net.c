@@ -233,7 +233,7 @@ gim_status gim_net_start(gim_net *net, const gim_transfer_spec *spec,
   gim_status status;
   *transfer = NULL;
   if (gim_net_is_foreign(net)) return fail_foreign(err);
-  if (!gim_net_has_slot(net, spec->transfer_class))
+  if (!spec->connect_only && !gim_net_has_slot(net, spec->transfer_class))
     return gim_fail(err, GIM_E_TOO_BIG, "all %d slots for requests are taken",
                     net->max_requests);
   t = gim_lane_take(lane);

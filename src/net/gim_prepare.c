@@ -65,7 +65,9 @@ static bool set_method(gim_transfer *t, const gim_transfer_spec *spec) {
                    (long long)spec->resume_from);
     wanted = range;
   }
-  if (!SET(CURLOPT_RANGE, wanted)) return false;
+  if (!SET(CURLOPT_RANGE, wanted) ||
+      !SET(CURLOPT_CONNECT_ONLY, spec->connect_only ? 1L : 0L))
+    return false;
   if (!spec->post) return SET(CURLOPT_HTTPGET, 1L);
   return SET(CURLOPT_POST, 1L) &&
          SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)spec->body_n);
@@ -143,6 +145,7 @@ gim_status gim_prepare(gim_transfer *t, const gim_transfer_spec *spec,
   t->calls = *calls;
   t->ud = ud;
   t->post = spec->post;
+  t->connect_only = spec->connect_only;
   t->body = spec->body;
   t->body_n = spec->post ? spec->body_n : 0;
   t->max_bytes = spec->max_bytes;

@@ -283,7 +283,7 @@ void gim_transfer_conclude(const gim_transfer *t, int code,
   outcome->response = &t->response;
   /* Whatever happens to the stream after the last byte: the reply is there. */
   if (t->stop == GIM_STOP_NONE &&
-      ((code == CURLE_OK && t->response.whole) ||
+      ((code == CURLE_OK && (t->response.whole || t->connect_only)) ||
        gim_response_is_whole(&t->response, t->received)))
     outcome->status = GIM_OK;
   else

@@ -65,6 +65,8 @@ typedef struct gim_transfer_callbacks {
 typedef struct gim_transfer_spec {
   gim_class transfer_class;
   bool post;                  /* POST with `body`, else GET */
+  bool connect_only;          /* no request at all: it ends when a connection
+                                 stands, and that is closed; needs no slot */
   const char *url;            /* COPIED */
   const char *const *headers; /* "Name: value", NULL-terminated; COPIED; NULL:
                                  none */
@@ -107,6 +109,7 @@ struct gim_transfer {
   const char *body;
   size_t body_n;
   bool post;
+  bool connect_only;
   bool check_address;
   int64_t max_bytes;
   int64_t timeout_ms;
