@@ -43,7 +43,7 @@ describe("gim_recovery", function()
       failed("e", "no"), done("f", 1), saved("f", 1), failed("g", "maybe"), closed "g" })
     assert.same({ a = "intent", b = "accepted", c = "done", d = "failed" }, states(recovery))
     local c = recovery:open().c
-    assert.same({ 2, 1, 4 }, { c.images, c.settled, #c.lines })
+    assert.same({ 2, 1, 4 }, { c.images, c.saved, #c.lines })
     local open, finished = recovery:counts()
     assert.same({ 4, 3 }, { open, finished })
   end)
@@ -64,20 +64,18 @@ describe("gim_recovery", function()
     end
   end)
 
-  it("counts pictures of which nothing can be brought as settled", function()
+  it("counts pictures of which nothing can be brought as missing, and no pictures as over", function()
     local recovery = feed(window.recovery(), { intent "k",
-      { event = "done", key = "k", time = 1, images = { {}, { url = "u" } } } })
-    assert.equal(1, recovery:open().k.settled)
-    feed(recovery, { saved("k", 2) })
-    assert.equal(0, (recovery:counts()))
+      { event = "done", key = "k", time = 1, images = { {}, { url = "u" } } }, saved("k", 2) })
+    assert.equal(1, recovery:open().k.saved)
     feed(recovery, { intent "none", { event = "done", key = "none", time = 1, images = {} } })
-    assert.equal(0, (recovery:counts()))
+    assert.equal(1, (recovery:counts()))
   end)
 
   it("does not fall for numbers out of range", function()
     local recovery = feed(window.recovery(), { intent "k", done("k", 128), saved("k", 0),
       saved("k", 129), saved("k", -1), saved("k", 1 << 40), saved("k", 128) })
-    assert.equal(1, recovery:open().k.settled)
+    assert.equal(1, recovery:open().k.saved)
   end)
 
   it("drops what follows the end of a request, and what has no intent", function()

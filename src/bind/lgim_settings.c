@@ -23,6 +23,7 @@ static const lgim_option options_of_client[] = {
     {"base_url", LGIM_STRING, AT(hub.base_url), LGIM_NOWHERE},
     {"max_requests", LGIM_INTEGER, AT(max_requests), AT(has_max_requests)},
     {"timeout", LGIM_TABLE, LGIM_NOWHERE, LGIM_NOWHERE},
+    {"journal", LGIM_STRING, AT(hub.journal), LGIM_NOWHERE},
     {"allow_private", LGIM_BOOLEAN, AT(hub.allow_private), LGIM_NOWHERE},
     {"poll", LGIM_TABLE, LGIM_NOWHERE, LGIM_NOWHERE},
     {"retry", LGIM_TABLE, LGIM_NOWHERE, LGIM_NOWHERE},

@@ -167,7 +167,7 @@ static int recovery_line(lua_State *L) {
   return 1;
 }
 
-/* recovery:open() -> { [key] = {state=, images=, settled=, lines={offset}} } */
+/* recovery:open() -> { [key] = {state=, images=, saved=, lines={offset}} } */
 static int recovery_open(lua_State *L) {
   static const char *const states[] = {"intent", "accepted", "done", "failed"};
   gim_recovery *r = luaL_checkudata(L, 1, RECOVERY);
@@ -176,14 +176,14 @@ static int recovery_open(lua_State *L) {
        open = gim_recovery_next(r, open)) {
     gim_range range;
     uint32_t at = 0;
-    lua_Integer n = 0, settled = 0;
+    lua_Integer n = 0, saved = 0;
     lua_newtable(L);
     lua_pushstring(L, states[open->state]);
     lua_setfield(L, -2, "state");
     lgim_window_set_integer(L, "images", open->images);
     for (int i = 0; i < open->images; i++)
-      if (gim_recovery_is_settled(open, i)) settled++;
-    lgim_window_set_integer(L, "settled", settled);
+      if (gim_recovery_is_saved(open, i)) saved++;
+    lgim_window_set_integer(L, "saved", saved);
     lua_newtable(L);
     while (gim_recovery_next_line(r, open, &at, &range)) {
       lua_pushinteger(L, (lua_Integer)range.offset);

@@ -141,28 +141,14 @@ static void drop_open(gim_recovery *r, gim_open *open) {
 
 /* -------- what lines say -------- */
 
-static void settle(gim_open *open, int index) {
+static void note_saved(gim_open *open, int index) {
   if (index >= 0 && index < GIM_LIMIT_IMAGES)
-    open->settled[index / 64] |= (uint64_t)1 << (index % 64);
+    open->saved[index / 64] |= (uint64_t)1 << (index % 64);
 }
 
-bool gim_recovery_is_settled(const gim_open *open, int index) {
+bool gim_recovery_is_saved(const gim_open *open, int index) {
   return index >= 0 && index < GIM_LIMIT_IMAGES &&
-         (open->settled[index / 64] >> (index % 64) & 1) != 0;
-}
-
-static void learn_done(gim_open *open, const gim_recorded *recorded) {
-  gim_buffer url, file;
-  int64_t size;
-  gim_buffer_init(&url, GIM_LIMIT_URL);
-  gim_buffer_init(&file, GIM_LIMIT_PATH);
-  open->state = GIM_OPEN_DONE;
-  open->images = gim_record_image_count(recorded);
-  for (int i = 0; i < open->images; i++)
-    if (!gim_record_get_image(recorded, i, &url, &file, &size))
-      settle(open, i);
-  gim_buffer_free(&url);
-  gim_buffer_free(&file);
+         (open->saved[index / 64] >> (index % 64) & 1) != 0;
 }
 
 /* Takes the line in; true: the request is over. */
@@ -171,10 +157,14 @@ static bool learn(gim_open *open, const gim_recorded *recorded) {
   case GIM_EVENT_ACCEPTED:
     if (open->state == GIM_OPEN_INTENT) open->state = GIM_OPEN_ACCEPTED;
     break;
-  case GIM_EVENT_DONE: learn_done(open, recorded); break;
+  case GIM_EVENT_DONE:
+    open->state = GIM_OPEN_DONE;
+    open->images = gim_record_image_count(recorded);
+    break;
   case GIM_EVENT_SAVED: {
     int64_t index = gim_record_number(recorded, "index", 0);
-    if (index >= 1 && index <= GIM_LIMIT_IMAGES) settle(open, (int)index - 1);
+    if (index >= 1 && index <= GIM_LIMIT_IMAGES)
+      note_saved(open, (int)index - 1);
     break;
   }
   case GIM_EVENT_FAILED:
@@ -186,7 +176,7 @@ static bool learn(gim_open *open, const gim_recorded *recorded) {
   }
   if (open->state != GIM_OPEN_DONE) return false;
   for (int i = 0; i < open->images; i++)
-    if (!gim_recovery_is_settled(open, i)) return false;
+    if (!gim_recovery_is_saved(open, i)) return false;
   return true;
 }
 
@@ -216,6 +206,19 @@ gim_status gim_recovery_line(gim_recovery *r, gim_str line, gim_range range) {
   open->last_line = number;
   if (learn(open, &recorded)) drop_open(r, open);
   return GIM_OK;
+}
+
+void gim_recovery_report(gim_recovery *r, const gim_open *open) {
+  r->list[open - r->list].reported = true;
+}
+
+void gim_recovery_forget(gim_recovery *r, const gim_open *open) {
+  drop_open(r, &r->list[open - r->list]);
+  r->finished--; /* it is not over */
+}
+
+const gim_open *gim_recovery_find(const gim_recovery *r, const char *key) {
+  return find(r, key);
 }
 
 const gim_open *gim_recovery_next(const gim_recovery *r,

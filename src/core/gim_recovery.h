@@ -34,9 +34,10 @@ typedef enum gim_open_state {
 typedef struct gim_open {
   char key[GIM_RECORD_KEY_SIZE];
   gim_open_state state;
-  int images; /* of a DONE */
+  int images;    /* of a DONE */
+  bool reported; /* see gim_recovery_report */
   /* private: */
-  uint64_t settled[GIM_LIMIT_IMAGES / 64]; /* saved, or never to be had */
+  uint64_t saved[GIM_LIMIT_IMAGES / 64]; /* pictures that are saved */
   uint32_t next, first_line, last_line;
 } gim_open;
 
@@ -73,8 +74,17 @@ GIM_MUST_CHECK gim_status gim_recovery_line(gim_recovery *r, gim_str line,
 */
 const gim_open *gim_recovery_next(const gim_recovery *r, const gim_open *from);
 
-/* Is picture `index` (from 0) of it saved, or never to be had? */
-bool gim_recovery_is_settled(const gim_open *open, int index);
+/* The open request of that key, or NULL. BORROWED until the next change. */
+const gim_open *gim_recovery_find(const gim_recovery *r, const char *key);
+
+/* Marks it as told to the user. */
+void gim_recovery_report(gim_recovery *r, const gim_open *open);
+
+/* Forgets it: somebody works on it again. `open` may only be walked on from. */
+void gim_recovery_forget(gim_recovery *r, const gim_open *open);
+
+/* Is picture `index` (from 0) of it saved? */
+bool gim_recovery_is_saved(const gim_open *open, int index);
 
 /*
 ** Walks its lines in the order in which they came: `*at` is 0 at first. False

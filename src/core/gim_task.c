@@ -47,13 +47,31 @@ gim_status gim_task_init_attach(gim_task *t, const gim_task_options *options,
   return t->id == NULL ? GIM_E_NO_MEMORY : GIM_OK;
 }
 
-gim_status gim_task_init_picture(gim_task *t, const gim_task_options *options,
-                                 gim_str url, int payload, int64_t now_ms) {
+static void set_up_paid(gim_task *t, const gim_task_options *options,
+                        int64_t now_ms) {
   set_up(t, options, now_ms);
   t->phase = PHASE_SAVING;
   t->state = GIM_TASK_COMPLETED;
   gim_task_prove(t, GIM_EVIDENCE_PICTURES);
+}
+
+gim_status gim_task_init_picture(gim_task *t, const gim_task_options *options,
+                                 gim_str url, int payload, int64_t now_ms) {
+  set_up_paid(t, options, now_ms);
   return gim_pictures_init_one(&t->pictures, url, payload);
+}
+
+gim_status gim_task_init_paid(gim_task *t, const gim_task_options *options,
+                              gim_str id, int count, int64_t linked_unix_s,
+                              int64_t now_ms) {
+  set_up_paid(t, options, now_ms);
+  t->progress = 100;
+  t->linked_unix_s = linked_unix_s;
+  if (id.p != NULL) {
+    t->id = gim_str_copy(id);
+    if (t->id == NULL) return GIM_E_NO_MEMORY;
+  }
+  return gim_pictures_init(&t->pictures, count);
 }
 
 void gim_task_free(gim_task *t) {

@@ -50,6 +50,7 @@ typedef struct gim_task_options {
   int64_t submit_ms; /* longest time of one paid POST */
   int64_t task_ms;   /* longest time of everything */
   bool save;         /* pictures are to be saved as they come */
+  bool keep;         /* those that came with the answer even if not `save` */
   bool idempotent;   /* the user vouches for Idempotency-Key: a POST that
                           may have been accepted is repeated */
   int resubmit;      /* times that a failed task is submitted anew; may be
@@ -103,6 +104,18 @@ GIM_MUST_CHECK gim_status gim_task_init_attach(gim_task *t,
 GIM_MUST_CHECK gim_status
 gim_task_init_picture(gim_task *t, const gim_task_options *options,
                       gim_str url, int payload, int64_t now_ms);
+
+/*
+** A job whose request was paid for in an earlier life: its pictures, `count` of
+** them (> 0), have been known since `linked_unix_s`. They are empty yet: fill
+** them in with gim_pictures_put. `id` (p NULL: none) is COPIED. Otherwise as
+** above.
+*/
+GIM_MUST_CHECK gim_status gim_task_init_paid(gim_task *t,
+                                             const gim_task_options *options,
+                                             gim_str id, int count,
+                                             int64_t linked_unix_s,
+                                             int64_t now_ms);
 
 /*
 ** What to do now. SEND, FETCH and SAVE are said once and then count as under

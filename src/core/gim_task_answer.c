@@ -108,8 +108,9 @@ static void take_images(gim_task *t, gim_reply *reply, int64_t now_unix_s) {
   }
   for (int i = 0; i < reply->image_count; i++) {
     gim_reply_image *from = &reply->images[i];
-    gim_pictures_put(&t->pictures, i, from->url, from->revised_prompt,
-                     from->payload, t->options->save);
+    gim_pictures_put(
+        &t->pictures, i, from->url, from->revised_prompt, from->payload,
+        t->options->save || (from->payload >= 0 && t->options->keep));
     from->url = from->revised_prompt = NULL;
   }
   t->phase = PHASE_SAVING; /* next() finds at once when nothing is needed */

@@ -3,6 +3,7 @@
 
 #include "gim_split.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,9 @@ struct gim_exchange {
   void *ud;
   gim_pool *pool;
   char *folder; /* OWNED */
+  char *keep;   /* OWNED; NULL: pictures are not filed */
+  const char *ending;
+  gim_exchange_kept on_kept;
   gim_split split;
   gim_err split_err; /* status GIM_OK while the answer makes sense */
   gim_sink **sinks;  /* OWNED; sink_count of them */
@@ -33,6 +37,7 @@ static void release(gim_exchange *x) {
   for (int i = 0; i < x->sink_count; i++) gim_sink_free(x->sinks[i]);
   free(x->sinks);
   free(x->folder);
+  free(x->keep);
   gim_split_free(&x->split);
   free(x);
 }
@@ -46,6 +51,20 @@ static gim_status begin_picture(gim_exchange *x) {
   if (x->sinks[x->sink_count] == NULL) return GIM_E_NO_MEMORY;
   x->sink_count++;
   return GIM_OK;
+}
+
+/*
+** Files a picture that is whole: from here on it survives the process. Where
+** that fails the sink has it all the same.
+*/
+static void keep_picture(gim_exchange *x, int image) {
+  char name[128], path[GIM_LIMIT_PATH + sizeof(name)];
+  int n = snprintf(name, sizeof(name), "%s-%d%s", x->keep, image, x->ending);
+  if (n < 0 || (size_t)n >= sizeof(name)) return;
+  if (gim_sink_trouble(x->sinks[image], NULL) != GIM_OK) return;
+  if (gim_sink_commit(x->sinks[image], x->folder, name, GIM_OVERWRITE_REPLACE,
+                      0, path, sizeof(path), NULL) == GIM_OK)
+    x->on_kept(x->ud, image, path, gim_sink_size(x->sinks[image]));
 }
 
 static gim_status on_picture(void *ud, gim_split_event event, int image,
@@ -62,7 +81,10 @@ static gim_status on_picture(void *ud, gim_split_event event, int image,
       x->sinks[image] = NULL;
     }
     return GIM_OK;
-  case GIM_SPLIT_END: x->whole++; break;
+  case GIM_SPLIT_END:
+    x->whole++;
+    if (x->keep != NULL && x->sinks[image] != NULL) keep_picture(x, image);
+    break;
   }
   return GIM_OK;
 }
@@ -162,6 +184,16 @@ static void on_transfer_done(void *ud, const gim_outcome *outcome) {
   release(x);
 }
 
+static bool copy_names(gim_exchange *x, const gim_exchange_spec *spec) {
+  x->ending = spec->ending;
+  x->on_kept = spec->on_kept;
+  if (spec->folder == NULL) return true;
+  x->folder = gim_str_copy(gim_str_of(spec->folder));
+  if (x->folder == NULL || spec->keep == NULL) return x->folder != NULL;
+  x->keep = gim_str_copy(gim_str_of(spec->keep));
+  return x->keep != NULL;
+}
+
 gim_status gim_exchange_start(gim_exchange **exchange, gim_net *net,
                               const gim_exchange_spec *spec,
                               gim_exchange_done on_done, void *ud,
@@ -180,12 +212,9 @@ gim_status gim_exchange_start(gim_exchange **exchange, gim_net *net,
   x->pool = spec->pool;
   x->paid = spec->paid;
   x->body_n = spec->body_n;
-  if (spec->folder != NULL) {
-    x->folder = gim_str_copy(gim_str_of(spec->folder));
-    if (x->folder == NULL) {
-      release(x);
-      return gim_fail(err, GIM_E_NO_MEMORY, "No memory for a request.");
-    }
+  if (!copy_names(x, spec)) {
+    release(x);
+    return gim_fail(err, GIM_E_NO_MEMORY, "No memory for a request.");
   }
   memset(&transfer, 0, sizeof(transfer));
   transfer.transfer_class = spec->paid ? GIM_CLASS_PAID : GIM_CLASS_POLL;

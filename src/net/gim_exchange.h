@@ -36,6 +36,13 @@ typedef struct gim_exchanged {
 
 typedef void (*gim_exchange_done)(void *ud, const gim_exchanged *exchanged);
 
+/*
+** A picture of the answer came whole and was filed at `path`, `size` bytes:
+** see gim_exchange_spec. Must not cancel the exchange.
+*/
+typedef void (*gim_exchange_kept)(void *ud, int number, const char *path,
+                                  int64_t size);
+
 typedef struct gim_exchange_spec {
   bool paid;                  /* POST with `body`; else GET */
   const char *url;            /* COPIED */
@@ -44,7 +51,12 @@ typedef struct gim_exchange_spec {
   size_t body_n;
   int64_t timeout_ms; /* GET: whole transfer */
   const char *folder; /* COPIED; where pictures go, NULL: memory */
-  gim_pool *pool;     /* BORROWED until its sinks are freed */
+  const char *keep;   /* COPIED; each picture is filed in `folder`, as soon as
+                           it is whole, under this, a dash, its number (from
+                           0) and `ending`; NULL: not */
+  const char *ending; /* BORROWED until the end */
+  gim_exchange_kept on_kept;
+  gim_pool *pool; /* BORROWED until its sinks are freed */
 } gim_exchange_spec;
 
 /*

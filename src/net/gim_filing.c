@@ -11,6 +11,9 @@
    millisecond of memory, one of a file. */
 #define COPY_SLICE (1024 * 1024)
 
+/* A picture's size is within its first so many bytes, or is not told. */
+#define LOOK_BYTES (256 * 1024)
+
 void gim_filing_init(gim_filing *f, gim_hub *hub, gim_task *task,
                      const char *key, const char *model,
                      void (*changed)(gim_filing *filing, int64_t now_ms)) {
@@ -33,7 +36,9 @@ static gim_name_values values_of(const gim_filing *f, int picture) {
   v.id = gim_str_of(f->task->id);
   v.key = gim_str_of(f->key);
   v.model = f->model != NULL ? gim_str_of(f->model) : GIM_STR("unknown");
-  if (slot != NULL && slot->sink != NULL)
+  if (slot != NULL && slot->whole)
+    v.format = gim_str_of(gim_image_type_name(slot->image.type));
+  else if (slot != NULL && slot->sink != NULL)
     v.format =
         gim_str_of(gim_image_type_name(gim_sink_image(slot->sink)->type));
   if (v.format.n == 0) v.format = GIM_STR("bin");
@@ -77,6 +82,14 @@ gim_status gim_filing_aim(gim_filing *f, gim_str output, bool literal,
   f->literal = literal;
   f->overwrite = overwrite;
   return gim_file_try_folder(f->folder, err);
+}
+
+gim_status gim_filing_keep(gim_filing *f, const char *folder, gim_err *err) {
+  f->folder = gim_str_copy(gim_str_of(folder));
+  f->pattern = gim_str_copy(GIM_STR("{key}-{index}.{format}"));
+  if (f->folder == NULL || f->pattern == NULL) return no_memory(err);
+  f->overwrite = GIM_OVERWRITE_REPLACE;
+  return GIM_OK;
 }
 
 void gim_filing_from(gim_filing *f, gim_filing *source, int picture) {
@@ -127,6 +140,37 @@ void gim_filing_take(gim_filing *f, gim_sink **sinks, int sink_count) {
                    "memory nor a temporary file had room for it.");
     gim_pictures_lose(pictures, i, &err);
   }
+}
+
+/* Of a file that was written before: what it is, from its first bytes. */
+static void look_at(gim_slot *slot) {
+  unsigned char head[4096];
+  int64_t offset = 0;
+  size_t got = 1;
+  gim_image_init(&slot->image);
+  while (got > 0 && slot->image.width_px == 0 && offset < LOOK_BYTES &&
+         gim_sink_read(slot->sink, offset, head, sizeof(head), &got, NULL) ==
+             GIM_OK) {
+    gim_image_feed(&slot->image, head, got);
+    offset += (int64_t)got;
+  }
+}
+
+gim_status gim_filing_resume(gim_filing *f, int picture, const char *path,
+                             int64_t size, bool filed) {
+  gim_slot *slot;
+  if (!make_slots(f)) return GIM_E_NO_MEMORY;
+  slot = &f->slots[picture];
+  slot->sink = gim_sink_reopen(path, size, &f->hub->pool);
+  if (slot->sink == NULL) return GIM_E_NO_MEMORY;
+  look_at(slot);
+  slot->size = size;
+  slot->whole = true;
+  if (!filed) return GIM_OK;
+  slot->path = gim_str_copy(gim_str_of(path));
+  if (slot->path == NULL) return GIM_E_NO_MEMORY;
+  gim_filing_unload(f, picture);
+  return GIM_OK;
 }
 
 static int number_of(const gim_slot *slot) {
@@ -185,6 +229,7 @@ static gim_status file_away(gim_filing *f, gim_slot *slot, gim_err *err) {
   slot->whole = true;
   gim_filing_unload(f, number_of(slot));
   if (from != slot) gim_filing_unload(f->source, f->source_picture);
+  if (f->filed != NULL) f->filed(f, number_of(slot));
   return GIM_OK;
 }
 

@@ -49,6 +49,8 @@ typedef struct gim_filing {
   struct gim_filing *source; /* whose picture is brought, or NULL */
   int source_picture;
   void (*changed)(struct gim_filing *filing, int64_t now_ms);
+  /* The owner's: called when picture `picture` was filed; NULL: nobody. */
+  void (*filed)(struct gim_filing *filing, int picture);
 } gim_filing;
 
 /*
@@ -67,6 +69,23 @@ void gim_filing_init(gim_filing *f, gim_hub *hub, gim_task *task,
 GIM_MUST_CHECK gim_status gim_filing_aim(gim_filing *f, gim_str output,
                                          bool literal, gim_overwrite overwrite,
                                          gim_err *err);
+
+/*
+** Pictures that are filed at all go to `folder` (COPIED), named after the
+** request's key. For those that came with the answer, where there is no
+** output. GIM_E_NO_MEMORY.
+*/
+GIM_MUST_CHECK gim_status gim_filing_keep(gim_filing *f, const char *folder,
+                                          gim_err *err);
+
+/*
+** Picture `picture` lies in the file at `path` (COPIED), `size` bytes, since an
+** earlier life; `filed`: that is where it was to go. GIM_E_NO_MEMORY, also
+** when that file is gone.
+*/
+GIM_MUST_CHECK gim_status gim_filing_resume(gim_filing *f, int picture,
+                                            const char *path, int64_t size,
+                                            bool filed);
 
 /* The task's one picture is number `picture` of `source`, which is BORROWED
    until gim_filing_stop. */

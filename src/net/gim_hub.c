@@ -113,7 +113,8 @@ static gim_status check_lines(const gim_hub_options *o, gim_err *err) {
     gim_str text;
   } lines[] = {{"ca_file", o->ca_file},
                {"proxy", o->proxy},
-               {"user_agent", o->user_agent}};
+               {"user_agent", o->user_agent},
+               {"journal", o->journal}};
   for (size_t k = 0; k < sizeof(lines) / sizeof(lines[0]); k++)
     for (size_t i = 0; i < lines[k].text.n; i++)
       if ((unsigned char)lines[k].text.p[i] < 0x20 ||
@@ -152,6 +153,32 @@ static gim_status open_net(gim_hub *hub, gim_err *err) {
   return status;
 }
 
+static void on_trouble(void *ud, const gim_err *err) {
+  gim_hub_log(ud, "warning", "journal", 0, "%s", err->message);
+}
+
+/* The last thing to open: it is not to be locked and read in vain. */
+static gim_status open_archive(gim_hub *hub, gim_err *err) {
+  gim_status status;
+  char *path;
+  if (hub->options.journal.p == NULL) return GIM_OK;
+  path = gim_str_copy(hub->options.journal);
+  if (path == NULL)
+    return gim_fail(err, GIM_E_NO_MEMORY, "No memory for a client.");
+  status = gim_archive_open(&hub->archive, path, hub->net, err);
+  free(path);
+  if (status != GIM_OK) {
+    if (err != NULL)
+      gim_copy_text(err->field, sizeof(err->field), GIM_STR("journal"));
+    return status;
+  }
+  hub->archive->on_trouble = on_trouble;
+  hub->archive->ud = hub;
+  if (hub->archive->compacting.status != GIM_OK)
+    on_trouble(hub, &hub->archive->compacting);
+  return GIM_OK;
+}
+
 gim_hub *gim_hub_new(const gim_hub_options *options, gim_err *err) {
   gim_hub *hub = calloc(1, sizeof(*hub));
   gim_str base, task, edit;
@@ -186,6 +213,7 @@ gim_hub *gim_hub_new(const gim_hub_options *options, gim_err *err) {
   }
   if (status == GIM_OK) status = check_lines(options, err);
   if (status == GIM_OK) status = open_net(hub, err);
+  if (status == GIM_OK) status = open_archive(hub, err);
   /* The caller's strings are his; nothing reads them from here on. */
   memset(&hub->options.api_key, 0, sizeof(gim_str));
   memset(&hub->options.base_url, 0, sizeof(gim_str));
@@ -194,12 +222,15 @@ gim_hub *gim_hub_new(const gim_hub_options *options, gim_err *err) {
   memset(&hub->options.ca_file, 0, sizeof(gim_str));
   memset(&hub->options.proxy, 0, sizeof(gim_str));
   memset(&hub->options.user_agent, 0, sizeof(gim_str));
+  memset(&hub->options.journal, 0, sizeof(gim_str));
   if (status == GIM_OK) return hub;
   gim_hub_release(hub);
   return NULL;
 }
 
 void gim_hub_close(gim_hub *hub) {
+  gim_archive_close(hub->archive);
+  hub->archive = NULL;
   if (hub->net != NULL) gim_net_free(hub->net);
   hub->net = NULL;
   if (hub->authorization != NULL) {

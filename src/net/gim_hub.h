@@ -10,6 +10,7 @@
 #ifndef gim_hub_h
 #define gim_hub_h
 
+#include "gim_archive.h"
 #include "gim_backoff.h"
 #include "gim_base.h"
 #include "gim_heap.h"
@@ -30,6 +31,7 @@ typedef struct gim_hub_options {
   gim_str task_path;                  /* p NULL: the provider's */
   gim_str edit_path;                  /* p NULL: the provider's */
   gim_str ca_file, proxy, user_agent; /* p NULL: none */
+  gim_str journal;                    /* p NULL: none */
   gim_size_procedure sizes;
   int max_requests;
   int64_t connect_ms, submit_ms, poll_ms, download_ms, task_ms;
@@ -72,6 +74,7 @@ typedef struct gim_want {
 
 typedef struct gim_hub {
   gim_net *net;                     /* OWNED; NULL once closed */
+  gim_archive *archive;             /* OWNED; NULL: no journal, or closed */
   gim_heap heap;                    /* of gim_due in jobs */
   gim_list queues[GIM_CLASS_COUNT]; /* of gim_want */
   gim_list events;                  /* of jobs with news */
@@ -93,7 +96,8 @@ typedef struct gim_hub {
 
 /*
 ** A hub with one reference. GIM_E_INVALID (err->field names the option:
-** base_url, api_key), GIM_E_AUTH (no key), or as gim_net_new; NULL then.
+** base_url, api_key), GIM_E_AUTH (no key), or as gim_net_new and
+** gim_archive_open; NULL then.
 */
 gim_hub *gim_hub_new(const gim_hub_options *options, gim_err *err);
 

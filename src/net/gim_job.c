@@ -26,6 +26,7 @@ static void drop_body(gim_job *job) {
 static void abandon(gim_job *job) {
   if (job->exchange != NULL) gim_exchange_cancel(job->exchange, NULL);
   job->exchange = NULL;
+  gim_job_stop_recording(job);
   gim_list_remove(&job->want.link);
 }
 
@@ -78,6 +79,7 @@ static void finish(gim_job *job) {
   note_kept(job);
   gim_filing_give(&job->filing);
   leave(job);
+  gim_scribe_end(&job->scribe, t);
   gim_hub_log(job->hub, "state", name_of(job), 0, "%s, billed %s (%s)%s%s",
               gim_task_status_name(t), gim_billed_name(t->billed),
               gim_evidence_text(t->evidence), t->err == NULL ? "" : ": ",
@@ -183,6 +185,7 @@ static bool start_over(gim_job *job) {
   gim_err err;
   if (job->resubmits == job->task.resubmits) return false;
   job->resubmits = job->task.resubmits;
+  gim_scribe_renew(&job->scribe, &job->task);
   gim_hub_make_key(job->key);
   if (gim_billing_open(&entry, hub, job->key, job->price_micro, job->entry,
                        &err) != GIM_OK)
@@ -227,6 +230,7 @@ static void on_exchanged(void *ud, const gim_exchanged *e) {
     keep_skeleton(job, e->skeleton);
     gim_filing_take(&job->filing, e->sinks, e->sink_count);
   }
+  gim_job_note_answer(job);
   if (!gim_task_may_send(&job->task))
     drop_body(job);
   else if (sent && !anew)
@@ -273,6 +277,7 @@ static gim_status send(gim_job *job, gim_err *err) {
   spec.url = url;
   spec.headers = headers;
   spec.folder = gim_filing_folder(&job->filing);
+  gim_job_keep_pictures(job, &spec);
   gim_hub_log(hub, "request", name_of(job), 0, "%s %s",
               spec.paid ? "POST" : "GET", spec.paid ? job->path : "the task");
   status = gim_exchange_start(&job->exchange, hub->net, &spec, on_exchanged,
@@ -281,26 +286,37 @@ static gim_status send(gim_job *job, gim_err *err) {
   return status;
 }
 
-/* A slot is free. */
-void gim_job_start_exchange(gim_want *want, int64_t now_ms) {
-  gim_job *job = GIM_CONTAINER(want, gim_job, want);
+void gim_job_exchange_failed(gim_job *job, const gim_err *err,
+                             int64_t now_ms) {
   gim_task_report report;
-  gim_err err;
-  gim_task_started(&job->task, now_ms);
-  job->sent_ms = now_ms;
-  if (send(job, &err) == GIM_OK) {
-    gim_job_advance(job, now_ms);
-    return;
-  }
   memset(&report, 0, sizeof(report));
-  report.status = err.status;
-  report.err = &err;
+  report.status = err->status;
+  report.err = err;
   report.total = job->body_n;
   if (gim_task_needs_body(&job->task))
     gim_task_sent(&job->task, &report, now_ms, gim_net_random());
   else
     gim_task_fetched(&job->task, &report, now_ms, gim_net_random());
   gim_job_advance(job, now_ms);
+}
+
+void gim_job_exchange_now(gim_job *job, int64_t now_ms) {
+  gim_err err;
+  gim_task_started(&job->task, now_ms);
+  job->sent_ms = now_ms;
+  if (send(job, &err) == GIM_OK)
+    gim_job_advance(job, now_ms);
+  else
+    gim_job_exchange_failed(job, &err, now_ms);
+}
+
+/* A slot is free. */
+void gim_job_start_exchange(gim_want *want, int64_t now_ms) {
+  gim_job *job = GIM_CONTAINER(want, gim_job, want);
+  if (gim_task_needs_body(&job->task) && gim_scribe_has_to(&job->scribe))
+    gim_job_record(job, now_ms);
+  else
+    gim_job_exchange_now(job, now_ms);
 }
 
 void gim_job_cancel(gim_job *job) {
@@ -330,6 +346,7 @@ void gim_job_free(gim_job *job) {
     note_handed(job);
     gim_task_cancel(&job->task, GIM_E_CANCELLED, "Let go of.");
     note_billing(job);
+    gim_scribe_end(&job->scribe, &job->task);
   }
   leave(job);
   gim_list_remove(&job->event);
@@ -338,6 +355,7 @@ void gim_job_free(gim_job *job) {
   gim_task_free(&job->task);
   drop_body(job);
   free(job->model);
+  free(job->output);
   free(job->skeleton);
   free(job->warnings);
   gim_hub_release(job->hub);

@@ -16,6 +16,7 @@
 #include "gim_filing.h"
 #include "gim_hub.h"
 #include "gim_request.h"
+#include "gim_scribe.h"
 #include "gim_task.h"
 
 #pragma GCC visibility push(hidden)
@@ -27,6 +28,7 @@ typedef struct gim_job {
   /* Public, read only: */
   gim_task task;
   gim_filing filing; /* its pictures: slots, within it */
+  gim_scribe scribe; /* what the journal gets of it: open, lost, within it */
   char key[GIM_KEY_SIZE];
   char *model;    /* OWNED; as the request named it, or NULL */
   char *skeleton; /* OWNED; the last answer that mattered, or NULL */
@@ -50,6 +52,9 @@ typedef struct gim_job {
   gim_exchange *exchange;
   gim_entry *entry; /* BORROWED from the ledger; NULL: nothing to bill */
   int64_t price_micro, sent_ms;
+  bool recording; /* its intent is on the way to the disk */
+  char *output;   /* OWNED; for the journal; NULL: none */
+  int overwrite;
   int resubmit, resubmits; /* wanted; done */
   char *body, *path;       /* OWNED, while the request may have to be sent */
   size_t body_n;
@@ -62,6 +67,7 @@ typedef struct gim_job_options {
   int64_t timeout_ms;  /* -1: the client's */
   gim_str model;       /* as the request named it; p NULL: not known */
   gim_str output;      /* template; p NULL: none */
+  gim_str key;         /* of an earlier life; p NULL: a new one */
   int overwrite;       /* a gim_overwrite, or -1: the client's */
   int resubmit;        /* times that a failed task is paid for again */
   int64_t price_micro; /* what the request costs, by the caller; -1: unknown */
@@ -77,7 +83,8 @@ GIM_MUST_CHECK gim_status gim_job_submit(gim_job **job, gim_hub *hub,
                                          const gim_job_options *options,
                                          gim_err *err);
 
-/* A job that picks up a task by its id (COPIED). Likewise. */
+/* A job that picks up a task by its id (COPIED). Likewise. With options->key
+   the journal knows it from an earlier life. */
 GIM_MUST_CHECK gim_status gim_job_attach(gim_job **job, gim_hub *hub,
                                          gim_str id,
                                          const gim_job_options *options,
@@ -92,6 +99,35 @@ GIM_MUST_CHECK gim_status gim_job_attach(gim_job **job, gim_hub *hub,
 GIM_MUST_CHECK gim_status gim_job_fetch(gim_job **job, gim_job *source,
                                         int picture, gim_str path,
                                         gim_err *err);
+
+/* A picture of a request that was paid for in an earlier life. BORROWED. */
+typedef struct gim_past_picture {
+  const char *url;  /* NULL: none, or it has expired */
+  const char *path; /* a file with its bytes; NULL: none */
+  int64_t size;     /* of that file */
+  int payload;      /* the file is the copy beside the journal of this payload;
+                       -1: the picture was filed there */
+} gim_past_picture;
+
+/* Such a request. BORROWED. */
+typedef struct gim_past {
+  gim_str id; /* p NULL: none */
+  int64_t linked_unix_s;
+  const gim_past_picture *pictures; /* count of them */
+  int count;
+  bool told; /* the journal knows its pictures */
+} gim_past;
+
+/*
+** A job that brings to an end what an earlier life of the client paid for:
+** options->key is its key. Pictures with neither link nor file are lost, and
+** say so. GIM_E_INVALID, GIM_E_IO (the output and its folder),
+** GIM_E_NO_MEMORY. `*job` is OWNED.
+*/
+GIM_MUST_CHECK gim_status gim_job_resume(gim_job **job, gim_hub *hub,
+                                         const gim_past *past,
+                                         const gim_job_options *options,
+                                         gim_err *err);
 
 /* Does what is due at `now_ms`, and says again when the next thing is. */
 void gim_job_advance(gim_job *job, int64_t now_ms);

@@ -20,7 +20,10 @@ static gim_job *new_job(gim_hub *hub, const gim_job_options *options) {
   if (job == NULL) return NULL;
   job->hub = hub;
   gim_hub_retain(hub);
-  gim_hub_make_key(job->key);
+  if (options->key.p != NULL && options->key.n < GIM_KEY_SIZE)
+    memcpy(job->key, options->key.p, options->key.n);
+  else
+    gim_hub_make_key(job->key);
   job->want.start = gim_job_start_exchange;
   job->options.retry = hub->options.retry;
   job->options.poll = hub->options.poll;
@@ -41,6 +44,8 @@ static gim_job *new_job(gim_hub *hub, const gim_job_options *options) {
   }
   gim_filing_init(&job->filing, hub, &job->task, job->key, job->model,
                   on_filing_changed);
+  job->filing.filed = gim_job_note_filed;
+  gim_scribe_init(&job->scribe, hub, job->key);
   return job;
 }
 
@@ -56,12 +61,33 @@ static gim_status go_live(gim_job *job, const gim_job_options *options,
         gim_filing_aim(&job->filing, options->output, literal, overwrite, err);
     if (status != GIM_OK) return status;
   }
+  job->overwrite = (int)overwrite;
   if (gim_heap_reserve(&hub->heap, (size_t)hub->live_count + 1) != GIM_OK)
     return no_memory(err);
   gim_list_append(&hub->live, &job->live);
   hub->live_count++;
   gim_heap_set(&hub->heap, &job->due, gim_net_now_ms());
   return GIM_OK;
+}
+
+/*
+** With a journal, pictures that come with the answer lie beside it until they
+** are filed; where there is no output they stay there.
+*/
+static gim_status prepare_journal(gim_job *job, const gim_job_options *options,
+                                  gim_err *err) {
+  gim_archive *archive = job->hub->archive;
+  gim_status status;
+  if (archive == NULL) return GIM_OK;
+  status = gim_archive_try_folder(archive, err);
+  if (status != GIM_OK) return status;
+  if (options->output.p == NULL) {
+    job->options.keep = true;
+    return gim_filing_keep(&job->filing,
+                           gim_journal_pictures(archive->journal), err);
+  }
+  job->output = gim_str_copy(options->output);
+  return job->output == NULL ? no_memory(err) : GIM_OK;
 }
 
 gim_status gim_job_submit(gim_job **result, gim_hub *hub, gim_request *request,
@@ -74,6 +100,7 @@ gim_status gim_job_submit(gim_job **result, gim_hub *hub, gim_request *request,
   status = job->path == NULL ? no_memory(err)
                              : gim_billing_open(&job->entry, hub, job->key,
                                                 job->price_micro, NULL, err);
+  if (status == GIM_OK) status = prepare_journal(job, options, err);
   if (status == GIM_OK) status = go_live(job, options, false, err);
   if (status != GIM_OK) {
     gim_job_free(job);
@@ -119,10 +146,12 @@ gim_status gim_job_attach(gim_job **result, gim_hub *hub, gim_str id,
     job->entry = gim_ledger_attach(&hub->ledger, job->task.id);
     if (job->entry == NULL) status = GIM_E_NO_MEMORY;
   }
-  if (status == GIM_OK)
-    status = go_live(job, options, false, err);
-  else
-    (void)no_memory(err);
+  if (status != GIM_OK) (void)no_memory(err);
+  if (status == GIM_OK && options->key.p != NULL) {
+    gim_scribe_resume(&job->scribe, true, false);
+    status = prepare_journal(job, options, err);
+  }
+  if (status == GIM_OK) status = go_live(job, options, false, err);
   if (status != GIM_OK) {
     gim_job_free(job);
     return status;
@@ -167,6 +196,52 @@ gim_status gim_job_fetch(gim_job **result, gim_job *source, int picture,
     gim_job_free(job);
     return status;
   }
+  *result = job;
+  return GIM_OK;
+}
+
+/* One picture as it is after the earlier life: saved, here, linked or lost. */
+static gim_status put_past(gim_job *job, int i, const gim_past_picture *from) {
+  char *url = NULL;
+  gim_err gone;
+  bool saved = from->path != NULL && from->payload < 0;
+  if (from->url != NULL) {
+    url = gim_str_copy(gim_str_of(from->url));
+    if (url == NULL) return GIM_E_NO_MEMORY;
+  }
+  gim_pictures_put(&job->task.pictures, i, url, NULL, from->payload,
+                   !saved && (from->payload >= 0 || job->options.save));
+  if (from->path != NULL) {
+    if (from->payload >= 0)
+      gim_scribe_resume_spare(&job->scribe, from->payload);
+    return gim_filing_resume(&job->filing, i, from->path, from->size, saved);
+  }
+  if (url != NULL) return GIM_OK;
+  (void)gim_fail(&gone, GIM_E_IO,
+                 "The picture was paid for, and is lost: its link has "
+                 "expired, or its file is gone.");
+  gim_pictures_lose(&job->task.pictures, i, &gone);
+  return GIM_OK;
+}
+
+gim_status gim_job_resume(gim_job **result, gim_hub *hub, const gim_past *past,
+                          const gim_job_options *options, gim_err *err) {
+  gim_job *job = new_job(hub, options);
+  gim_status status;
+  if (job == NULL) return no_memory(err);
+  status = gim_task_init_paid(&job->task, &job->options, past->id, past->count,
+                              past->linked_unix_s, gim_net_now_ms());
+  gim_scribe_resume(&job->scribe, true, past->told);
+  for (int i = 0; i < past->count && status == GIM_OK; i++)
+    status = put_past(job, i, &past->pictures[i]);
+  if (status != GIM_OK) (void)no_memory(err);
+  if (status == GIM_OK) status = prepare_journal(job, options, err);
+  if (status == GIM_OK) status = go_live(job, options, false, err);
+  if (status != GIM_OK) {
+    gim_job_free(job);
+    return status;
+  }
+  gim_scribe_done(&job->scribe, &job->task);
   *result = job;
   return GIM_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** gim_journal.h - the append-only log and its fsync thread   [floor 7]
+** gim_journal.h - the append-only log and its fsync thread   [floor 6]
 **
 ** A file of lines that grows at its end and has one writer. A line that was
 ** appended is in memory; a thread of the journal's own writes what has

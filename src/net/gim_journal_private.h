@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** gim_journal_private.h - what the files of gim_journal share   [floor 7]
+** gim_journal_private.h - what the files of gim_journal share   [floor 6]
 */
 #ifndef gim_journal_private_h
 #define gim_journal_private_h

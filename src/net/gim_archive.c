@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+#include "gim_archive.h"
+
+#include "gim_file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Compacting is worth a new file when so many bytes go, and half of all. */
+#define COMPACT_BYTES (1024 * 1024)
+
+/* -------- the past -------- */
+
+typedef struct reading {
+  gim_recovery *past;
+  int64_t size; /* of the file, as far as it was read */
+} reading;
+
+static gim_status read_line(void *ud, gim_str line, gim_range range) {
+  reading *r = ud;
+  r->size = range.offset + range.n;
+  return gim_recovery_line(r->past, line, range);
+}
+
+static gim_status read_past(gim_archive *a, int64_t *size, gim_err *err) {
+  reading r = {&a->past, 0};
+  gim_status status;
+  gim_recovery_free(&a->past);
+  status = gim_journal_read(a->journal, read_line, &r, err);
+  *size = r.size;
+  return status;
+}
+
+static gim_status compact(gim_archive *a, gim_err *err) {
+  gim_range *ranges;
+  size_t count;
+  gim_status status = gim_recovery_ranges(&a->past, &ranges, &count);
+  if (status != GIM_OK)
+    return gim_fail(err, status, "No memory to compact the journal.");
+  status = gim_journal_compact(a->journal, ranges, count, err);
+  free(ranges);
+  return status;
+}
+
+static gim_status load_past(gim_archive *a, gim_err *err) {
+  int64_t size, gone;
+  size_t finished;
+  gim_status status = read_past(a, &size, err);
+  if (status != GIM_OK) return status;
+  gone = size - a->past.kept_bytes;
+  if (gone < COMPACT_BYTES || gone < size / 2) return GIM_OK;
+  /* That it cannot be made smaller is no reason to work without it. */
+  if (compact(a, &a->compacting) != GIM_OK) return GIM_OK;
+  a->compacting.status = GIM_OK;
+  finished = a->past.finished;
+  status = read_past(a, &size, err);
+  a->past.finished += finished;
+  return status;
+}
+
+/* -------- left-overs -------- */
+
+static bool ends_with(const char *name, const char *ending) {
+  size_t n = strlen(name), m = strlen(ending);
+  return n >= m && memcmp(name + n - m, ending, m) == 0;
+}
+
+/* Is the request open whose key stands before the last dash? */
+static bool is_open(const gim_archive *a, const char *name) {
+  char key[GIM_RECORD_KEY_SIZE];
+  const char *dash = strrchr(name, '-');
+  size_t n = dash == NULL ? 0 : (size_t)(dash - name);
+  if (n == 0 || n >= sizeof(key)) return false;
+  memcpy(key, name, n);
+  key[n] = '\0';
+  return gim_recovery_find(&a->past, key) != NULL;
+}
+
+/* Pictures that were cut in mid-air, or were filed elsewhere just before the
+   crash. The lock says that nobody else works there. */
+static void sweep(const gim_archive *a) {
+  DIR *folder = opendir(gim_journal_pictures(a->journal));
+  struct dirent *entry;
+  if (folder == NULL) return;
+  while ((entry = readdir(folder)) != NULL) {
+    const char *name = entry->d_name;
+    bool part =
+        strncmp(name, ".gptimage-", 10) == 0 && ends_with(name, ".part");
+    if (part || (ends_with(name, GIM_ARRIVED) && !is_open(a, name)))
+      (void)unlinkat(dirfd(folder), name, 0);
+  }
+  closedir(folder);
+}
+
+/* -------- who waits -------- */
+
+static size_t count_waiting(const gim_archive *a) {
+  size_t n = 0;
+  for (const gim_list_item *link = a->waiting.first; link != NULL;
+       link = link->after)
+    n++;
+  return n;
+}
+
+/* Once for each time that it begins. */
+static void look_for_trouble(gim_archive *a) {
+  gim_err err;
+  bool troubled = gim_journal_failure(a->journal, &err) != GIM_OK;
+  if (troubled && !a->troubled && a->on_trouble != NULL)
+    a->on_trouble(a->ud, &err);
+  a->troubled = troubled;
+}
+
+static void on_journal(void *ud) {
+  gim_archive *a = ud;
+  gim_list_item *link;
+  gim_err err;
+  gim_journal_acknowledge(a->journal);
+  look_for_trouble(a);
+  /* Once round: those who still wait go to the end, and some may leave. */
+  for (size_t n = count_waiting(a);
+       n > 0 && (link = gim_list_shift(&a->waiting)) != NULL; n--) {
+    gim_wait_line *wait = GIM_CONTAINER(link, gim_wait_line, link);
+    gim_journal_state state = gim_journal_ask(a->journal, wait->ticket, &err);
+    if (state == GIM_JOURNAL_PENDING)
+      gim_list_append(&a->waiting, link);
+    else
+      wait->settled(wait, state == GIM_JOURNAL_FAILED ? &err : NULL);
+  }
+}
+
+bool gim_archive_append(gim_archive *a, gim_str line, gim_wait_line *wait,
+                        gim_err *err) {
+  wait->ticket = gim_journal_append(a->journal, line);
+  if (wait->ticket == 0) {
+    if (gim_journal_failure(a->journal, err) == GIM_OK)
+      (void)gim_fail(err, GIM_E_NO_MEMORY, "No memory for the journal.");
+    return false;
+  }
+  gim_list_append(&a->waiting, &wait->link);
+  return true;
+}
+
+void gim_archive_forget(gim_wait_line *wait) {
+  gim_list_remove(&wait->link);
+}
+
+/* -------- opening and closing -------- */
+
+gim_status gim_archive_open(gim_archive **archive, const char *path,
+                            gim_net *net, gim_err *err) {
+  gim_status status;
+  gim_archive *a = calloc(1, sizeof(*a));
+  if (a == NULL)
+    return gim_fail(err, GIM_E_NO_MEMORY, "No memory for the journal.");
+  a->net = net;
+  gim_recovery_init(&a->past);
+  status = gim_journal_open(&a->journal, path, err);
+  if (status == GIM_OK) status = load_past(a, err);
+  if (status == GIM_OK) {
+    sweep(a);
+    if (!gim_net_watch(net, gim_journal_fd(a->journal), on_journal, a))
+      status = gim_fail(err, GIM_E_IO, "The journal cannot be watched: %s.",
+                        strerror(errno));
+  }
+  if (status != GIM_OK) {
+    gim_archive_close(a);
+    return status;
+  }
+  *archive = a;
+  return GIM_OK;
+}
+
+gim_status gim_archive_try_folder(gim_archive *a, gim_err *err) {
+  const char *folder = gim_journal_pictures(a->journal);
+  gim_status status;
+  if (a->folder_tried) return GIM_OK;
+  /* As the journal itself: for its owner's eyes. */
+  if (mkdir(folder, 0700) != 0 && errno != EEXIST)
+    return gim_fail(err, GIM_E_IO,
+                    "The folder for pictures \"%.160s\" cannot be made: %s.",
+                    folder, strerror(errno));
+  status = gim_file_try_folder(folder, err);
+  a->folder_tried = status == GIM_OK;
+  return status;
+}
+
+/* What the user was told, and ended in order after that, is not told again. */
+static void close_reported(gim_archive *a) {
+  gim_buffer line;
+  gim_record record;
+  gim_buffer_init(&line, GIM_LIMIT_JOURNAL_LINE);
+  memset(&record, 0, sizeof(record));
+  record.event = GIM_EVENT_CLOSED;
+  record.time_unix_s = gim_net_unix_s();
+  for (const gim_open *open = gim_recovery_next(&a->past, NULL); open != NULL;
+       open = gim_recovery_next(&a->past, open)) {
+    if (!open->reported) continue;
+    record.key = gim_str_of(open->key);
+    gim_buffer_clear(&line);
+    if (gim_record_write(&line, &record) == GIM_OK)
+      (void)gim_journal_append(a->journal, gim_buffer_str(&line));
+  }
+  gim_buffer_free(&line);
+}
+
+void gim_archive_close(gim_archive *a) {
+  gim_list_item *link;
+  if (a == NULL) return;
+  while ((link = gim_list_shift(&a->waiting)) != NULL) continue;
+  if (a->journal != NULL) {
+    char *folder = gim_str_copy(gim_str_of(gim_journal_pictures(a->journal)));
+    close_reported(a);
+    gim_journal_close(a->journal);
+    /* One that nothing is left in. */
+    if (folder != NULL) (void)rmdir(folder);
+    free(folder);
+  }
+  gim_recovery_free(&a->past);
+  free(a);
+}

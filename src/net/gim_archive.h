@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+** gim_archive.h - one client's journal: its past, and who waits for it
+** [floor 7]
+**
+** Opening reads what stands there, and compacts it where most of that is
+** over. What is open is kept for gim_recover.
+*/
+#ifndef gim_archive_h
+#define gim_archive_h
+
+#include "gim_base.h"
+#include "gim_journal.h"
+#include "gim_list.h"
+#include "gim_net.h"
+#include "gim_recovery.h"
+
+#pragma GCC visibility push(hidden)
+
+/* Pictures that came whole lie in the folder beside the journal under the
+   request's key, a dash, their number in the answer (from 0) and this. */
+#define GIM_ARRIVED ".arrived"
+
+/*
+** Something that waits for its line, inside what it belongs to. `settled` is
+** called once, inside gim_net_step: `err` NULL, the line is on the disk.
+*/
+typedef struct gim_wait_line {
+  gim_list_item link;
+  gim_ticket ticket;
+  void (*settled)(struct gim_wait_line *wait, const gim_err *err);
+} gim_wait_line;
+
+typedef struct gim_archive {
+  gim_journal *journal; /* OWNED */
+  gim_recovery past;    /* what was open when it was opened */
+  gim_err compacting;   /* status GIM_OK, or why the file stays as it is */
+  /* private: */
+  gim_list waiting; /* of gim_wait_line */
+  gim_net *net;     /* BORROWED */
+  bool folder_tried, troubled;
+  /* The owner's: */
+  void (*on_trouble)(void *ud, const gim_err *err); /* writing has begun to
+                                                         fail; NULL: nobody */
+  void *ud;
+} gim_archive;
+
+/*
+** Opens the journal at `path` (COPIED) and has `net` (BORROWED until
+** gim_archive_close) wake for it. Blocks for the disk. Left-overs of a crash in
+** the folder beside the journal are removed. As gim_journal_open, and GIM_E_IO
+** when it cannot be read. `*archive` is OWNED.
+*/
+GIM_MUST_CHECK gim_status gim_archive_open(gim_archive **archive,
+                                           const char *path, gim_net *net,
+                                           gim_err *err);
+
+/* Makes the folder for pictures and tries it, the first time. As
+   gim_file_try_folder. */
+GIM_MUST_CHECK gim_status gim_archive_try_folder(gim_archive *archive,
+                                                 gim_err *err);
+
+/*
+** Appends a line and has `wait` told once it is on the disk or was tried in
+** vain. False: it cannot be appended; `err` says why. BORROWED until it is
+** settled or gim_archive_forget.
+*/
+bool gim_archive_append(gim_archive *archive, gim_str line,
+                        gim_wait_line *wait, gim_err *err);
+
+/* `wait` is not to be told any more; without effect when it does not wait. */
+void gim_archive_forget(gim_wait_line *wait);
+
+/*
+** As gim_journal_close; waits are forgotten, and what was reported to the user
+** counts as closed from here on. NULL is allowed.
+*/
+void gim_archive_close(gim_archive *archive);
+
+#pragma GCC visibility pop
+
+#endif
