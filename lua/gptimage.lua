@@ -7,6 +7,7 @@ local deliver = require "gptimage.deliver"
 local json = require "gptimage.json"
 local results = require "gptimage.result"
 local wait = require "gptimage.wait"
+require "gptimage.together" -- client:all, client:race, client:map
 
 local M = {
   version = core.version,

@@ -65,7 +65,8 @@ function gptimage.sizes(provider, model, procedure) end
 ---@field proxy? string         without: the environment's, as curl
 ---@field user_agent? string
 ---@field on_error? fun(err: any, traceback: string)  gets what callbacks and coroutines raise;
----                             without it step, run and close raise it
+---                             without it step, run and close raise it, or a loop that drives the
+---                             client (see gptimage.loop) deals with it in its own way
 ---@field log? fun(event: gptimage.log_event)  every request, reply, retry and warning, inside
 ---                             step, wait and run; keys and prompts never appear
 
@@ -199,6 +200,34 @@ function client:step(timeout, budget) end
 ---@return integer live
 function client:run(timeout) end
 
+---Waits for all of them. Requests are started at once, in order; tasks may be other clients', too.
+---Yields or blocks as generate does. Left by an error, or with its coroutine, it cancels what is
+---not done, as race and map do.
+---@param list (gptimage.request|gptimage.task)[]
+---@return gptimage.results results  by index, with holes where there is an error
+---@return table<integer, gptimage.error>? errors  by index; nil when there are none
+function client:all(list) end
+
+---Waits for the first that succeeds, and cancels the others, which may be billed all the same:
+---tasks[i].billed says so, and tasks[i].id can be attached to. Yields or blocks as generate does.
+---@param list (gptimage.request|gptimage.task)[]  at least one
+---@return gptimage.result? result  nil when all failed; then the second is the error, which lists
+---                                 theirs in `errors`
+---@return integer|gptimage.error winner  index of the one that succeeded
+---@return table<integer, gptimage.task>? tasks  by index, but for what the rules refused
+function client:race(list) end
+
+---Generates all of the requests, `concurrency` (16) at a time. Mistakes in any of them raise before
+---the first is sent. Each result is given to f as it comes, in the caller's coroutine: f may wait,
+---and while it does the tasks go on, but none is started. What f raises is raised, and cancels the
+---rest. Yields or blocks as generate does.
+---@param requests gptimage.request[]
+---@param f? fun(result: gptimage.result, index: integer): any, gptimage.error?
+---@param options? gptimage.map_options
+---@return gptimage.results values  by index: what f returned, or the result where there is no f
+---@return table<integer, gptimage.error>? errors  by index, f's too (nil, err); nil: there are none
+function client:map(requests, f, options) end
+
 ---A descriptor that is readable when step has something to do.
 ---@return integer
 function client:fd() end
@@ -214,6 +243,42 @@ function client:close() end
 
 ---@return boolean
 function client:closed() end
+
+---By index, with holes where there is an error.
+---@class gptimage.results
+---@field n integer  how many there would be without holes
+
+---@class gptimage.map_options
+---@field concurrency? integer  tasks under way at once; 16 without
+
+-- Loops -----------------------------------------------------------------------------------------
+
+---What drives a client from an event loop, as require("gptimage.loop.luv").attach(client, options)
+---gives it; likewise gptimage.loop.cqueues and gptimage.loop.copas. One loop at a time; closing the
+---client ends it, and so does <close>.
+---
+---Inside coroutines of the loop generate, edit, await, image:save and image:data, all, race and map
+---yield in the loop's way: on cqueues in all that it resumes; on luv and copas, which cannot tell
+---theirs from others, in those of spawn. Elsewhere they raise, since they would block the loop.
+---The descriptor is watched while something is live, and no longer: the loop can end. What
+---callbacks raise goes to on_error; else, on luv, which would end the process, to the standard
+---error stream, on cqueues out of step and loop, and on copas to its error handler.
+---@class gptimage.loop
+local loop = {}
+
+---The loop drives the client no longer; somebody has to step it, if tasks are live. Idempotent.
+function loop:detach() end
+
+---luv and copas only: runs f(...) as a coroutine in which generate and its kin yield. On luv it
+---runs at once, and its other yields are the program's own, for its callbacks to resume; on copas
+---it is copas.addthread.
+---@param f function
+---@param ... any
+function loop:spawn(f, ...) end
+
+---@class gptimage.loop_options
+---@field budget? number     seconds of I/O each time when there is some; no limit without
+---@field controller? any    cqueues only: the controller; without, the one that is running
 
 -- Task ------------------------------------------------------------------------------------------
 
@@ -325,6 +390,7 @@ function image:data() end
 ---@field task_id string?        to attach to, when the task may go on
 ---@field issues gptimage.issue[]?  everything wrong with an invalid request
 ---@field result gptimage.result?  paid, but no picture could be saved: try image:save elsewhere
+---@field errors gptimage.error[]?  of client:race: those of each
 
 ---@class gptimage.issue
 ---@field field string

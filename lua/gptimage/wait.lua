@@ -175,6 +175,7 @@ function M.vigil(client)
     self.suspend = function() yield(deliver.WAITING) end
     wake = function() deliver.resume(self.co) end
   elseif loop then
+    self.in_loop = true
     self.suspend, wake = loop.pause()
   end
   self.on_end = wake and function()

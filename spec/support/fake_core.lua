@@ -7,7 +7,8 @@
 --   fake.at(5, function() fake.finish(task) end)  -- five seconds from now, inside core.step
 --   fake.restore()                                -- puts the loaded modules back
 -- Tasks take what the request says: `prompt` is free, `size` = seconds until done (nil: only
--- fake.finish ends it), `quality` = "fail" makes it fail.
+-- fake.finish ends it), `quality` = "fail" makes it fail; `model` = "refused" is one that the rules
+-- refuse, "mistake" one that raises.
 
 local M = {}
 
@@ -137,6 +138,8 @@ function M.new()
     local own = live_client(client)
     if request.model == "refused" then
       return nil, fake.error("invalid", "no such model")
+    elseif request.model == "mistake" then
+      error("bad argument #1 to 'generate' (unknown field 'modle')", 0)
     end
     local task = setmetatable({}, task_metatable)
     fake.count = (fake.count or 0) + 1
@@ -232,6 +235,9 @@ function M.new()
   end
 
   function core.plan(request)
+    if request.model == "mistake" then
+      error("bad argument #1 to 'plan' (unknown field 'modle')", 0)
+    end
     return { body = request.extra }
   end
 
