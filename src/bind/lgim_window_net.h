@@ -6,6 +6,7 @@
 #define lgim_window_net_h
 
 #include "gim_base.h"
+#include "gim_parts.h"
 
 #include <lua.h>
 
@@ -24,6 +25,14 @@ void lgim_window_net_process(lua_State *L);   /* fork, limits, signals */
 */
 const char *lgim_window_net_text(lua_State *L, int index, const char *key,
                                  size_t *n);
+
+/*
+** The field `parts` of the table at `index`: an array of {field=, filename=,
+** mime=, data= | path=, size= | generate=N, fail_at=, end_at=}. NULL when it is
+** nil; else an array of `*n`, in a userdata that stays on the stack, whose
+** strings are the tables'.
+*/
+const gim_part *lgim_window_net_parts(lua_State *L, int index, int *n);
 
 #pragma GCC visibility pop
 

@@ -219,7 +219,7 @@ static int record_free(lua_State *L) {
 }
 
 /*
-** net:start{class=, url=, post=, headers={}, body=, timeout_ms=, max_bytes=,
+** net:start{class=, url=, post=, headers={}, body=, parts={}, timeout_ms=, max_bytes=,
 **   public_only=, resume_from=, if_range=, no_head=, fail_head=KIND,
 **   fail_data=KIND, fail_after=BYTES, discard=}, function(outcome) -> id | nil, err
 */
@@ -240,6 +240,7 @@ static int net_start(lua_State *L) {
   spec.url = lgim_window_net_text(L, 2, "url", NULL);
   spec.headers = headers_field(L);
   spec.body = lgim_window_net_text(L, 2, "body", &spec.body_n);
+  spec.parts = lgim_window_net_parts(L, 2, &spec.parts_n);
   spec.timeout_ms = lgim_window_integer(L, 2, "timeout_ms", 0);
   spec.max_bytes = lgim_window_integer(L, 2, "max_bytes", 1 << 30);
   spec.public_only = flag(L, "public_only");

@@ -268,6 +268,7 @@ void gim_net_cancel(gim_net *net, gim_transfer *t, size_t *handed) {
        until the name is found, and is refused a socket then. */
     t->state = GIM_TRANSFER_PARKED;
     t->body = NULL;
+    if (t->parts != NULL) gim_parts_close(t->parts);
     net->parked++;
   }
   else {

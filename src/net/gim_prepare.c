@@ -69,6 +69,7 @@ static bool set_method(gim_transfer *t, const gim_transfer_spec *spec) {
       !SET(CURLOPT_CONNECT_ONLY, spec->connect_only ? 1L : 0L))
     return false;
   if (!spec->post) return SET(CURLOPT_HTTPGET, 1L);
+  if (t->parts != NULL) return gim_parts_apply(t->parts);
   return SET(CURLOPT_POST, 1L) &&
          SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)spec->body_n);
 }
@@ -131,7 +132,10 @@ gim_status gim_prepare(gim_transfer *t, const gim_transfer_spec *spec,
   gim_status status = check_url(spec, &url, err);
   if (status != GIM_OK) return status;
   gim_copy_text(t->host, sizeof(t->host), url.host);
-  status = set_headers(t, spec, err);
+  if (spec->post && spec->parts_n > 0)
+    status = gim_parts_open(&t->parts, t->easy, spec->parts, spec->parts_n,
+                            &t->handed, err);
+  if (status == GIM_OK) status = set_headers(t, spec, err);
   if (status == GIM_OK && !(set_method(t, spec) && set_route(t, spec, &url) &&
                             set_limits(t, spec, &url)))
     status = GIM_E_NO_MEMORY;
@@ -147,7 +151,9 @@ gim_status gim_prepare(gim_transfer *t, const gim_transfer_spec *spec,
   t->post = spec->post;
   t->connect_only = spec->connect_only;
   t->body = spec->body;
-  t->body_n = spec->post ? spec->body_n : 0;
+  t->body_n = !spec->post        ? 0
+              : t->parts != NULL ? gim_parts_total(t->parts)
+                                 : spec->body_n;
   t->max_bytes = spec->max_bytes;
   t->detail[0] = '\0';
   t->state = GIM_TRANSFER_RUNNING;

@@ -58,6 +58,9 @@ static gim_status explain_stop(const gim_reason *reason, const char *host,
   case GIM_STOP_CALLBACK:
     return gim_fail(err, reason->callback_status,
                     "the reply of %s was not taken", host);
+  case GIM_STOP_SOURCE:
+    return gim_fail(err, reason->source->status, "%s",
+                    reason->source->message);
   case GIM_STOP_BODY:
     return gim_fail(err, GIM_E_TOO_BIG,
                     "the reply of %s is over the limit of %lld bytes", host,

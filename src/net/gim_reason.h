@@ -20,6 +20,7 @@ typedef enum gim_stop {
   GIM_STOP_HEAD,     /* more than GIM_LIMIT_HEADER */
   GIM_STOP_MEMORY,
   GIM_STOP_ADDRESS, /* the host's address is not public */
+  GIM_STOP_SOURCE,  /* a part of the body could not be read */
   GIM_STOP_REPEAT   /* libcurl was about to send the body again */
 } gim_stop;
 
@@ -27,6 +28,7 @@ typedef enum gim_stop {
 typedef struct gim_reason {
   gim_stop stop;
   gim_status callback_status; /* with GIM_STOP_CALLBACK */
+  const gim_err *source;      /* with GIM_STOP_SOURCE */
   int code;                   /* CURLcode; CURLE_OK: a reply without a head */
   gim_str host;               /* of the URL */
   const char *detail; /* libcurl's error buffer, "" when it said nothing */

@@ -205,6 +205,7 @@ void gim_transfer_delete(gim_transfer *t) {
   /* First: it may close connections, and those call back. */
   if (t->easy != NULL) curl_easy_cleanup(t->easy);
   curl_slist_free_all(t->headers);
+  gim_parts_free(t->parts);
   gim_response_free(&t->response);
   free(t);
 }
@@ -220,6 +221,10 @@ void gim_transfer_clear(gim_transfer *t) {
   (void)curl_easy_setopt(easy, CURLOPT_URL, NULL);
   curl_slist_free_all(t->headers);
   t->headers = NULL;
+  if (t->parts != NULL)
+    (void)curl_easy_setopt(easy, CURLOPT_MIMEPOST, (curl_mime *)NULL);
+  gim_parts_free(t->parts);
+  t->parts = NULL;
   t->body = NULL;
   t->body_n = t->handed = 0;
   t->received = 0;
@@ -258,6 +263,10 @@ static gim_status explain(const gim_transfer *t, int code, bool connected,
   /* Of several addresses some may be public: only the end counts. */
   if (t->stop == GIM_STOP_NONE && t->refused_address)
     reason.stop = GIM_STOP_ADDRESS;
+  if (t->stop == GIM_STOP_NONE && t->parts != NULL) {
+    reason.source = gim_parts_fault(t->parts);
+    if (reason.source != NULL) reason.stop = GIM_STOP_SOURCE;
+  }
   reason.callback_status = t->callback_status;
   reason.code = code;
   reason.host = gim_str_of(t->host);

@@ -17,6 +17,7 @@
 #include "gim_base.h"
 #include "gim_easy.h"
 #include "gim_list.h"
+#include "gim_parts.h"
 #include "gim_reason.h"
 #include "gim_response.h"
 
@@ -38,10 +39,12 @@ typedef struct gim_outcome {
                           or timeout_ms), GIM_E_TOO_BIG (max_bytes or
                           headers), GIM_E_AUTH (a proxy wants credentials),
                           GIM_E_INVALID (public_only, URL), GIM_E_NO_MEMORY,
-                          or what a callback returned */
+                          GIM_E_IO (a part's
+                          source), or what a callback returned */
   const gim_err *err; /* detail when status is not GIM_OK; else NULL */
-  size_t handed;      /* body bytes that libcurl took from us */
-  size_t total;       /* body bytes there were */
+  size_t handed;      /* body bytes that libcurl took from us; of parts:
+                          their own, not the lines between them */
+  size_t total;       /* body bytes there were, counted likewise */
   bool connected;     /* a connection to the service (not the proxy) stood */
   int64_t received;   /* body bytes that came */
   const gim_response *response;
@@ -64,7 +67,7 @@ typedef struct gim_transfer_callbacks {
 
 typedef struct gim_transfer_spec {
   gim_class transfer_class;
-  bool post;                  /* POST with `body`, else GET */
+  bool post;                  /* POST with `body` or `parts`, else GET */
   bool connect_only;          /* no request at all: it ends when a connection
                                  stands, and that is closed; needs no slot */
   const char *url;            /* COPIED */
@@ -72,13 +75,17 @@ typedef struct gim_transfer_spec {
                                  none */
   const char *body;           /* BORROWED until on_done or cancel */
   size_t body_n;
-  int64_t timeout_ms;   /* whole transfer, without the time that the host
+  const gim_part *parts; /* a multipart body in place of `body`: parts_n of
+                             them, in this order. COPIED but for what
+                             gim_parts.h says */
+  int parts_n;           /* 0: `body` */
+  int64_t timeout_ms;    /* whole transfer, without the time that the host
                              let it wait; 0: none. Ignored for PAID */
-  int64_t max_bytes;    /* of body; exceeding it ends the transfer */
-  bool public_only;     /* refuse private hosts, checked by name, by literal
+  int64_t max_bytes;     /* of body; exceeding it ends the transfer */
+  bool public_only;      /* refuse private hosts, checked by name, by literal
                              and on the address that is connected to */
-  int64_t resume_from;  /* first byte wanted; 0: all */
-  const char *if_range; /* ETag for If-Range when resuming; NULL: none */
+  int64_t resume_from;   /* first byte wanted; 0: all */
+  const char *if_range;  /* ETag for If-Range when resuming; NULL: none */
 } gim_transfer_spec;
 
 typedef struct gim_transfer gim_transfer;
@@ -105,7 +112,8 @@ struct gim_transfer {
   gim_transfer_callbacks calls;
   void *ud;
 
-  void *headers; /* curl_slist *, OWNED: holds the key */
+  void *headers;    /* curl_slist *, OWNED: holds the key */
+  gim_parts *parts; /* OWNED; NULL: `body` */
   const char *body;
   size_t body_n;
   bool post;
