@@ -89,6 +89,21 @@ describe("the example", function()
     assert.equal(1, ledger.charged)
   end)
 
+  it("06_budget keeps its budget, also where it pays again for what failed", function()
+    sandbox:fault {
+      match = { kind = "submit" }, fault = { fail = "generation_timeout" } }
+    local folder <close> = program.folder()
+    local output = run("06_budget.lua", folder)
+    assert.truthy(output:find("A harbour     quota: It would cost 2.5 credits, and 10 of the "
+      .. "budget of 10", 1, true), output)
+    assert.truthy(output:find("Spent 10.0 credits of 10.0\n", 1, true), output)
+    assert.truthy(output:find("sent 5, paid 4, saved 4, given back 1, at risk 0", 1, true), output)
+    assert.equal(4, #folder:files())
+    local ledger = sandbox:ledger()
+    assert.same({ 5, 4, 1, 10 },
+      { ledger.accepted, ledger.charged, ledger.failed, ledger.credits.charged })
+  end)
+
   it("demo, which make demo runs, shows both services and checks what it saved", function()
     tried["demo.lua"] = true
     local folder <close> = program.folder()

@@ -47,7 +47,9 @@ local function names(set)
   return list
 end
 
-local classes = parse(read("lua/gptimage/meta.lua"))
+local META = { "lua/gptimage/meta.lua", "lua/gptimage/meta/plans.lua" }
+local meta = read(META[1]) .. read(META[2])
+local classes = parse(meta)
 
 -- The options that a static array of the binding describes: {"name", LGIM_...} and TEXT(name).
 local function described(path, array)
@@ -81,8 +83,11 @@ end
 
 describe("meta.lua", function()
   it("is Lua, and says so to the language server", function()
-    assert(loadfile("lua/gptimage/meta.lua"))
-    assert.truthy(read("lua/gptimage/meta.lua"):find("\n---@meta gptimage\n", 1, true))
+    for i, path in ipairs(META) do
+      assert(loadfile(path))
+      local mark = "\n---@meta" .. (i == 1 and " gptimage" or "") .. "\n"
+      assert.truthy(read(path):find(mark, 1, true))
+    end
   end)
 
   it("names every function of gptimage", function()
@@ -127,11 +132,11 @@ describe("meta.lua", function()
   end)
 
   it("mentions no class that it does not describe", function()
-    for kind in read("lua/gptimage/meta.lua"):gmatch("gptimage%.([%l_]+)%f[^%l_]") do
+    for kind in meta:gmatch("gptimage%.([%l_]+)%f[^%l_]") do
       local whole = "gptimage." .. kind
       local known = classes[whole] or classes.gptimage.functions[kind]
         or classes.gptimage.fields[kind]
-        or read("lua/gptimage/meta.lua"):find("@alias " .. whole .. "%f[^%w_]")
+        or meta:find("@alias " .. whole .. "%f[^%w_]")
       assert.is_truthy(known, whole)
     end
   end)
@@ -160,7 +165,7 @@ describe("meta.lua", function()
     compare(err, "gptimage.error")
     compare(err.issues[1], "gptimage.issue")
     local kinds = {}
-    for kind in read("lua/gptimage/meta.lua"):gmatch('\n%-%-%-| "([%l_]+)"') do
+    for kind in meta:gmatch('\n%-%-%-| "([%l_]+)"') do
       kinds[kind] = true
     end
     -- The closed set, as the core names it.
@@ -205,6 +210,10 @@ describe("meta.lua", function()
         assert.truthy(classes["gptimage.log_event"].fields.event:find('"' .. event.event .. '"', 1,
           true), event.event)
       end
+      local ledger = client:ledger()
+      compare(ledger, "gptimage.ledger")
+      compare(ledger.credits, "gptimage.ledger_credits")
+      compare(ledger.ids, "gptimage.ledger_ids")
       local _, err = client:generate { model = "gpt-image-2-beta", prompt = "x",
         callback_url = "http://example.com" }
       compare(err, "gptimage.error")

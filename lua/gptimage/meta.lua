@@ -51,8 +51,15 @@ function gptimage.sizes(provider, model, procedure) end
 ---@field timeout? gptimage.timeouts
 ---@field poll? gptimage.poll   how often a running task is asked for
 ---@field retry? gptimage.retry how often what may be repeated is repeated
+---@field rate? gptimage.rate   paid requests that may go out, in order of submission
+---@field prices? table<string, number>  credits for a factor of 1, by model: see plan.price
+---@field budget? number        credits: a request that would pass it is refused before it is sent
+---                             (kind "quota"). Needs to know what each costs: by prices, or by
+---                             the request's own price
 ---@field overwrite? gptimage.overwrite  where a file of that name exists: "number" (default) adds
 ---                             one to the name, "replace" takes its place, "refuse" is an error
+---@field journal? string      a file that what was paid for survives crashes by: see client:recover.
+---                             Has one client at a time, and holds the prompts
 ---@field allow_private? boolean  links and callbacks on private addresses, plain http elsewhere
 ---                             than on this machine
 ---@field memory_limit? integer bytes of pictures kept in memory; 64 MiB without
@@ -91,6 +98,11 @@ function gptimage.sizes(provider, model, procedure) end
 ---@field base? number     seconds: the pause before the second try is up to this, then it doubles
 ---@field cap? number      seconds: no pause is longer
 
+---Up to `requests` at once, and evenly after that: a token bucket.
+---@class gptimage.rate
+---@field requests? integer     must be given
+---@field per_seconds? number   must be given
+
 ---@class gptimage.plan_options
 ---@field provider? gptimage.provider
 ---@field edit? boolean        as if asked for by client:edit: at least one reference picture
@@ -102,7 +114,7 @@ function gptimage.sizes(provider, model, procedure) end
 
 ---One line of the log.
 ---@class gptimage.log_event
----@field event "request"|"response"|"retry"|"warning"|"state"
+---@field event "request"|"response"|"retry"|"warning"|"state"|"billing"
 ---@field time number     unix time
 ---@field task string     id, or our key where the service gave none yet
 ---@field message string
@@ -132,6 +144,10 @@ function gptimage.sizes(provider, model, procedure) end
 ---                             picture arrives. Without: save it later with image:save
 ---@field timeout? number       seconds for this task, in place of options.timeout.task
 ---@field strict? boolean       false: send what the service's rules would refuse, with a warning
+---@field price? number         credits it costs at most, for the budget; without: by prices
+---@field resubmit? integer     times that the task, if it fails for a reason that may pass, is
+---                             submitted again: a new task, with a new key and id, that is paid
+---                             anew. Never where the failed one may have been billed. 0 without
 ---@field on_progress? fun(task: gptimage.task)
 
 ---@class gptimage.attach_options
@@ -150,6 +166,7 @@ function gptimage.sizes(provider, model, procedure) end
 ---@class gptimage.client
 ---@field provider gptimage.provider
 ---@field base_url string
+---@field spent number     credits, as the replies said: used, or reserved and not given back
 ---@field foreign boolean  true in a child after fork, where every method fails
 local client = {}
 
@@ -199,6 +216,10 @@ function client:step(timeout, budget) end
 ---@param timeout number?
 ---@return integer live
 function client:run(timeout) end
+
+---Where the money is, with ids: sent, paid, at risk, given back, saved.
+---@return gptimage.ledger
+function client:ledger() end
 
 ---Waits for all of them. Requests are started at once, in order; tasks may be other clients', too.
 ---Yields or blocks as generate does. Left by an error, or with its coroutine, it cancels what is
@@ -284,7 +305,7 @@ function loop:spawn(f, ...) end
 
 ---@class gptimage.task
 ---@field id string?               the service's; nil until it has answered
----@field key string               ours: one for each request, kept across retries
+---@field key string               ours: one for each request, kept across retries, not by resubmit
 ---@field status "submitting"|"pending"|"processing"|"saving"|"completed"|"failed"|"cancelled"
 ---@field progress integer         0 to 100, as the service says
 ---@field estimated_time number?   seconds, as the service says
@@ -379,8 +400,10 @@ function image:data() end
 ---@class gptimage.error
 ---@field kind gptimage.kind
 ---@field message string
----@field retryable boolean      the same request may succeed later
----@field billed gptimage.billed
+---@field retryable boolean      the same request may succeed later. That is not enough to send it
+---                             again: with billed "maybe" (time-outs, broken connections) that
+---                             may pay twice. Attach to task_id, or look at the service's log
+---@field billed gptimage.billed only "no" is free to be sent again
 ---@field field string?          the request's field or the option
 ---@field code string?           the service's code
 ---@field status integer?        HTTP status
@@ -402,84 +425,5 @@ function image:data() end
 ---What step, run and close raise for callbacks and coroutines, without on_error.
 ---@class gptimage.errors
 ---@field errors {error: any, traceback: string}[]
-
--- Plans -----------------------------------------------------------------------------------------
-
----Unknown is nil, never 0.
----@class gptimage.plan
----@field provider gptimage.provider
----@field model string
----@field known_model boolean    false: sent with a warning, few rules could be checked
----@field edit boolean
----@field endpoint string
----@field method string
----@field body string            the JSON that would be sent
----@field width integer?         pixels
----@field height integer?
----@field tier "1K"|"2K"|"4K"|nil
----@field n integer
----@field price gptimage.price
----@field assumes gptimage.assumes
----@field scaled_down boolean    the table's cell did not fit, and is smaller than its tier says
----@field warnings gptimage.issue[]
-
----@class gptimage.price
----@field unit string?           what a factor of 1 is
----@field factor number?         times that, n included
----@field credits number?        by the option `prices`
-
----What the service takes for fields that were left out.
----@class gptimage.assumes
----@field size string?
----@field resolution string?
----@field quality string?
----@field n integer?
-
----@class gptimage.size
----@field size string            "16:9", or pixels where the model has a list of them
----@field resolution "1K"|"2K"|"4K"|nil
----@field width integer
----@field height integer
----@field tier "1K"|"2K"|"4K"|nil  what it is billed as, where that goes by tiers
----@field factor number?
----@field scaled_down boolean
-
----One row of the table of limits. What nobody states is nil or empty.
----@class gptimage.model
----@field name string
----@field provider gptimage.provider
----@field fields string[]        that the service's page names
----@field newer_fields string[]  of newer pages only: sent, with a warning
----@field advisory boolean       the page states no limits: ours are warnings there
----@field size gptimage.size_rule
----@field qualities string[]
----@field response_formats string[]
----@field backgrounds string[]
----@field output_formats string[]
----@field n_max integer?
----@field prompt_max integer?    code points
----@field prompt_tokens integer? above about so many: a warning
----@field image_urls_min integer?
----@field image_urls_max integer?
----@field reference_max_bytes integer?
----@field prices gptimage.model_prices
----@field defaults gptimage.assumes
-
----@class gptimage.size_rule
----@field auto boolean
----@field list string[]?         the only sizes there are; else the rules below
----@field ratios string[]?
----@field multiple_of integer?   of both edges, in pixels
----@field edge_max integer?
----@field pixels_min integer?
----@field pixels_max integer?
----@field ratio_max integer?     long edge to short edge
----@field procedure gptimage.sizes?
----@field procedure_option boolean?  the option `sizes` may choose the other one
-
----@class gptimage.model_prices
----@field unit string?
----@field tiers table<string, number>?      factors
----@field qualities table<string, number>?  factors
 
 return gptimage, client, task, image
