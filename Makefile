@@ -166,6 +166,9 @@ bench: ## what things cost, against what one would use instead; REPETITIONS=7
 	  echo "== $$program"; $(HERMETIC) BENCH="$(BENCH)" REPETITIONS=$(REPETITIONS) \
 	    $(LUA) $$program || exit 1; done
 
+bench-readme: ## draws the results of the last `make bench` for the README
+	@$(HERMETIC) $(LUA) bench/chart.lua $(BENCH)/results.json bench/speed.svg README.md
+
 LINTS := lint-lua lint-format lint-floors lint-rockspec lint-headers lint-gcc lint-clang \
   lint-exports
 
@@ -229,7 +232,7 @@ clean: ## removes what make made
 	rm -rf build build-* out
 
 help: ## lists the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
 
-.PHONY: build window deps demo test asan valgrind bench bench-tools lint $(LINTS) lint-deps format \
+.PHONY: build window deps demo test asan valgrind bench bench-tools bench-readme lint $(LINTS) lint-deps format \
   rockspec rock install env clean help

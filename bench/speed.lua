@@ -63,6 +63,7 @@ local function measure(title, contenders, repetitions)
   for _, one in ipairs(contenders) do taken[one.key] = { wall = {}, cpu = {}, rss = {} } end
   for _ = 1, repetitions or REPETITIONS do
     for _, one in ipairs(contenders) do
+      bench:warm(MANY, PICTURE)
       local seen, mine = bench:run(one.words), taken[one.key]
       local walls = { seen.wall }
       if one.lines then

@@ -65,6 +65,16 @@ function Harness:serve(words)
   return (words and "https" or "http") .. "://127.0.0.1:" .. assert(port, "no server")
 end
 
+---Writes and removes files of as many bytes as the next command will: a virtual
+---machine takes memory that was not used for a while from its host page by page, at
+---many times the price of what is measured here.
+---@param count integer
+---@param bytes integer each
+function Harness:warm(count, bytes)
+  assert(os.execute(line_of { self.tools .. "/floors", "write", 1, self.out, count, bytes }
+    .. " >/dev/null"))
+end
+
 ---Runs a command to its end. What it prints is returned.
 ---@param words string[]
 ---@return {wall: number, cpu: number, rss: number, printed: string} ms, ms, MiB
