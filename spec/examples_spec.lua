@@ -104,6 +104,48 @@ describe("the example", function()
       { ledger.accepted, ledger.charged, ledger.failed, ledger.credits.charged })
   end)
 
+  it("10_luv keeps its timers going and ends by itself", function()
+    local folder <close> = program.folder()
+    local output = run("10_luv.lua", folder)
+    assert.truthy(output:find("a callback: lighthouse%-%S+%.png\n"), output)
+    assert.truthy(output:find("a coroutine: fox.png\n", 1, true), output)
+    local ticks = tonumber(output:match("by itself after (%d+) ticks\n$"))
+    assert.truthy(ticks and ticks > 5, output)
+    assert.equal(2, #folder:files())
+    assert.equal(2, sandbox:ledger().charged)
+  end)
+
+  it("11_cqueues answers in the order of the requests, and races", function()
+    local folder <close> = program.folder()
+    local output = run("11_cqueues.lua", folder)
+    for index, prompt in ipairs { "A red kite over a meadow", "A harbour at night",
+      "An owl with spectacles" } do
+      assert.truthy(output:find(("%s: picture-%d.png\n"):format(prompt, index), 1, true), output)
+    end
+    assert.truthy(output:find("the race: number [12]\n"), output)
+    assert.truthy(tonumber(output:match("(%d+) heartbeats meanwhile\n$")) > 5, output)
+    assert.same({ "picture-1.png", "picture-2.png", "picture-3.png" }, folder:files())
+  end)
+
+  it("12_poll serves its visitor while it waits, and does not spin", function()
+    local folder <close> = program.folder()
+    local output = run("12_poll.lua", folder)
+    assert.truthy(output:find("the visitor was told: welcome\n", 1, true), output)
+    local name, rounds = output:match("\n(%S+%.png) after (%d+) rounds\n$")
+    assert.same({ name }, folder:files())
+    assert.truthy(tonumber(rounds) < 100, output)
+  end)
+
+  it("13_game shows its portraits without a slow frame", function()
+    local folder <close> = program.folder()
+    local output = run("13_game.lua", folder)
+    for _, name in ipairs { "Ada", "Grace", "Hedy" } do
+      assert.truthy(output:find(("frame %%d+ shows %s: %%d+ bytes\n"):format(name)), output)
+    end
+    assert.truthy(output:find("frames, the slowest step took %d+%.%d ms\n$"), output)
+    assert.same({}, folder:files())
+  end)
+
   it("demo, which make demo runs, shows both services and checks what it saved", function()
     tried["demo.lua"] = true
     local folder <close> = program.folder()
