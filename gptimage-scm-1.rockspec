@@ -89,6 +89,7 @@ build = {
         "src/net/gim_exchange.c",
         "src/net/gim_file.c",
         "src/net/gim_filing.c",
+        "src/net/gim_final.c",
         "src/net/gim_hub.c",
         "src/net/gim_job.c",
         "src/net/gim_journal.c",

@@ -57,7 +57,9 @@ function gptimage.sizes(provider, model, procedure) end
 ---                             (kind "quota"). Needs to know what each costs: by prices, or by
 ---                             the request's own price
 ---@field overwrite? gptimage.overwrite  where a file of that name exists: "number" (default) adds
----                             one to the name, "replace" takes its place, "refuse" is an error
+---                             one to the name, "replace" takes its place (a link's own, not that
+---                             of what it leads to; never a device's, FIFO's, socket's or
+---                             folder's, which is an error), "refuse" is an error
 ---@field journal? string      a file that what was paid for survives crashes by: see client:recover.
 ---                             Has one client at a time, and holds the prompts
 ---@field allow_private? boolean  links and callbacks on private addresses, plain http elsewhere

@@ -8,13 +8,10 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define PAGE 4096u
-#define NUMBERS 10000 /* "a-2.png" to "a-10000.png" */
-#define TRIES 100     /* random names; two are never the same by chance */
-#define RENAME_EXCLUSIVE 1u /* RENAME_NOREPLACE of the kernel */
+#define TRIES 100 /* random names; two are never the same by chance */
 
 struct gim_file {
   int fd;
@@ -341,80 +338,11 @@ gim_status gim_file_truncate(gim_file *f, gim_err *err) {
 
 /* -------- the final name -------- */
 
-/* True when `name` stood free and is now the file's; else errno. */
-static bool take_name(gim_file *f, const char *name) {
-  int claim;
-  if (syscall(SYS_renameat2, f->folder_fd, f->part, f->folder_fd, name,
-              RENAME_EXCLUSIVE) == 0)
-    return true;
-  if (errno != EINVAL && errno != ENOSYS && errno != EPERM) return false;
-  /* The file system cannot, or a sandbox does not let us: a link is as
-     exclusive; and where there are no links, an empty file holds the name. */
-  if (linkat(f->folder_fd, f->part, f->folder_fd, name, 0) == 0) {
-    (void)unlinkat(f->folder_fd, f->part, 0);
-    return true;
-  }
-  if (errno == EEXIST) return false;
-  claim = openat(f->folder_fd, name,
-                 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-  if (claim < 0) return false;
-  close(claim);
-  if (renameat(f->folder_fd, f->part, f->folder_fd, name) == 0) return true;
-  claim = errno;
-  (void)unlinkat(f->folder_fd, name, 0);
-  errno = claim;
-  return false;
-}
-
 bool gim_file_is_in_place(const gim_file *f) {
   struct stat ours, named;
   return f->folder_fd >= 0 && stat(shown(f->folder), &named) == 0 &&
          fstat(f->folder_fd, &ours) == 0 && ours.st_dev == named.st_dev &&
          ours.st_ino == named.st_ino;
-}
-
-/* folder/name, and "-number" before the extension from 2 on. */
-static bool compose(const gim_file *f, const char *name, int number,
-                    char *path, size_t size, const char **base) {
-  size_t folder_n = strlen(f->folder);
-  const char *slash =
-      folder_n == 0 || f->folder[folder_n - 1] == '/' ? "" : "/";
-  const char *dot = strrchr(name, '.');
-  size_t stem =
-      dot == NULL || dot == name ? strlen(name) : (size_t)(dot - name);
-  int n;
-  if (number < 2)
-    n = snprintf(path, size, "%s%s%s", f->folder, slash, name);
-  else
-    n = snprintf(path, size, "%s%s%.*s-%d%s", f->folder, slash, (int)stem,
-                 name, number, name + stem);
-  if (n < 0 || (size_t)n >= size) return false;
-  *base = path + folder_n + strlen(slash);
-  return true;
-}
-
-static gim_status give_name(gim_file *f, const char *name,
-                            gim_overwrite overwrite, char *path, size_t size,
-                            gim_err *err) {
-  int number;
-  for (number = 1; number <= NUMBERS; number++) {
-    const char *base;
-    if (!compose(f, name, number, path, size, &base))
-      return gim_fail(err, GIM_E_IO, "the file name \"%.160s\" is too long",
-                      name);
-    if (overwrite == GIM_OVERWRITE_REPLACE
-            ? renameat(f->folder_fd, f->part, f->folder_fd, base) == 0
-            : take_name(f, base))
-      return GIM_OK;
-    if (errno == EEXIST && overwrite == GIM_OVERWRITE_REFUSE)
-      return gim_fail(err, GIM_E_IO, "\"%.200s\" is there already", path);
-    if (errno != EEXIST || overwrite == GIM_OVERWRITE_REPLACE)
-      return gim_fail(err, GIM_E_IO, "cannot make \"%.200s\": %s", path,
-                      strerror(errno));
-  }
-  return gim_fail(err, GIM_E_IO,
-                  "\"%.160s\" and %d numbered names after it are taken", name,
-                  NUMBERS - 1);
 }
 
 bool gim_file_is_committed(const gim_file *f) {
@@ -440,7 +368,8 @@ gim_status gim_file_commit(gim_file *f, const char *name,
     /* Blocks beyond the end stay reserved otherwise. */
     if (ftruncate(f->fd, (off_t)f->size) == 0) f->preallocated = f->size;
   }
-  status = give_name(f, name, overwrite, path, size, err);
+  status = gim_final_take(f->folder_fd, f->part, f->folder, name, overwrite,
+                          path, size, err);
   if (status != GIM_OK) return status;
   f->committed = true;
   free(f->memory);

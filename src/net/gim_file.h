@@ -10,6 +10,7 @@
 #define gim_file_h
 
 #include "gim_base.h"
+#include "gim_final.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -17,13 +18,6 @@
 /* The same where a frame budget counts: a write may take half a millisecond
    for 256 KiB when the system has to find the memory first. */
 #define GIM_FILE_GATHER_SMALL (64 * 1024)
-
-/* What to do when the final name is taken. */
-typedef enum gim_overwrite {
-  GIM_OVERWRITE_NUMBER = 0, /* "a.png", "a-2.png", "a-3.png", ... */
-  GIM_OVERWRITE_REPLACE,
-  GIM_OVERWRITE_REFUSE
-} gim_overwrite;
 
 typedef struct gim_file gim_file;
 
