@@ -108,6 +108,8 @@ local function classify(world, request)
       end
     end
   end
+  local task = request.task and world.tasks.by_id[request.task]
+  request.key = request.headers:get("idempotency-key") or task and task.spec.key
 end
 
 local function answer(world, request)

@@ -15,6 +15,7 @@
 --   method    "GET", "POST", …
 --   path      a prefix of the path
 --   task      the id of the task that is polled or whose picture is loaded
+--   key       the Idempotency-Key of the paid POST, or of the one that made that task
 --   http      "1.1" | "2"
 --   reused    true: only on a connection that has served a request before; false: only the first
 --   nth       the n-th request that matches the fields above, and those after it; 1 without
@@ -95,7 +96,7 @@ local function set(text)
   return members
 end
 
-local match_fields = set "service kind method path task http reused nth"
+local match_fields = set "service kind method path task key http reused nth"
 local fault_fields = set [[
   reset how close status body error headers accept html retry_after retry_after_date retry_after_ms
   empty raw content_type chunked gzip json delay stall at seconds drip sip early success_false cut
@@ -171,6 +172,7 @@ local function matches(match, request)
     and (not match.method or match.method == request.method)
     and (not match.path or request.path:sub(1, #match.path) == match.path)
     and (not match.task or match.task == request.task)
+    and (not match.key or match.key == request.key)
     and (not match.http or match.http == request.http)
     and (match.reused == nil or match.reused == request.reused)
 end
