@@ -11,7 +11,7 @@ set -eu
 failed=0
 
 # libcurl wants to be told once a process that it is used.
-allowed=' gim_net.o:global_once gim_net.o:global_result '
+allowed=' gim_library.o:global_once gim_library.o:global_result '
 
 # .data.rel.ro is constant once it is loaded: tables of pointers live there.
 statics=$(objdump -t "$1" | awk -v allowed="$allowed" '

@@ -159,7 +159,10 @@ local function run(budget)
   return wall, cpu, STREAMS * PICTURE_BYTES * 4 / 3 / 1e6 / took
 end
 
-local all = { budget = { wall = {}, cpu = {}, rate = {} }, none = { wall = {}, cpu = {}, rate = {} } }
+local all = {
+  budget = { wall = {}, cpu = {}, rate = {} },
+  none = { wall = {}, cpu = {}, rate = {} },
+}
 for _ = 1, rounds do
   for name, budget in pairs { budget = BUDGET, none = false } do
     local wall, cpu, rate = run(budget or nil)

@@ -213,6 +213,13 @@ function client:spawn(f, ...) end
 ---@return integer live  tasks that are not done
 function client:step(timeout, budget) end
 
+---Does now what the first TLS connection would do inside some later step: loading the system's
+---bundle of authorities takes some 17 ms in one piece. Connects to the service (for requests and
+---for downloads) and hangs up, nothing is asked and nothing costs. Blocks until that is done, at
+---most `timeout.connect` seconds. Optional; for hosts that draw frames, before the first of them.
+---@return true? done, gptimage.error? err
+function client:warm_up() end
+
 ---Steps until no task is live and no spawned coroutine waits for one, at most `timeout` seconds.
 ---Drives the clients, too, for whose tasks coroutines of this one wait.
 ---@param timeout number?

@@ -65,7 +65,8 @@ describe("gim_warm", function()
     net = assert(window.net { proxy = "" })
     local listener, url = listen()
     local told
-    assert(net:start({ class = "poll", url = "http://127.0.0.1:" .. misbehave.closed_port() .. "/" },
+    local nobody = "http://127.0.0.1:" .. misbehave.closed_port() .. "/"
+    assert(net:start({ class = "poll", url = nobody },
       function(o) told = o.status end))
     assert.is_true(net:warm_up(url))
     listener:close()

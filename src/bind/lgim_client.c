@@ -4,6 +4,7 @@
 #include "lgim_client_private.h"
 
 #include "gim_client.h"
+#include "gim_warm.h"
 #include "lgim_error.h"
 #include "lgim_money.h"
 #include "lgim_settings.h"
@@ -211,6 +212,20 @@ static int client_timeout(lua_State *L) {
   return 1;
 }
 
+/*
+** client:warm_up() -> true | nil, err: the first TLS connections' work, now.
+** Blocks. What ends meanwhile is told by the next step.
+*/
+static int client_warm_up(lua_State *L) {
+  gim_hub *hub = lgim_client_check(L, 1);
+  gim_err err;
+  gim_status status = gim_warm_up(hub->net, hub->base_url, &err);
+  gim_client_arm(hub);
+  if (status != GIM_OK) return lgim_fail(L, &err, NULL, GIM_BILLED_NO);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 /* client:tasks() -> array of live tasks */
 static int client_tasks(lua_State *L) {
   gim_hub *hub = lgim_client_check(L, 1);
@@ -273,19 +288,22 @@ static int client_index(lua_State *L) {
 }
 
 void lgim_client_open(lua_State *L, int methods) {
-  static const luaL_Reg methods_of_client[] = {{"fd", client_fd},
-                                               {"timeout", client_timeout},
-                                               {"tasks", client_tasks},
-                                               {"closed", client_closed},
-                                               {"close", core_close},
-                                               {"ledger", client_ledger},
-                                               {NULL, NULL}};
-  static const luaL_Reg functions[] = {
-      {"client", core_client},    {"generate", lgim_client_generate},
-      {"edit", lgim_client_edit}, {"attach", lgim_client_attach},
-      {"step", core_step},        {"now", core_now},
-      {"wake", core_wake},        {"close", core_close},
-      {"data", core_data},        {NULL, NULL}};
+  static const luaL_Reg methods_of_client[] = {
+      {"fd", client_fd},           {"timeout", client_timeout},
+      {"warm_up", client_warm_up}, {"tasks", client_tasks},
+      {"closed", client_closed},   {"close", core_close},
+      {"ledger", client_ledger},   {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"client", core_client},
+                                       {"generate", lgim_client_generate},
+                                       {"edit", lgim_client_edit},
+                                       {"attach", lgim_client_attach},
+                                       {"step", core_step},
+                                       {"now", core_now},
+                                       {"wake", core_wake},
+                                       {"close", core_close},
+                                       {"data", core_data},
+                                       {"recover", lgim_client_recover},
+                                       {NULL, NULL}};
   methods = lua_absindex(L, methods);
   luaL_setfuncs(L, functions, 0);
   luaL_newmetatable(L, LGIM_CLIENT);
