@@ -176,6 +176,19 @@ function client_methods:edit(request)
   return result, err
 end
 
+--- What an earlier life of the journal left behind is brought to its end: see meta.lua.
+function client_methods:recover()
+  wait.check_open(self, 3)
+  local report, tasks = core.recover(self)
+  if not report then
+    error("client has no journal to recover from: give it the option 'journal'", 2)
+  end
+  for _, task in ipairs(tasks) do
+    wait.adopt(self, task)
+  end
+  return report, tasks
+end
+
 function client_methods:attach(id, options)
   wait.check_open(self, 3)
   local task, err = checked(3, core.attach, self, id, options)

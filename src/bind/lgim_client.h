@@ -19,7 +19,7 @@
 
 /*
 ** Creates the metatable and adds client functions (client, generate, edit,
-** attach, step, now, wake, close, data) to the module table on top, and
+** attach, recover, step, now, wake, close, data) to the module table on top, and
 ** `client` to the table of methods at `methods`.
 */
 void lgim_client_open(lua_State *L, int methods);

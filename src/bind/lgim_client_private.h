@@ -2,7 +2,8 @@
 /*
 ** lgim_client_private.h - what the files of lgim_client share   [floor 13]
 **
-** lgim_client.c is the client, lgim_client_start.c starts its tasks.
+** lgim_client.c is the client, lgim_client_start.c starts its tasks,
+** lgim_client_recover.c those of an earlier life.
 */
 #ifndef lgim_client_private_h
 #define lgim_client_private_h
@@ -15,10 +16,11 @@
 /* The hub of the open client at `index`; raises otherwise. */
 gim_hub *lgim_client_check(lua_State *L, int index);
 
-/* core.generate, core.edit and core.attach. */
+/* core.generate, core.edit, core.attach and core.recover. */
 int lgim_client_generate(lua_State *L);
 int lgim_client_edit(lua_State *L);
 int lgim_client_attach(lua_State *L);
+int lgim_client_recover(lua_State *L);
 
 #pragma GCC visibility pop
 

@@ -190,6 +190,19 @@ gim_status gim_archive_try_folder(gim_archive *a, gim_err *err) {
   return status;
 }
 
+char *gim_archive_spare(const gim_archive *a, const char *key, int payload) {
+  gim_buffer path;
+  char *text = NULL;
+  size_t n;
+  gim_buffer_init(&path, 2 * GIM_LIMIT_PATH);
+  if (gim_buffer_append_format(&path, "%s/%s-%d" GIM_ARRIVED,
+                               gim_journal_pictures(a->journal), key,
+                               payload) == GIM_OK)
+    text = gim_buffer_take(&path, &n);
+  gim_buffer_free(&path);
+  return text;
+}
+
 /* What the user was told, and ended in order after that, is not told again. */
 static void close_reported(gim_archive *a) {
   gim_buffer line;

@@ -60,6 +60,10 @@ GIM_MUST_CHECK gim_status gim_archive_open(gim_archive **archive,
 GIM_MUST_CHECK gim_status gim_archive_try_folder(gim_archive *archive,
                                                  gim_err *err);
 
+/* The path of payload `payload` of request `key`. OWNED; NULL: no memory. */
+char *gim_archive_spare(const gim_archive *archive, const char *key,
+                        int payload);
+
 /*
 ** Appends a line and has `wait` told once it is on the disk or was tried in
 ** vain. False: it cannot be appended; `err` says why. BORROWED until it is

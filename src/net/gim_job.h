@@ -102,10 +102,10 @@ GIM_MUST_CHECK gim_status gim_job_fetch(gim_job **job, gim_job *source,
 
 /* A picture of a request that was paid for in an earlier life. BORROWED. */
 typedef struct gim_past_picture {
-  const char *url;  /* NULL: none, or it has expired */
-  const char *path; /* a file with its bytes; NULL: none */
-  int64_t size;     /* of that file */
-  int payload;      /* the file is the copy beside the journal of this payload;
+  char *url;    /* NULL: none, or it has expired */
+  char *path;   /* a file with its bytes; NULL: none */
+  int64_t size; /* of that file */
+  int payload;  /* the file is the copy beside the journal of this payload;
                        -1: the picture was filed there */
 } gim_past_picture;
 

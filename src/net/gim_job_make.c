@@ -102,6 +102,8 @@ gim_status gim_job_submit(gim_job **result, gim_hub *hub, gim_request *request,
                                                 job->price_micro, NULL, err);
   if (status == GIM_OK) status = prepare_journal(job, options, err);
   if (status == GIM_OK) status = go_live(job, options, false, err);
+  if (status == GIM_OK)
+    status = gim_filing_try_names(&job->filing, request->n, err);
   if (status != GIM_OK) {
     gim_job_free(job);
     return status;
@@ -214,7 +216,12 @@ static gim_status put_past(gim_job *job, int i, const gim_past_picture *from) {
   if (from->path != NULL) {
     if (from->payload >= 0)
       gim_scribe_resume_spare(&job->scribe, from->payload);
-    return gim_filing_resume(&job->filing, i, from->path, from->size, saved);
+    /* Who moved what was filed took it over: it is saved all the same. */
+    if (gim_filing_resume(&job->filing, i, from->path, from->size, saved) ==
+            GIM_OK ||
+        saved)
+      return GIM_OK;
+    return GIM_E_NO_MEMORY;
   }
   if (url != NULL) return GIM_OK;
   (void)gim_fail(&gone, GIM_E_IO,

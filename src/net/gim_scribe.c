@@ -7,8 +7,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define LINK_LIFE_S (24 * 3600) /* seeds: links are valid for 24 hours */
-
 static const char *const overwrite_names[] = {"number", "replace", "refuse"};
 
 int gim_scribe_overwrite(gim_str name) {
@@ -105,19 +103,6 @@ static bool has_spare(const gim_scribe *s, int payload) {
          (s->spares[payload / 64] >> (payload % 64) & 1) != 0;
 }
 
-char *gim_scribe_spare(const gim_scribe *s, int payload) {
-  gim_buffer path;
-  char *text = NULL;
-  size_t n;
-  gim_buffer_init(&path, 2 * GIM_LIMIT_PATH);
-  if (gim_buffer_append_format(&path, "%s/%s-%d" GIM_ARRIVED,
-                               gim_journal_pictures(s->hub->archive->journal),
-                               s->key, payload) == GIM_OK)
-    text = gim_buffer_take(&path, &n);
-  gim_buffer_free(&path);
-  return text;
-}
-
 void gim_scribe_arrived(gim_scribe *s, int payload, const char *path,
                         int64_t size) {
   gim_record record;
@@ -137,11 +122,11 @@ static void tell_image(const gim_scribe *s, gim_record_image *image,
   memset(image, 0, sizeof(*image));
   if (picture->url != NULL) {
     image->url = gim_str_of(picture->url);
-    image->expires_at_unix = now_unix_s + LINK_LIFE_S;
+    image->expires_at_unix = now_unix_s + GIM_SCRIBE_LINK_LIFE_S;
     return;
   }
   if (!has_spare(s, picture->payload)) return;
-  *path = gim_scribe_spare(s, picture->payload);
+  *path = gim_archive_spare(s->hub->archive, s->key, picture->payload);
   if (*path == NULL || stat(*path, &file) != 0) return;
   image->file = gim_str_of(strrchr(*path, '/') + 1);
   image->size = (int64_t)file.st_size;
@@ -179,7 +164,8 @@ void gim_scribe_saved(gim_scribe *s, int picture, int payload,
   gim_record record;
   char *spare = NULL;
   if (!may_write(s)) return;
-  if (has_spare(s, payload)) spare = gim_scribe_spare(s, payload);
+  if (has_spare(s, payload))
+    spare = gim_archive_spare(s->hub->archive, s->key, payload);
   record = new_record(s, GIM_EVENT_SAVED);
   record.index = picture + 1;
   record.path = gim_str_of(path);

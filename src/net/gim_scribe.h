@@ -19,6 +19,9 @@
 
 #pragma GCC visibility push(hidden)
 
+/* Seconds for which links are valid, by the seeds. */
+#define GIM_SCRIBE_LINK_LIFE_S (24 * 3600)
+
 typedef struct gim_scribe {
   /* Public, read only: */
   bool open;          /* its intent is, or may come to be, in the journal */
@@ -62,9 +65,6 @@ void gim_scribe_accepted(gim_scribe *s, const char *id);
 /* Payload `payload` of the answer came whole and lies at `path`. */
 void gim_scribe_arrived(gim_scribe *s, int payload, const char *path,
                         int64_t size);
-
-/* The path of a payload's copy. OWNED; NULL: no memory. */
-char *gim_scribe_spare(const gim_scribe *s, int payload);
 
 /* The pictures are known: `task` says which. */
 void gim_scribe_done(gim_scribe *s, const gim_task *task);
