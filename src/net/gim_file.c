@@ -270,6 +270,12 @@ static bool has_gather(gim_file *f) {
   return true;
 }
 
+void gim_file_settle(gim_file *f) {
+  if (f->committed || f->failed || !flush(f)) return;
+  free(f->memory);
+  f->memory = f->gather = NULL;
+}
+
 gim_status gim_file_write(gim_file *f, const void *p, size_t n, gim_err *err) {
   const unsigned char *from = p;
   int64_t before = f->size;

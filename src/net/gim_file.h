@@ -42,6 +42,13 @@ GIM_MUST_CHECK gim_status gim_file_open(gim_file **file, const char *folder,
 /* Gathers GIM_FILE_GATHER_SMALL bytes only; before the first write. */
 void gim_file_gather_small(gim_file *file);
 
+/*
+** It is whole, and may wait for its name: what is gathered is written and the
+** memory released. What cannot be written stays gathered; the next write and
+** the commit fail then.
+*/
+void gim_file_settle(gim_file *file);
+
 /* Reserves blocks for `n` bytes in all; a hint, errors are ignored. */
 void gim_file_expect(gim_file *file, int64_t n);
 

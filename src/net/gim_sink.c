@@ -263,6 +263,10 @@ gim_status gim_sink_write(gim_sink *sink, const void *p, size_t n,
   return sink->dead.status;
 }
 
+void gim_sink_settle(gim_sink *sink) {
+  if (sink->file != NULL) gim_file_settle(sink->file);
+}
+
 void gim_sink_expect(gim_sink *sink, int64_t n) {
   if (n <= 0 || n > GIM_LIMIT_DOWNLOAD) return;
   sink->expected = n;

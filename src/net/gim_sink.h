@@ -50,6 +50,9 @@ void gim_sink_expect(gim_sink *sink, int64_t n);
 GIM_MUST_CHECK gim_status gim_sink_write(gim_sink *sink, const void *p,
                                          size_t n, gim_err *err);
 
+/* The picture is whole: releases what only writing needed. */
+void gim_sink_settle(gim_sink *sink);
+
 /* Back to empty, also the header seen: a download that starts over. */
 GIM_MUST_CHECK gim_status gim_sink_restart(gim_sink *sink, gim_err *err);
 
