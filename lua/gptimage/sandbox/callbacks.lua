@@ -3,6 +3,7 @@
 -- and 4 seconds after a failure, any 2xx is success.
 
 local http_request = require "http.request"
+local intake = require "gptimage.sandbox.intake"
 local json = require "gptimage.sandbox.json"
 
 local M = {}
@@ -24,6 +25,7 @@ local function post(world, url, body)
   if not headers then
     return nil, tostring(stream)
   end
+  intake.mend(stream.connection)
   stream:shutdown() -- an idle connection of lua-http's requests closes itself
   return math.tointeger(tonumber(headers:get(":status")))
 end

@@ -2,6 +2,7 @@
 -- Loads a link as the services do: http or https, public addresses, few redirects, limits.
 
 local http_request = require "http.request"
+local intake = require "gptimage.sandbox.intake"
 local links = require "gptimage.sandbox.rules.links"
 
 local M = {}
@@ -49,6 +50,7 @@ function M.fetch(world, url)
     if not headers then
       return nil, "could not be downloaded (" .. tostring(stream) .. ")"
     end
+    intake.mend(stream.connection)
     local status = headers:get(":status")
     local location = status:find("^30[12378]") and headers:get("location")
     if not location then

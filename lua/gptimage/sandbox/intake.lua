@@ -2,6 +2,7 @@
 -- Bodies of requests: whole in memory where they are JSON, part by part on disk where they are
 -- forms, hashed on the way.
 
+local errno = require "cqueues.errno"
 local checksums = require "gptimage.sandbox.checksums"
 local json = require "gptimage.sandbox.json"
 local multipart = require "gptimage.sandbox.multipart"
@@ -12,6 +13,8 @@ local M = {}
 
 local BODY_TIMEOUT = 120
 local BODY_MAX = 128 * 1024 * 1024
+local PIECE = 64 * 1024
+local ENDLESS = 0x80000000 -- lua-http's length of a body that ends with its connection
 local TEXT_MAX = 1024 * 1024 -- a part that is no file
 
 -- Takes the parts of a form: files to the spool, texts to memory.
@@ -78,9 +81,26 @@ local function next_piece(world, stream, request, bytes)
     world.clock:wait_until(world.clock:now() + fault.sip.seconds)
     return stream:get_body_chars(fault.sip.bytes, BODY_TIMEOUT)
   elseif fault.reset == "middle" then -- no byte more than that is taken
-    return stream:get_body_chars(math.min(65536, middle(request) - bytes), BODY_TIMEOUT)
+    return stream:get_body_chars(math.min(PIECE, middle(request) - bytes), BODY_TIMEOUT)
   end
   return stream:get_next_chunk(BODY_TIMEOUT)
+end
+
+---Makes an HTTP/1.1 connection of lua-http read bodies in small pieces, and tell when the peer has
+---gone before their end. By itself it asks for all that is to come, and takes memory for it at
+---once; and what is cut off looks to it like a whole, for whose end its `shutdown` waits for ever.
+function M.mend(connection)
+  local read = connection.read_body_by_length
+  if not read then
+    return -- HTTP/2
+  end
+  function connection:read_body_by_length(length, timeout)
+    local piece, problem, number = read(self, math.max(length, -PIECE), timeout)
+    if piece == nil and problem == nil and length > -ENDLESS then
+      return nil, errno.strerror(errno.EPIPE), errno.EPIPE
+    end
+    return piece, problem, number
+  end
 end
 
 ---Reads the body: `request.body` is its text, or `request.parts` are the parts of a form (or

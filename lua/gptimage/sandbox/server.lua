@@ -42,6 +42,8 @@ local function count_connection(world, connection)
     world.connections[connection] = known
     if connection.version == 2 then
       http2.notice_end(connection)
+    else
+      intake.mend(connection)
     end
   end
   known.requests = known.requests + 1
