@@ -104,6 +104,7 @@ describe("the output", function()
       [at "{id}/x.png"] = "invalid", [at "a}b"] = "invalid", ["a\0b.png"] = "invalid",
       [""] = "invalid", [("x"):rep(5000)] = "invalid",
       [("y"):rep(4000) .. "/" .. ("z"):rep(90)] = "io",
+      [at(("n"):rep(256))] = "invalid", [at("{id}-{format}" .. ("n"):rep(251))] = "invalid",
     } do
       local task, err = client:submit(services.request { output = output })
       assert.is_nil(task, output:sub(1, 40))
@@ -128,7 +129,11 @@ describe("the output", function()
       write(at "a.png", "mine")
       service:close()
     end
-    start(nil, { overwrite = "refuse" })
+    os.remove(at "a.png")
+    start({ submit = function(conn)
+      write(at "a.png", "mine")
+      services.defaults.submit(conn)
+    end }, { overwrite = "refuse" })
     local result, err = service:generate { output = at "a.png" }
     assert.is_nil(result)
     assert.equal("io", err.kind)
@@ -146,6 +151,27 @@ describe("the output", function()
     collectgarbage()
     collectgarbage()
     assert.same({ "a.png", "b.png" }, folder:files())
+  end)
+
+  it("is refused before paying where its name is known, and taken", function()
+    write(at "a-2.png", "mine")
+    assert(os.execute("mkfifo '" .. at "b.png" .. "'"))
+    for name, policy in pairs { ["a-{index}.png"] = "refuse", ["a.png"] = "refuse",
+      ["b.png"] = "replace" } do
+      start(nil, { overwrite = policy, provider = "magick" })
+      local task, err = client:submit(services.request { model = "gpt-image-2", n = 2,
+        output = at(name) })
+      assert.is_nil(task)
+      assert.equal("io", err.kind)
+      assert.equal("no", err.billed)
+      assert.truthy(err.message:find(policy == "refuse" and "a-2.png\" is there already"
+        or "b.png\" is a FIFO", 1, true), err.message)
+      for _ = 1, 5 do service:step() end
+      assert.equal(0, service.server.connections)
+      assert.same({}, client:tasks())
+      service:close()
+    end
+    assert.same({ "a-2.png", "b.png" }, folder:files())
   end)
 
   it("may be too long a name once it is made, and the picture stays within reach", function()
@@ -234,6 +260,19 @@ describe("a picture without output", function()
     assert.equal(at "x.png", service:spawn(function() return image:save(at "x.png") end))
     assert.equal(1, #service.downloads)
     assert.equal(PICTURE, content(at "x.png"))
+  end)
+
+  it("is not fetched for a place that is no file's", function()
+    start()
+    local image = assert(service:generate()).images[1]
+    assert(os.execute("mkfifo '" .. at "pipe" .. "'"))
+    local path, err = service:spawn(function() return image:save(at "pipe") end)
+    assert.is_nil(path)
+    assert.equal("io", err.kind)
+    assert.truthy(err.message:find("pipe\" is a FIFO: only files are replaced", 1, true))
+    assert.equal("yes", err.billed)
+    assert.equal(0, #service.downloads)
+    assert.equal(at "x.png", service:spawn(function() return image:save(at "x.png") end))
   end)
 
   it("that was saved is read from its file, while that is there", function()

@@ -173,14 +173,18 @@ gim_status gim_name_folder(gim_str pattern, const gim_name_values *values,
   return expand(slice(pattern, 0, start - 1), values, folder);
 }
 
-static bool has_index(gim_str name) {
+static bool has(gim_str name, placeholder which) {
   for (size_t i = 0; i < name.n;) {
     size_t end = i + 1;
-    if (name.p[i] == '{' && read_placeholder(name, i, &end) == THE_INDEX)
+    if (name.p[i] == '{' && read_placeholder(name, i, &end) == which)
       return true;
     i = end;
   }
   return false;
+}
+
+bool gim_name_is_known(gim_str pattern) {
+  return !has(pattern, THE_ID) && !has(pattern, THE_FORMAT);
 }
 
 gim_status gim_name_file(gim_str pattern, const gim_name_values *values,
@@ -188,7 +192,7 @@ gim_status gim_name_file(gim_str pattern, const gim_name_values *values,
   gim_str file = slice(pattern, name_start(pattern), pattern.n);
   size_t before = name->n, dot = file.n;
   gim_status status;
-  if (values->index > 1 && !has_index(file)) {
+  if (values->index > 1 && !has(file, THE_INDEX)) {
     while (dot > 0 && file.p[dot - 1] != '.') dot--;
     dot = dot > 1 ? dot - 1 : file.n; /* ".png" alone is no ending */
     status = expand(slice(file, 0, dot), values, name);

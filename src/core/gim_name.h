@@ -62,6 +62,10 @@ GIM_MUST_CHECK gim_status gim_name_file(gim_str pattern,
                                         const gim_name_values *values,
                                         gim_buffer *name);
 
+/* True when the file names are known before paying: neither {id} nor {format}
+   is in them. */
+bool gim_name_is_known(gim_str pattern);
+
 /* Appends `text` made safe, as it stands for a placeholder. */
 GIM_MUST_CHECK gim_status gim_name_safe(gim_str text, gim_buffer *out);
 

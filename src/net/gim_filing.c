@@ -81,7 +81,42 @@ gim_status gim_filing_aim(gim_filing *f, gim_str output, bool literal,
   if (f->folder == NULL || f->pattern == NULL) return no_memory(err);
   f->literal = literal;
   f->overwrite = overwrite;
-  return gim_file_try_folder(f->folder, err);
+  status = gim_file_try_folder(f->folder, err);
+  if (status == GIM_OK && literal)
+    status = gim_final_try(f->folder, f->pattern, overwrite, err);
+  return status;
+}
+
+/* The name of one picture while nobody has answered: the shortest it may be. */
+static gim_status try_name(const gim_filing *f, int picture, gim_err *err) {
+  gim_str pattern = gim_str_of(f->pattern);
+  gim_name_values values = values_of(f, picture);
+  gim_buffer name;
+  gim_status status;
+  values.id = GIM_STR("1");
+  gim_buffer_init(&name, GIM_LIMIT_PATH);
+  status = gim_name_file(pattern, &values, &name);
+  if (status == GIM_E_TOO_BIG) {
+    status = gim_fail(err, GIM_E_INVALID,
+                      "output: the file names that it makes are longer than "
+                      "%d bytes.",
+                      GIM_NAME_MAX);
+    if (err != NULL) memcpy(err->field, "output", sizeof("output"));
+  }
+  else if (status != GIM_OK)
+    status = no_memory(err);
+  else if (gim_name_is_known(pattern))
+    status = gim_final_try(f->folder, name.p, f->overwrite, err);
+  gim_buffer_free(&name);
+  return status;
+}
+
+gim_status gim_filing_try_names(const gim_filing *f, int count, gim_err *err) {
+  gim_status status = GIM_OK;
+  if (f->pattern == NULL || f->literal) return GIM_OK;
+  for (int i = 0; i < count && status == GIM_OK; i++)
+    status = try_name(f, i, err);
+  return status;
 }
 
 gim_status gim_filing_keep(gim_filing *f, const char *folder, gim_err *err) {

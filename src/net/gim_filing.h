@@ -63,12 +63,22 @@ void gim_filing_init(gim_filing *f, gim_hub *hub, gim_task *task,
 
 /*
 ** Pictures are to be filed by the template `output` (COPIED), or, if
-** `literal`, at that very path. Its folder is made and tried now.
+** `literal`, at that very path. Its folder is made and tried now, and a
+** literal name as well.
 ** GIM_E_INVALID (the template; err->field "output"), GIM_E_IO, GIM_E_NO_MEMORY.
 */
 GIM_MUST_CHECK gim_status gim_filing_aim(gim_filing *f, gim_str output,
                                          bool literal, gim_overwrite overwrite,
                                          gim_err *err);
+
+/*
+** Would the names that `count` pictures are to get be refused, as far as that
+** can be known before paying? GIM_E_INVALID: too long, whatever the service
+** says. GIM_E_IO: taken, and by what the policy leaves alone. Without a
+** template: GIM_OK.
+*/
+GIM_MUST_CHECK gim_status gim_filing_try_names(const gim_filing *f, int count,
+                                               gim_err *err);
 
 /*
 ** Pictures that are filed at all go to `folder` (COPIED), named after the
