@@ -46,6 +46,47 @@ describe("gim_redact", function()
     end
   end)
 
+  it("takes the caller's own key out, of whatever form it is", function()
+    local KEY = "live_9fX$42/b\"c%d"
+    for text, shown in pairs {
+      ["Incorrect API key provided: " .. KEY .. ". Find"] =
+        "Incorrect API key provided: ***. Find",
+      [KEY] = "***",
+      [KEY .. KEY] = "******",
+      ["x" .. KEY .. "x"] = "x***x",
+      ["Bearer " .. KEY .. ", sent"] = "Bearer ***, sent",
+      ["sk-" .. KEY .. " "] = "sk-***",
+      ["http://a/b?k=" .. KEY .. " c"] = "http://a/b?*** c",
+      [ [[{"key":"live_9fX$42\/b\"c%d"}]] ] = [[{"key":"***"}]],
+      [ [[live_9fX\u002442/b\u0022c\u0025d]] ] = "***",
+      ["live_9fX%2442%2fb%22c%25d&"] = "***&",
+      ["key live_9"] = "key ***",
+      ["key liv"] = "key liv",
+      ["live_9 is no key"] = "live_9 is no key",
+    } do
+      assert.same(shown, window.redact(text, 400, KEY))
+    end
+    for size = 1, 60 do
+      assert.is_nil(window.redact("key: " .. KEY .. " and more", size, KEY):find("li", 1, true))
+    end
+  end)
+
+  it("takes a short key out only where it stands alone", function()
+    assert.same("the key '***' is bad", window.redact("the key 'demo' is bad", 400, "demo"))
+    assert.same("***", window.redact("demo", 400, "demo"))
+    assert.same("a demonstration, mydemo", window.redact("a demonstration, mydemo", 400, "demo"))
+    assert.same("dem", window.redact("dem", 400, "demo"))
+  end)
+
+  it("changes nothing but the key in words of our own", function()
+    local function only(text, secret) return { window.redact_secret(text, secret) } end
+    assert.same({ "no  \n***? Bearer abcdefg", true },
+      only("no  \nlive-key-1? Bearer abcdefg", "live-key-1"))
+    assert.same({ "a * b", true }, only("a k b", "k"))
+    assert.same({ "make it", false }, only("make it", "k"))
+    assert.same({ "make it", false }, only("make it", ""))
+  end)
+
   it("never shows part of a secret, wherever the text is cut", function()
     local text = "x Bearer SECRET123 sk-SECRET123 https://h/p?s=SECRET123 y"
     for size = 1, #text + 2 do

@@ -285,6 +285,43 @@ describe("pictures in the reply", function()
   end)
 end)
 
+describe("the caller's key in a reply", function()
+  local KEY = "live_9fX$42/b.c-d" .. ("e"):rep(120)
+
+  local function shown_by(reply)
+    local texts = {}
+    local function gather(value)
+      if type(value) == "string" then texts[#texts + 1] = value end
+      if type(value) == "table" then for _, inner in pairs(value) do gather(inner) end end
+    end
+    gather(reply)
+    return table.concat(texts, "\n")
+  end
+
+  it("is in no text of an error, wherever the service put it", function()
+    for _, body in ipairs {
+      '{"error":{"message":"Incorrect API key provided: KEY.","code":"KEY","type":"KEY",'
+        .. '"param":"KEY","request_id":"KEY"}}',
+      '{"error":{"message":"no (request id: 1-KEY)","code":"bad KEY","param":"a KEY"}}',
+      '{"error":"KEY"}', '{"message":"KEY"}', '{"detail":"KEY"}', '{"request_id":"KEY"}',
+      '{"success":false,"code":402,"msg":"KEY"}', "KEY", "<p>KEY</p>", '["KEY"]', '{"a":"KEY"}',
+      '{"id":"KEY","status":"failed","model":"KEY","error":{"message":"KEY","code":"KEY"}}',
+      '{"id":"a-KEY","status":"pending"}', '{"data":[{"url":"https://a/b"}],"model":"KEY"}',
+    } do
+      for _, status in ipairs { 200, 401, 500 } do
+        for _, spelled in ipairs { KEY, (KEY:gsub("/", "\\/")) } do
+          local reply = read(body:gsub("KEY", (spelled:gsub("%%", "%%%%"))), { status = status,
+            secret = KEY, request_id = KEY:sub(1, 95), content_type = "text/" .. KEY })
+          assert.is_nil(shown_by(reply):find("live_", 1, true), body)
+        end
+      end
+    end
+    assert.same("Incorrect API key provided: ***. Check the API key and what it may do.", read(
+      '{"error":{"message":"Incorrect API key provided: ' .. KEY .. '."}}',
+      { status = 401, secret = KEY }).err.message)
+  end)
+end)
+
 describe("gim_reply_not_accepted", function()
   local function not_accepted(status, body)
     return (window.reply_not_accepted({ status = status, body = body }, "no_available_channel"))

@@ -21,9 +21,26 @@ static int window_copy_text(lua_State *L) {
   return copied(L, gim_copy_text);
 }
 
-/* window.redact(text, size) -> text */
+/* window.redact(text, size [, secret]) -> text */
 static int window_redact(lua_State *L) {
-  return copied(L, gim_redact);
+  gim_str s = lgim_window_str(L, 1), secret = {NULL, 0};
+  size_t size = (size_t)luaL_checkinteger(L, 2);
+  if (!lua_isnoneornil(L, 3)) secret = lgim_window_str(L, 3);
+  gim_redact(lua_newuserdatauv(L, size, 0), size, s, secret);
+  lua_pushstring(L, lua_touserdata(L, -1));
+  return 1;
+}
+
+/* window.redact_secret(text, secret) -> text, is the secret in it */
+static int window_redact_secret(lua_State *L) {
+  gim_str s = lgim_window_str(L, 1), secret = lgim_window_str(L, 2);
+  char *text = lua_newuserdatauv(L, s.n + 1, 0);
+  memcpy(text, s.p, s.n);
+  text[s.n] = '\0';
+  gim_redact_secret(text, secret);
+  lua_pushstring(L, text);
+  lua_pushboolean(L, gim_redact_finds(s, secret));
+  return 2;
 }
 
 /* window.str_sequence(text) -> bytes of its first UTF-8 sequence, or 0 */
@@ -139,6 +156,7 @@ static int window_buffer(lua_State *L) {
 void lgim_window_parse_ground(lua_State *L) {
   static const luaL_Reg functions[] = {{"copy_text", window_copy_text},
                                        {"redact", window_redact},
+                                       {"redact_secret", window_redact_secret},
                                        {"str_sequence", window_str_sequence},
                                        {"str_compare", window_str_compare},
                                        {"fail", window_fail},

@@ -127,7 +127,7 @@ static int release_reply(lua_State *L) {
 static gim_reply_input input_of(lua_State *L) {
   gim_reply_input input;
   luaL_checktype(L, 1, LUA_TTABLE);
-  luaL_checkstack(L, 8, NULL);
+  luaL_checkstack(L, 9, NULL);
   input.http_status = (int)lgim_window_integer(L, 1, "status", 200);
   input.payloads = (int)lgim_window_integer(L, 1, "payloads", 0);
   input.now_unix_s = lgim_window_integer(L, 1, "now", 0);
@@ -138,6 +138,7 @@ static gim_reply_input input_of(lua_State *L) {
   input.retry_after_ms = lgim_window_field(L, 1, "retry_after_ms");
   input.request_id = lgim_window_field(L, 1, "request_id");
   input.body = lgim_window_field(L, 1, "body");
+  input.secret = lgim_window_field(L, 1, "secret");
   return input;
 }
 
@@ -177,7 +178,7 @@ static void push_reply(lua_State *L, const gim_reply *reply) {
 
 /*
 ** window.reply({status=, content_type=, retry_after=, retry_after_ms=,
-** request_id=, body=, payloads=, now=, poll=}) -> {shape, state, ...} |
+** request_id=, body=, secret=, payloads=, now=, poll=}) -> {shape, state, ...} |
 ** nil, kind
 */
 static int window_reply(lua_State *L) {

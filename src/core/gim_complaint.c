@@ -81,7 +81,8 @@ static int code_as_status(const gim_json *code) {
 }
 
 /* The X of "(request id: X)" in a message. */
-static void request_id_of(gim_str message, char *to, size_t size) {
+static void request_id_of(gim_str message, gim_str secret, char *to,
+                          size_t size) {
   static const gim_str mark = {"(request id: ", 13};
   for (; message.n > mark.n; message.p++, message.n--) {
     gim_str id = {message.p + mark.n, message.n - mark.n};
@@ -90,7 +91,7 @@ static void request_id_of(gim_str message, char *to, size_t size) {
     close = memchr(id.p, ')', id.n);
     if (close == NULL) return;
     id.n = (size_t)(close - id.p);
-    gim_redact(to, size, id);
+    gim_redact(to, size, id, secret);
     return;
   }
 }
@@ -111,8 +112,8 @@ static void describe(const gim_complaint *c, const char *code,
                      const char *without, char *text, size_t size) {
   char quoted[QUOTED + 1], type[CONTENT_TYPE + 1];
   gim_err line;
-  gim_redact(quoted, sizeof(quoted), c->body);
-  gim_redact(type, sizeof(type), c->content_type);
+  gim_redact(quoted, sizeof(quoted), c->body, c->secret);
+  gim_redact(type, sizeof(type), c->content_type, c->secret);
   if (quoted[0] == '\0')
     (void)gim_fail(&line, GIM_E_PROTOCOL, "HTTP %d with an empty body.",
                    c->http_status);
@@ -143,22 +144,31 @@ static gim_status unescape(const gim_json *value, gim_buffer *to) {
   return status;
 }
 
-/* A short string, fit to be shown; "" when it is none. */
-static void copy_shown(const gim_json *value, char *to, size_t size) {
-  char raw[sizeof(((gim_err *)0)->request_id)];
-  (void)gim_json_copy_string(value, raw, sizeof(raw));
-  gim_redact(to, size, gim_str_of(raw));
+/*
+** A string or number, fit to be shown; "" when it is none. Not as it stands in
+** the JSON: the whole of it is needed to find a key that a cut would halve.
+*/
+static gim_status copy_shown(const gim_complaint *c, const gim_json *value,
+                             char *to, size_t size) {
+  gim_buffer whole;
+  gim_status status = unescape(value, &whole);
+  to[0] = '\0';
+  if (status != GIM_OK) return status;
+  gim_redact(to, size,
+             value->type == GIM_JSON_NUMBER ? value->text
+                                            : gim_buffer_str(&whole),
+             c->secret);
+  gim_buffer_free(&whole);
+  return GIM_OK;
 }
 
 /* Code and type as the tables want them; "" when absent. */
-static void copy_code(const gim_complaint *c, const gim_json *code, char *to,
-                      size_t size) {
+static gim_status copy_code(const gim_complaint *c, const gim_json *code,
+                            char *to, size_t size) {
   to[0] = '\0';
-  if (code_as_status(code) == c->http_status) return; /* says nothing new */
-  if (code->type == GIM_JSON_NUMBER)
-    gim_copy_text(to, size, code->text);
-  else
-    copy_shown(code, to, size);
+  if (code_as_status(code) == c->http_status)
+    return GIM_OK; /* says nothing new */
+  return copy_shown(c, code, to, size);
 }
 
 /*
@@ -173,7 +183,7 @@ static gim_status fill(const gim_complaint *c, const parts *of,
   gim_buffer message;
   gim_status status = unescape(&of->message, &message);
   if (status != GIM_OK) return status;
-  gim_redact(text, shorter, gim_buffer_str(&message));
+  gim_redact(text, shorter, gim_buffer_str(&message), c->secret);
   if (text[0] == '\0') {
     if (task)
       gim_copy_text(text, shorter, gim_str_of(without));
@@ -184,15 +194,17 @@ static gim_status fill(const gim_complaint *c, const parts *of,
   (void)gim_fail(err, verdict.kind, "%s %s", text, verdict.advice);
   err->retryable = verdict.retryable;
   gim_copy_text(err->code, sizeof(err->code), gim_str_of(code));
-  copy_shown(&of->param, err->param, sizeof(err->param));
-  copy_shown(&of->request_id, err->request_id, sizeof(err->request_id));
+  status = copy_shown(c, &of->param, err->param, sizeof(err->param));
+  if (status == GIM_OK)
+    status = copy_shown(c, &of->request_id, err->request_id,
+                        sizeof(err->request_id));
   if (err->request_id[0] == '\0')
-    request_id_of(gim_buffer_str(&message), err->request_id,
+    request_id_of(gim_buffer_str(&message), c->secret, err->request_id,
                   sizeof(err->request_id));
   err->http_status = c->http_status;
   err->retry_after_ms = verdict.pause_ms;
   gim_buffer_free(&message);
-  return GIM_OK;
+  return status;
 }
 
 gim_status gim_complaint_read(const gim_complaint *c, const char *without,
@@ -201,17 +213,19 @@ gim_status gim_complaint_read(const gim_complaint *c, const char *without,
   parts of = take_apart(&c->root);
   char code[sizeof(err->code)], type[sizeof(err->code)];
   bool success = c->http_status >= 200 && c->http_status <= 299;
-  int status = c->http_status;
+  int http_status = c->http_status;
+  gim_status status;
   gim_verdict verdict;
   /* {"success": false, "code": 402} comes with HTTP 200. */
   if (success && code_as_status(&of.code) != 0)
-    status = code_as_status(&of.code);
-  copy_code(c, &of.code, code, sizeof(code));
-  copy_code(c, &of.type, type, sizeof(type));
+    http_status = code_as_status(&of.code);
+  status = copy_code(c, &of.code, code, sizeof(code));
+  if (status == GIM_OK) status = copy_code(c, &of.type, type, sizeof(type));
+  if (status != GIM_OK) return status;
   /* Whatever the code says beside it: this type is about money. */
   if (strcmp(type, "paid_outcome_unknown") == 0)
     memcpy(code, type, sizeof(code));
-  verdict = gim_verdict_http(status, gim_str_of(code), gim_str_of(type));
+  verdict = gim_verdict_http(http_status, gim_str_of(code), gim_str_of(type));
   if (!success) without = "";
   if (success && verdict.kind == GIM_E_PROTOCOL) {
     if (of.says_no)
@@ -229,7 +243,8 @@ gim_status gim_complaint_read_task(const gim_complaint *c, bool cancelled,
   parts of = take_apart(&c->root);
   char code[sizeof(err->code)];
   gim_verdict verdict;
-  copy_code(c, &of.code, code, sizeof(code));
+  gim_status status = copy_code(c, &of.code, code, sizeof(code));
+  if (status != GIM_OK) return status;
   verdict = gim_verdict_task(gim_str_of(code));
   if (cancelled) verdict = gim_verdict_task(GIM_STR("request_cancelled"));
   return fill(c, &of, verdict, code,

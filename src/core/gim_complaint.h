@@ -20,7 +20,8 @@ typedef struct gim_complaint {
   int http_status;
   gim_str content_type; /* empty: not said */
   gim_str body;
-  gim_json root; /* the body; GIM_JSON_NONE where it is no JSON */
+  gim_json root;  /* the body; GIM_JSON_NONE where it is no JSON */
+  gim_str secret; /* the caller's key, to be taken out; empty: none */
 } gim_complaint;
 
 /*

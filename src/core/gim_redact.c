@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define BEARER_MIN 6 /* shortest word behind `Bearer` taken for a secret */
+#define CUT_MIN 4    /* shortest beginning of the key taken for one */
 
 typedef struct line {
   char *to;
@@ -65,6 +66,89 @@ static bool starts_nocase(gim_str s, gim_str prefix) {
   return gim_str_equal_nocase(s, prefix);
 }
 
+/* The value of a digit, or 16. */
+static unsigned hexadecimal(char c) {
+  if (c >= '0' && c <= '9') return (unsigned)(c - '0');
+  if (c >= 'a' && c <= 'f') return (unsigned)(c - 'a') + 10;
+  if (c >= 'A' && c <= 'F') return (unsigned)(c - 'A') + 10;
+  return 16;
+}
+
+/* Two digits at `p`, or 256. */
+static unsigned hexadecimals(const char *p) {
+  unsigned high = hexadecimal(p[0]), low = hexadecimal(p[1]);
+  return high == 16 || low == 16 ? 256 : 16 * high + low;
+}
+
+/*
+** Length of what stands for `c` at the beginning of `s`: the way that JSON
+** (backslash, \u00XX) or a URL (%XX) writes it, or itself; 0: something else.
+*/
+static size_t spelling(gim_str s, char c, bool escaped) {
+  unsigned value = (unsigned char)c;
+  if (s.n == 0) return 0;
+  if (escaped) {
+    if (s.n > 2 && s.p[0] == '%' && hexadecimals(s.p + 1) == value) return 3;
+    if (s.n > 5 && gim_str_starts(s, GIM_STR("\\u00")) &&
+        hexadecimals(s.p + 4) == value)
+      return 6;
+    if (s.n > 1 && s.p[0] == '\\' && s.p[1] == c && !is_alnum(c)) return 2;
+  }
+  return s.p[0] == c ? 1 : 0;
+}
+
+static size_t match_secret(gim_str s, gim_str secret, char before,
+                           bool escaped) {
+  size_t at = 0;
+  for (size_t i = 0; i < secret.n; i++) {
+    size_t n = spelling(behind(s, at), secret.p[i], escaped);
+    if (n == 0) {
+      if (at < s.n || i < CUT_MIN || secret.n < GIM_SECRET_ANYWHERE) return 0;
+      break;
+    }
+    at += n;
+  }
+  if (secret.n < GIM_SECRET_ANYWHERE &&
+      (is_alnum(before) || (at < s.n && is_alnum(s.p[at]))))
+    return 0;
+  return at;
+}
+
+/*
+** Length in `s` of the key that it begins with, or 0. `before` stands in
+** front of it.
+*/
+static size_t own_secret(gim_str s, gim_str secret, char before) {
+  size_t n = match_secret(s, secret, before, false);
+  return n > 0 ? n : match_secret(s, secret, before, true);
+}
+
+bool gim_redact_finds(gim_str s, gim_str secret) {
+  char before = '\0';
+  for (; s.n > 0; s = behind(s, 1)) {
+    if (own_secret(s, secret, before) > 0) return true;
+    before = s.p[0];
+  }
+  return false;
+}
+
+void gim_redact_secret(char *text, gim_str secret) {
+  gim_str rest = gim_str_of(text);
+  char before = '\0', *to = text;
+  while (rest.n > 0) {
+    size_t n = own_secret(rest, secret, before);
+    before = rest.p[0];
+    if (n == 0) {
+      *to++ = before;
+      rest = behind(rest, 1);
+      continue;
+    }
+    rest = behind(rest, n);
+    for (size_t i = 0; i < n && i < 3; i++) *to++ = '*';
+  }
+  *to = '\0';
+}
+
 /*
 ** Where a secret begins at `s`: writes its stand-in and returns its length in
 ** the text, else 0. "task-1" holds `sk-` too: hence `word`, which says that a
@@ -93,9 +177,10 @@ static size_t replace_secret(line *out, gim_str s, bool word, bool url) {
   return 0;
 }
 
-void gim_redact(char *to, size_t size, gim_str s) {
+void gim_redact(char *to, size_t size, gim_str s, gim_str secret) {
   line out = {to, size, 0, false};
   bool word = true, url = false, gap = false;
+  char before = '\0';
   to[0] = '\0';
   while (s.n > 0 && !out.full) {
     gim_str piece = s;
@@ -104,21 +189,33 @@ void gim_redact(char *to, size_t size, gim_str s) {
       gap = out.n > 0;
       word = true;
       url = false;
+      before = ' ';
       s = behind(s, 1);
       continue;
     }
     if (gap) put(&out, GIM_STR(" "));
     gap = false;
-    n = replace_secret(&out, s, word, url);
+    n = own_secret(s, secret, before);
+    if (n > 0)
+      put(&out, GIM_STR("***"));
+    else
+      n = replace_secret(&out, s, word, url);
+    /* A key may have characters that end those patterns. */
+    for (size_t i = 1, own; i < n; i++) {
+      own = own_secret(behind(s, i), secret, s.p[i - 1]);
+      if (i + own > n) n = i + own;
+    }
     if (n > 0) {
       word = url = false;
+      before = '*';
       s = behind(s, n);
       continue;
     }
     n = gim_str_sequence(s);
     piece.n = n == 0 ? 1 : n;
     put(&out, piece);
-    word = !is_alnum(s.p[0]);
+    before = s.p[0];
+    word = !is_alnum(before);
     if (gim_str_starts(s, GIM_STR("://"))) url = true;
     if (strchr("\"'<>\\", s.p[0]) != NULL) url = false;
     s = behind(s, piece.n);

@@ -5,6 +5,7 @@
 #include "gim_buffer.h"
 #include "gim_complaint.h"
 #include "gim_json.h"
+#include "gim_redact.h"
 #include "gim_split.h"
 
 #include <stdlib.h>
@@ -78,16 +79,23 @@ static char *take_clean(reading *r, const gim_json *value, size_t limit,
   return NULL;
 }
 
-/* An id is a string or, with some gateways, a number. */
-static char *take_id(reading *r, const gim_json *value) {
+static char *take_number(reading *r, const gim_json *value, size_t limit) {
   gim_buffer b;
   size_t n;
-  if (value->type != GIM_JSON_NUMBER)
-    return take_clean(r, value, GIM_LIMIT_TASK_ID, 0x20);
-  gim_buffer_init(&b, GIM_LIMIT_TASK_ID);
+  gim_buffer_init(&b, limit);
   if (gim_buffer_append_str(&b, value->text) == GIM_E_NO_MEMORY)
     r->status = GIM_E_NO_MEMORY;
   return gim_buffer_take(&b, &n);
+}
+
+/* An id is a string or, with some gateways, a number. */
+static char *take_id(reading *r, const gim_json *value) {
+  char *id = value->type == GIM_JSON_NUMBER
+                 ? take_number(r, value, GIM_LIMIT_TASK_ID)
+                 : take_clean(r, value, GIM_LIMIT_TASK_ID, 0x20);
+  if (!gim_redact_finds(gim_str_of(id), r->input->secret)) return id;
+  free(id);
+  return NULL;
 }
 
 static char *take_url(reading *r, const gim_json *value) {
@@ -216,6 +224,7 @@ static void read_details(reading *r) {
   }
   (void)gim_json_member(root, GIM_STR("model"), &value);
   reply->model = take_string(r, &value, value.text.n);
+  if (reply->model != NULL) gim_redact_secret(reply->model, r->input->secret);
 }
 
 /* ---- shapes ---- */
@@ -226,6 +235,7 @@ static gim_complaint complaint_of(const reading *r) {
   c.content_type = r->input->content_type;
   c.body = r->input->body;
   c.root = r->root;
+  c.secret = r->input->secret;
   return c;
 }
 
@@ -238,8 +248,12 @@ static void settle_request_id(reading *r) {
     memcpy(reply->request_id, err->request_id, sizeof(reply->request_id));
   if (reply->request_id[0] == '\0') {
     (void)gim_json_member(&r->root, GIM_STR("request_id"), &value);
-    (void)gim_json_copy_string(&value, reply->request_id,
-                               sizeof(reply->request_id));
+    if (value.type == GIM_JSON_STRING) {
+      char *whole = take_string(r, &value, value.text.n);
+      gim_redact(reply->request_id, sizeof(reply->request_id),
+                 gim_str_of(whole), r->input->secret);
+      free(whole);
+    }
   }
   if (err->status != GIM_OK)
     memcpy(err->request_id, reply->request_id, sizeof(err->request_id));
@@ -321,8 +335,8 @@ gim_status gim_reply_read(gim_reply *reply, const gim_reply_input *input) {
   reply->estimated_ms = -1;
   reply->credits_reserved_micro = reply->credits_used_micro = -1;
   reply->err.retry_after_ms = reply->err.offset = -1;
-  gim_copy_text(reply->request_id, sizeof(reply->request_id),
-                input->request_id);
+  gim_redact(reply->request_id, sizeof(reply->request_id), input->request_id,
+             input->secret);
   /* Why it is no JSON matters less than what it is: that gets quoted. */
   if (gim_json_parse(input->body, GIM_LIMIT_JSON_DEPTH, &r.root, NULL) !=
       GIM_OK)

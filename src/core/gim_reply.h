@@ -8,7 +8,8 @@
 ** for is not given up) or, of a poll, a known `status`, is a TASK; everything
 ** else is an ERROR. The shapes are those of WIRE 1.1, 1.2, 2.2, 5.3, 5.6 and
 ** 6.3; keys may be missing, null, "" or of another type than documented
-** without harm. Nothing of a reply is shown before gim_redact saw it.
+** without harm. Nothing of a reply is shown before gim_redact saw it. A task
+** id that holds the caller's key counts as absent: ids are shown everywhere.
 */
 #ifndef gim_reply_h
 #define gim_reply_h
@@ -56,6 +57,7 @@ typedef struct gim_reply_input {
   gim_str retry_after_ms;
   gim_str request_id; /* x-request-id, else x-oneapi-request-id */
   gim_str body;       /* the skeleton of gim_split */
+  gim_str secret;     /* the key that was sent; empty: none */
   int payloads;       /* payloads that gim_split saw */
   int64_t now_unix_s; /* wall clock: for a Retry-After date */
   bool poll;          /* reply to a task query, else to the paid POST */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_exchange.h"
 
+#include "gim_redact.h"
 #include "gim_split.h"
 
 #include <stdio.h>
@@ -23,6 +24,7 @@ struct gim_exchange {
   char *keep;   /* OWNED; NULL: pictures are not filed */
   const char *ending;
   gim_exchange_kept on_kept;
+  gim_str secret;
   gim_split split;
   gim_err split_err; /* status GIM_OK while the answer makes sense */
   gim_sink **sinks;  /* OWNED; sink_count of them */
@@ -115,8 +117,8 @@ static bool salvage(gim_exchange *x, const gim_response *response,
   if (reply->images == NULL) return false;
   reply->image_count = x->whole;
   for (int i = 0; i < x->whole; i++) reply->images[i].payload = i;
-  gim_copy_text(reply->request_id, sizeof(reply->request_id),
-                gim_str_of(response->request_id));
+  gim_redact(reply->request_id, sizeof(reply->request_id),
+             gim_str_of(response->request_id), x->secret);
   return true;
 }
 
@@ -130,6 +132,7 @@ static gim_status read_reply(gim_exchange *x, const gim_response *response,
   input.retry_after_ms = gim_str_of(response->retry_after_ms);
   input.request_id = gim_str_of(response->request_id);
   input.body = gim_split_skeleton(&x->split);
+  input.secret = x->secret;
   input.payloads = x->whole;
   input.now_unix_s = gim_net_unix_s();
   input.poll = !x->paid;
@@ -166,6 +169,12 @@ static void on_transfer_done(void *ud, const gim_outcome *outcome) {
       reply.shape == GIM_REPLY_ERROR && x->whole > 0) {
     err = reply.err;
     exchanged.status = err.status;
+    exchanged.err = &err;
+  }
+  /* libcurl may quote what it did not understand. */
+  if (exchanged.status != GIM_OK && exchanged.err != NULL) {
+    err = *exchanged.err;
+    gim_redact_secret(err.message, x->secret);
     exchanged.err = &err;
   }
   if (exchanged.status != GIM_OK && exchanged.http_status / 100 == 2)
@@ -210,6 +219,7 @@ gim_status gim_exchange_start(gim_exchange **exchange, gim_net *net,
   x->on_done = on_done;
   x->ud = ud;
   x->pool = spec->pool;
+  x->secret = spec->secret;
   x->paid = spec->paid;
   x->body_n = spec->body_n;
   if (!copy_names(x, spec)) {

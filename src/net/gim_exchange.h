@@ -57,6 +57,8 @@ typedef struct gim_exchange_spec {
   const char *ending; /* BORROWED until the end */
   gim_exchange_kept on_kept;
   gim_pool *pool; /* BORROWED until its sinks are freed */
+  gim_str secret; /* BORROWED until the end; the key in `headers`, which no
+                       text of the answer is to show */
 } gim_exchange_spec;
 
 /*

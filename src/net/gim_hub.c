@@ -3,6 +3,7 @@
 
 #include "gim_address.h"
 #include "gim_buffer.h"
+#include "gim_redact.h"
 #include "gim_url.h"
 
 #include <curl/curl.h>
@@ -13,6 +14,7 @@
 #include <time.h>
 
 #define KEY_MAX 4096
+#define AUTHORIZATION "Authorization: Bearer "
 
 void gim_hub_options_init(gim_hub_options *options, gim_provider provider) {
   memset(options, 0, sizeof(*options));
@@ -94,7 +96,7 @@ static gim_status check_path(const char *option, gim_str path, gim_err *err) {
 }
 
 static gim_status take_key(gim_hub *hub, gim_str key, gim_err *err) {
-  static const char prefix[] = "Authorization: Bearer ";
+  static const char prefix[] = AUTHORIZATION;
   gim_status status = check_key(key, hub->provider, err);
   if (status != GIM_OK) return status;
   hub->authorization = malloc(sizeof(prefix) + key.n);
@@ -242,6 +244,12 @@ void gim_hub_close(gim_hub *hub) {
   hub->authorization = NULL;
 }
 
+gim_str gim_hub_secret(const gim_hub *hub) {
+  return gim_str_of(hub->authorization == NULL
+                        ? NULL
+                        : hub->authorization + sizeof(AUTHORIZATION) - 1);
+}
+
 void gim_hub_retain(gim_hub *hub) {
   hub->references++;
 }
@@ -301,6 +309,7 @@ void gim_hub_log(gim_hub *hub, const char *event, const char *task,
   va_start(arguments, format);
   if (vsnprintf(text, sizeof(text), format, arguments) < 0) text[0] = '\0';
   va_end(arguments);
+  gim_redact_secret(text, gim_hub_secret(hub));
   gim_copy_text(log->text, sizeof(log->text), gim_str_of(text));
   if (hub->log_last != NULL)
     hub->log_last->next = log;

@@ -104,6 +104,9 @@ gim_hub *gim_hub_new(const gim_hub_options *options, gim_err *err);
 /* Shuts the net down and forgets the key; jobs must be done before. */
 void gim_hub_close(gim_hub *hub);
 
+/* The key, BORROWED until the hub is closed; empty from then on. */
+gim_str gim_hub_secret(const gim_hub *hub);
+
 /* One reference more. */
 void gim_hub_retain(gim_hub *hub);
 
@@ -121,7 +124,7 @@ void gim_hub_queue(gim_hub *hub, gim_class of, gim_want *want);
 void gim_hub_make_key(char key[GIM_KEY_SIZE]);
 
 /*
-** Appends a record for `task` by printf rules; without effect when no log is
+** Appends a record for `task` by printf rules, the key taken out; without effect when no log is
 ** kept or memory is out.
 */
 void gim_hub_log(gim_hub *hub, const char *event, const char *task,

@@ -252,6 +252,7 @@ static gim_status send(gim_job *job, gim_err *err) {
   headers[n++] = "Accept: application/json";
   spec.paid = gim_task_needs_body(&job->task);
   spec.pool = &hub->pool;
+  spec.secret = gim_hub_secret(hub);
   if (spec.paid) {
     gim_buffer b;
     size_t length;
