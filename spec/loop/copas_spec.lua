@@ -30,7 +30,9 @@ describe("copas", function()
     host.attach(client)
     local order = {}
     assert(client:submit(clients.request())):on_done(function()
-      copas.pause(0.3)
+      repeat
+        copas.pause(0.01)
+      until order[1]
       order[#order + 1] = "paused"
     end)
     assert(client:submit(clients.request())):on_done(function()

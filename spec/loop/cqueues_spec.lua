@@ -65,7 +65,9 @@ describe("a controller of cqueues", function()
     adapter.attach(client, { controller = cq })
     local order = {}
     assert(client:submit(clients.request())):on_done(function()
-      cqueues.sleep(0.3)
+      repeat
+        cqueues.sleep(0.01)
+      until order[1]
       order[#order + 1] = "slept"
       order[#order + 1] = assert(client:generate(clients.request())).billed
     end)

@@ -184,6 +184,32 @@ return function(new_host)
     assert.equal("yesyes", billed)
   end)
 
+  it("yields for all, race and map, and cancels their tasks when an error leaves them", function()
+    local client = new_client()
+    local handle = host.attach(client)
+    local paid, winner, sizes, raised
+    host.spawn(handle, function()
+      local results = client:all { request(), request() }
+      paid = results[1].billed .. results[2].billed
+      local _
+      _, winner = client:race { { model = "gpt-image-2-beta", prompt = "" }, request() }
+      sizes = client:map({ request(), request() }, function(result)
+        return #assert(result.images[1]:data())
+      end, { concurrency = 1 })
+      local ok, message = pcall(client.map, client, { request(), request() }, function()
+        error("enough", 0)
+      end)
+      raised = not ok and message
+      assert.equal(0, #client:tasks())
+    end)
+    host.run()
+    assert.same({}, host.raised)
+    assert.equal("yesyes", paid)
+    assert.equal(2, winner)
+    assert.truthy(sizes[1] > 0 and sizes[2] > 0)
+    assert.equal("enough", raised)
+  end)
+
   it("is detached by close: in a callback, in a coroutine, from outside", function()
     local kinds = {}
     for index, close in ipairs {
