@@ -188,15 +188,23 @@ int gim_net_active(const gim_net *net) {
   return n;
 }
 
+/* Slots that `of` leaves to others. Of three, one kept for each would leave
+   paid requests one: fewer than of two. */
+static int kept_from(const gim_net *net, gim_class of) {
+  int paid = net->active[GIM_CLASS_PAID] + net->reserved;
+  int polls = net->active[GIM_CLASS_POLL];
+  int downloads = net->active[GIM_CLASS_DOWNLOAD];
+  if (net->max_requests < 3) return 0;
+  if (net->max_requests == 3)
+    return of == GIM_CLASS_PAID ? polls + downloads == 0 : paid == 0;
+  return (of != GIM_CLASS_PAID && paid == 0) +
+         (of != GIM_CLASS_POLL && polls == 0) +
+         (of != GIM_CLASS_DOWNLOAD && downloads == 0);
+}
+
 bool gim_net_has_slot(const gim_net *net, gim_class transfer_class) {
-  int i, kept = 0;
-  int left = net->max_requests - gim_net_active(net) - net->reserved;
-  if (net->max_requests >= GIM_CLASS_COUNT)
-    for (i = 0; i < GIM_CLASS_COUNT; i++) {
-      int taken = net->active[i] + (i == GIM_CLASS_PAID ? net->reserved : 0);
-      if (i != (int)transfer_class && taken == 0) kept++;
-    }
-  return left > kept;
+  return net->max_requests - gim_net_active(net) - net->reserved >
+         kept_from(net, transfer_class);
 }
 
 void gim_net_reserve(gim_net *net, bool reserved) {

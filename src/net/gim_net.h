@@ -66,8 +66,9 @@ void gim_net_random_bytes(void *p, size_t n);
 
 /*
 ** True when a transfer of this class may start. The total never exceeds
-** max_requests; where that is 3 or more, the last slots are kept one each
-** for classes that have none in use.
+** max_requests; where that is 4 or more, the last slots are kept one each
+** for classes that have none in use. Of three, one is kept for paid requests
+** and one for the others together: paid ones may always have two.
 */
 bool gim_net_has_slot(const gim_net *net, gim_class transfer_class);
 
