@@ -203,3 +203,27 @@ describe("a paid POST whose Idempotency-Key the user vouches for", function()
       message = "Sorry." } }, "server", "maybe").id)
   end)
 end)
+
+describe("odd answers", function()
+  it("to queries are not given up for a page that has no word of the service's", function()
+    local page = Clocked.answer("<html>are you a robot?</html>", 403)
+    local job = Clocked.accepted()
+    for _ = 1, 4 do job:fetch(page) end
+    job:fetch(Clocked.task "processing")
+    for _ = 1, 4 do job:fetch(page) end -- in a row, that is
+    job:fetch(Clocked.completed())
+    job:over("ok", "yes")
+    job = Clocked.accepted()
+    for _ = 1, 5 do job:fetch(page) end
+    job:over("auth", "maybe")
+    -- Whoever attaches hears at once of what cannot work.
+    job = Clocked.new { kind = "attach", id = "x" }
+    job:fetch(page)
+    job:over("auth", "maybe")
+    job = Clocked.new { kind = "attach", id = "x" }
+    job:fetch(Clocked.task "processing")
+    job:fetch(page)
+    job:fetch(Clocked.completed())
+    job:over("ok", "yes")
+  end)
+end)

@@ -101,6 +101,40 @@ describe("a paid POST", function()
     end)
   end
 
+  for how, finish in pairs {
+    ["closes in its status line"] = function(conn)
+      conn:request()
+      conn:send "HTTP/1.1 20"
+      conn:close()
+    end,
+    ["resets in its status line"] = function(conn)
+      conn:request()
+      conn:send "HTTP/1.1 20"
+      conn:reset()
+    end,
+    ["closes in its headers"] = function(conn)
+      conn:request()
+      conn:send "HTTP/1.1 200 OK\r\nContent-Le"
+      conn:close()
+    end,
+  } do
+    for _, reused in ipairs { true, false } do
+      it(("goes out once when a %s connection reads it and %s"):format(reused and "reused" or
+        "fresh", how), function()
+        server = reused and after_one(finish) or misbehave.server(function(conn, number)
+          if number == 1 then finish(conn) else misbehave.polite(conn) end
+        end)
+        if reused then fetch {} end
+        local outcome = paid()
+        assert.equal("network", outcome.status)
+        assert.same({ 14, 14 }, { outcome.handed, outcome.total })
+        assert.equal(1, count "POST")
+        assert.equal("ok", paid().status)
+        assert.equal(2, count "POST")
+      end)
+    end
+  end
+
   it("is counted as handed over no further than libcurl took it", function()
     server = misbehave.server(function(conn)
       conn:head()

@@ -8,7 +8,7 @@
 
 /*
 ** A service that has just accepted a task may not find it for a moment: so
-** many "no such task" in a row are taken for that, where the id is fresh.
+** many odd answers in a row are taken for that, or for a proxy's.
 */
 #define MISSING_TOLERATED 4
 
@@ -239,6 +239,18 @@ static void fetch_again(gim_task *t, const gim_err *why, int64_t now_ms,
                                             retry_after_ms, random);
 }
 
+/*
+** Answers that are not taken at their word for a while: a fresh id is not found
+** everywhere yet, and what has no code of the service's may be the word of a
+** proxy. What was paid is not given up for either.
+*/
+static bool is_tolerated(gim_task *t, const gim_err *err) {
+  bool not_found = err->status == GIM_E_NOT_FOUND;
+  if (t->attached && (not_found || t->polls == 1)) return false;
+  if (!not_found && err->code[0] != '\0') return false;
+  return ++t->missing <= MISSING_TOLERATED;
+}
+
 void gim_task_fetched(gim_task *t, const gim_task_report *report,
                       int64_t now_ms, uint32_t random) {
   const gim_err *err;
@@ -260,11 +272,6 @@ void gim_task_fetched(gim_task *t, const gim_task_report *report,
   }
   err = &report->reply->err;
   switch (err->status) {
-  case GIM_E_NOT_FOUND:
-    if (t->attached || ++t->missing > MISSING_TOLERATED) break;
-    gim_task_blame(t, err);
-    fetch_later(t, now_ms, random); /* a burst would use the tolerance up */
-    return;
   case GIM_E_SERVER:
   case GIM_E_RATE_LIMITED:
   case GIM_E_PROTOCOL:
@@ -272,5 +279,10 @@ void gim_task_fetched(gim_task *t, const gim_task_report *report,
   case GIM_E_TIMEOUT: fetch_again(t, err, now_ms, random); return;
   default: break;
   }
-  gim_task_finish(t, err->status, err);
+  if (!is_tolerated(t, err)) {
+    gim_task_finish(t, err->status, err);
+    return;
+  }
+  gim_task_blame(t, err);
+  fetch_later(t, now_ms, random); /* a burst would use the tolerance up */
 }
