@@ -136,7 +136,14 @@ describe("a client's other options", function()
         assert.equal(name, err.field)
       end
     end
-    local err = refused { ca_file = "/nowhere/ca.pem" }
+    local err = refused { proxy = "htp://me:hunter2@gate:1" }
+    assert.equal("invalid", err.kind)
+    assert.equal("proxy: it begins with none of http://, https://, socks4://, socks4a://, "
+      .. "socks5:// and socks5h://.", err.message)
+    assert.equal("proxy", err.field)
+    open { proxy = "" }
+    open { proxy = "socks5h://me:hunter2@gate:1080/" }
+    err = refused { ca_file = "/nowhere/ca.pem" }
     assert.equal("invalid", err.kind)
     assert.truthy(err.message:find("/nowhere/ca.pem", 1, true))
   end)

@@ -60,4 +60,29 @@ describe("gim_proxy", function()
       end
     end
   end)
+
+  it("finds what is wrong with a proxy's URL, and what of it may be shown", function()
+    for url, place in pairs {
+      ["http://gate:3128"] = "gate:3128", ["gate:3128/"] = "gate:3128", ["gate"] = "gate",
+      ["SOCKS5h://me:a@b:c@10.0.0.1:1080"] = "10.0.0.1:1080", ["https://[::1]:1"] = "[::1]:1",
+      ["socks4://gate"] = "gate", ["socks4a://gate:65535"] = "gate:65535",
+      ["socks5://gate"] = "gate",
+    } do
+      assert.same({ nil, place }, { window.proxy_fault(url) }, url)
+    end
+    for url, fault in pairs {
+      ["ftp://gate"] = "begins with none of", ["://gate"] = "begins with none of",
+      ["http//gate"] = "something behind", ["http:/gate"] = "something behind",
+      ["http://gate/path"] = "something behind", ["http://gate?q"] = "something behind",
+      ["http://"] = "names no host", [":3128"] = "names no host", ["http://me@"] = "names no host",
+      ["http://[]:1"] = "names no host", ["http://[::1"] = "names no host",
+      ["http://gate:"] = "no such port", ["http://gate:0"] = "no such port",
+      ["http://gate:65536"] = "no such port", ["http://gate:8o"] = "no such port",
+      ["http://gate:1:2"] = "no such port", ["http://[::1]x"] = "no such port",
+      ["http://my gate"] = "holds a space", ["http://gate\\@x"] = "holds a space",
+      ["http://g\u{e4}te"] = "holds a space",
+    } do
+      assert.matches(fault, (window.proxy_fault(url)), 1, true)
+    end
+  end)
 end)

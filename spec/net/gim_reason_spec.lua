@@ -40,6 +40,31 @@ describe("gim_reason", function()
     assert.is_false(outcome.connected)
   end)
 
+  it("names the proxy that is between, without its credentials", function()
+    net:free()
+    local gate = "127.0.0.1:" .. misbehave.closed_port()
+    net = assert(window.net { proxy = "http://me:hunter2@" .. gate .. "/" })
+    local outcome = fails "http://images.example/secret?sig=SIGNED"
+    assert.equal("network", outcome.status)
+    assert.equal("no connection to images.example through the proxy " .. gate
+      .. ": Connection refused", outcome.err.message)
+    net:free()
+    net = assert(window.net { proxy = "me:hunter2@" .. ("y"):rep(63) .. ".invalid" })
+    local message = fails("http://images.example/secret", nil, { timeout_ms = 2000 }).err.message
+    assert.matches("^no connection to images.example through the proxy y+.invalid", message)
+    assert.is_nil(message:find("hunter2", 1, true))
+    net:free()
+    -- A gate that speaks something else.
+    server = misbehave.server(function(conn)
+      conn:request()
+      conn:send("SSH-2.0-OpenSSH\r\n")
+      conn:close()
+    end)
+    net = assert(window.net { proxy = "http://127.0.0.1:" .. server.port })
+    message = misbehave.fetch(net, { server }, { url = "http://images.example/" }).err.message
+    assert.matches("images.example through the proxy 127.0.0.1:" .. server.port, message, 1, true)
+  end)
+
   it("says that a name has no address", function()
     -- a label of 63 letters is legal and belongs to nobody; without a network the resolver may
     -- take its time instead

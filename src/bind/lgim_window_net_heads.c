@@ -63,6 +63,15 @@ static int window_proxy(lua_State *L) {
   return 1;
 }
 
+/* window.proxy_fault(url) -> sentence's end | nil, its host and port */
+static int window_proxy_fault(lua_State *L) {
+  gim_str proxy = lgim_window_str(L, 1);
+  gim_str place = gim_proxy_place(proxy);
+  lua_pushstring(L, gim_proxy_fault(proxy));
+  lua_pushlstring(L, place.p, place.n);
+  return 2;
+}
+
 /* -------- the waiting room -------- */
 
 static gim_wait *check_wait(lua_State *L) {
@@ -136,6 +145,7 @@ void lgim_window_net_heads(lua_State *L) {
       {NULL, NULL}};
   static const luaL_Reg functions[] = {{"head", window_head},
                                        {"proxy", window_proxy},
+                                       {"proxy_fault", window_proxy_fault},
                                        {"wait", window_wait},
                                        {NULL, NULL}};
   luaL_newmetatable(L, WAIT);

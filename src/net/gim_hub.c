@@ -4,6 +4,7 @@
 #include "gim_address.h"
 #include "gim_buffer.h"
 #include "gim_redact.h"
+#include "gim_proxy.h"
 #include "gim_url.h"
 
 #include <curl/curl.h>
@@ -126,6 +127,16 @@ static gim_status check_lines(const gim_hub_options *o, gim_err *err) {
   return GIM_OK;
 }
 
+/* "" is no proxy, whatever the environment says. Its text is not shown: it
+   may hold a password. */
+static gim_status check_proxy(gim_str proxy, gim_err *err) {
+  const char *fault = proxy.n == 0 ? NULL : gim_proxy_fault(proxy);
+  char message[128];
+  if (fault == NULL) return GIM_OK;
+  (void)snprintf(message, sizeof(message), "it %s.", fault);
+  return refuse(err, "proxy", message);
+}
+
 static gim_status open_net(gim_hub *hub, gim_err *err) {
   const gim_hub_options *o = &hub->options;
   char *ca_file = o->ca_file.p == NULL ? NULL : gim_str_copy(o->ca_file);
@@ -214,6 +225,7 @@ gim_hub *gim_hub_new(const gim_hub_options *options, gim_err *err) {
       status = gim_fail(err, GIM_E_NO_MEMORY, "No memory for a client.");
   }
   if (status == GIM_OK) status = check_lines(options, err);
+  if (status == GIM_OK) status = check_proxy(options->proxy, err);
   if (status == GIM_OK) status = open_net(hub, err);
   if (status == GIM_OK) status = open_archive(hub, err);
   /* The caller's strings are his; nothing reads them from here on. */

@@ -25,6 +25,17 @@
 */
 const char *gim_proxy_find(const char *option, bool https, gim_str host);
 
+/*
+** What is wrong with a proxy's URL, for the end of a sentence that begins
+** with "it"; NULL: nothing. Schemes are http, https, socks4, socks4a, socks5
+** and socks5h, or none, which is http; then a host, with user name and
+** password before it and a port behind it if need be. Static storage.
+*/
+const char *gim_proxy_fault(gim_str proxy);
+
+/* Host and port of a proxy's URL: what may be shown of it. BORROWED. */
+gim_str gim_proxy_place(gim_str proxy);
+
 #pragma GCC visibility pop
 
 #endif

@@ -2,6 +2,7 @@
 #include "gim_reason.h"
 
 #include <curl/curl.h>
+#include <stdio.h>
 #include <string.h>
 
 /* " (text)" for the end of a message, "" without a text. */
@@ -86,9 +87,25 @@ static gim_status explain_stop(const gim_reason *reason, const char *host,
   }
 }
 
+/* `host`, and what lies between: for faults that may be either's. */
+typedef struct route {
+  char text[280];
+} route;
+
+static const char *route_of(route *r, const gim_reason *reason,
+                            const char *host) {
+  char proxy[128];
+  if (reason->proxy.n == 0) return host;
+  gim_copy_text(proxy, sizeof(proxy), reason->proxy);
+  (void)snprintf(r->text, sizeof(r->text), "%s through the proxy %s", host,
+                 proxy);
+  return r->text;
+}
+
 static gim_status explain(const gim_reason *reason, const char *host,
                           gim_err *err) {
   remark r;
+  route way;
   if (reason->stop != GIM_STOP_NONE) return explain_stop(reason, host, err);
   if (reason->connect_code == 407)
     return gim_fail(err, GIM_E_AUTH,
@@ -104,15 +121,18 @@ static gim_status explain(const gim_reason *reason, const char *host,
                     remark_of(&r, reason->detail));
   case CURLE_COULDNT_RESOLVE_PROXY:
     return gim_fail(err, GIM_E_NETWORK,
-                    "the proxy's name cannot be resolved: see the option "
-                    "proxy and the environment's proxy variables");
+                    "no connection to %s: its name cannot be resolved; see "
+                    "the option proxy and the environment's proxy variables",
+                    route_of(&way, reason, host));
   case CURLE_COULDNT_RESOLVE_HOST:
     return gim_fail(err, GIM_E_NETWORK,
                     "the name %s cannot be resolved: check it, and the "
                     "network",
                     host);
-  case CURLE_COULDNT_CONNECT: return explain_connection(reason, host, err);
-  case CURLE_OPERATION_TIMEDOUT: return explain_timeout(reason, host, err);
+  case CURLE_COULDNT_CONNECT:
+    return explain_connection(reason, route_of(&way, reason, host), err);
+  case CURLE_OPERATION_TIMEDOUT:
+    return explain_timeout(reason, route_of(&way, reason, host), err);
   case CURLE_PEER_FAILED_VERIFICATION:
     return gim_fail(err, GIM_E_NETWORK,
                     "the certificate of %s is not trusted%s: a private "
@@ -126,12 +146,14 @@ static gim_status explain(const gim_reason *reason, const char *host,
   case CURLE_SSL_CONNECT_ERROR:
   case CURLE_SSL_CIPHER:
   case CURLE_SSL_CERTPROBLEM:
-    return gim_fail(err, GIM_E_NETWORK, "TLS with %s failed%s", host,
+    return gim_fail(err, GIM_E_NETWORK, "TLS with %s failed%s",
+                    route_of(&way, reason, host),
                     remark_of(&r, reason->detail));
   case CURLE_OK:
   case CURLE_UNSUPPORTED_PROTOCOL:
   case CURLE_WEIRD_SERVER_REPLY:
-    return gim_fail(err, GIM_E_NETWORK, "the answer of %s is not HTTP%s", host,
+    return gim_fail(err, GIM_E_NETWORK, "the answer of %s is not HTTP%s",
+                    route_of(&way, reason, host),
                     remark_of(&r, reason->detail));
   case CURLE_OUT_OF_MEMORY:
     /* Also libcurl's word for a header line over its own limit. */
@@ -144,10 +166,12 @@ static gim_status explain(const gim_reason *reason, const char *host,
   case CURLE_RECV_ERROR:
   case CURLE_SEND_FAIL_REWIND:
   case CURLE_HTTP2:
-  case CURLE_HTTP2_STREAM: return explain_break(reason, host, err);
+  case CURLE_HTTP2_STREAM:
+    return explain_break(reason, route_of(&way, reason, host), err);
   default:
     return gim_fail(err, GIM_E_NETWORK, "the transfer from %s failed: %s%s",
-                    host, curl_easy_strerror((CURLcode)reason->code),
+                    route_of(&way, reason, host),
+                    curl_easy_strerror((CURLcode)reason->code),
                     remark_of(&r, reason->detail));
   }
 }

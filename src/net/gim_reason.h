@@ -31,6 +31,7 @@ typedef struct gim_reason {
   const gim_err *source;      /* with GIM_STOP_SOURCE */
   int code;                   /* CURLcode; CURLE_OK: a reply without a head */
   gim_str host;               /* of the URL */
+  gim_str proxy;              /* between; as gim_proxy_place. Empty: none */
   const char *detail; /* libcurl's error buffer, "" when it said nothing */
   long system_error;  /* errno of a failed connection; 0: unknown */
   long connect_code;  /* a proxy's answer to CONNECT; 0: none */

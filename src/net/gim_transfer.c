@@ -3,6 +3,7 @@
 
 #include "gim_address.h"
 #include "gim_brake.h"
+#include "gim_proxy.h"
 #include "gim_wait.h"
 
 #include <curl/curl.h>
@@ -251,6 +252,18 @@ static bool was_connected(const gim_transfer *t) {
 #endif
 }
 
+/* Host and port of the proxy that the transfer went through; empty: none. */
+static gim_str proxy_of(const gim_transfer *t) {
+  const char *url = NULL, *proxy;
+  if (curl_easy_getinfo(t->easy, CURLINFO_EFFECTIVE_URL, &url) != CURLE_OK ||
+      url == NULL)
+    return (gim_str){NULL, 0};
+  proxy = gim_proxy_find(t->carrier->proxy, strncmp(url, "https", 5) == 0,
+                         gim_str_of(t->host));
+  return proxy == NULL ? (gim_str){NULL, 0}
+                       : gim_proxy_place(gim_str_of(proxy));
+}
+
 static gim_status explain(const gim_transfer *t, int code, bool connected,
                           gim_err *err) {
   gim_reason reason;
@@ -270,6 +283,7 @@ static gim_status explain(const gim_transfer *t, int code, bool connected,
   reason.callback_status = t->callback_status;
   reason.code = code;
   reason.host = gim_str_of(t->host);
+  reason.proxy = proxy_of(t);
   reason.detail = t->detail;
   reason.connected = connected;
   reason.in_head = t->response.head_bytes > 0 && !t->response.whole;
