@@ -380,6 +380,42 @@ describe("many pictures", function()
   end)
 end)
 
+describe("bytes that are no picture", function()
+  local PAGE = "<html>out of order</html>" .. (" "):rep(100)
+
+  it("fail in the answer, but are paid and stay within reach", function()
+    for _, output in ipairs { at "x-{index}.{format}", false } do
+      start_magick { PICTURE, PAGE }
+      local result = assert(service:generate { model = "gpt-image-2", n = 2,
+        output = output or nil })
+      assert.equal("yes", result.billed)
+      assert.is_nil(result.images[1].error)
+      local image = result.images[2]
+      assert.equal("protocol", image.error.kind)
+      assert.equal("yes", image.error.billed)
+      assert.truthy(image.error.message:find('"<html>out of order', 1, true))
+      assert.is_nil(image.path)
+      assert.equal(PAGE, image:data())
+      assert.is_nil(io.open(at "x-2.bin"))
+      service:close()
+    end
+  end)
+
+  it("and alone are an error, with the result beside it", function()
+    start_magick { PAGE }
+    local result, err = service:generate { model = "gpt-image-2", output = at "x.{format}" }
+    assert.is_nil(result)
+    assert.equal("protocol", err.kind)
+    assert.equal("yes", err.billed)
+    assert.is_false(err.retryable)
+    assert.equal(PAGE, err.result.images[1]:data())
+    assert.equal(at "page", assert(service:spawn(function()
+      return err.result.images[1]:save(at "page")
+    end)))
+    assert.same({ "page" }, folder:files())
+  end)
+end)
+
 describe("the log", function()
   it("tells tries that are repeated from those that are final", function()
     local events = {}

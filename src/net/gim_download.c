@@ -19,6 +19,7 @@ struct gim_download {
   void *ud;
   gim_sink *sink;
   gim_resume *resume;
+  gim_str secret;
   char *url;          /* OWNED; of the hop under way */
   char *private_host; /* OWNED; "" when there is none */
   gim_err err;        /* what on_head or on_data found; GIM_OK: nothing */
@@ -145,11 +146,8 @@ static gim_status on_head(void *ud, const gim_response *r) {
 }
 
 static gim_status not_a_picture(gim_download *d) {
-  char first[24], shown[2 * sizeof(first)];
-  size_t got = 0;
-  if (gim_sink_read(d->sink, 0, first, sizeof(first), &got, NULL) != GIM_OK)
-    got = 0;
-  gim_copy_text(shown, sizeof(shown), (gim_str){first, got});
+  char shown[GIM_SINK_QUOTE];
+  gim_sink_quote(d->sink, d->secret, shown);
   (void)gim_fail(&d->err, GIM_E_PROTOCOL,
                  "What the link gave is not a picture: it begins with "
                  "\"%s\".",
@@ -304,6 +302,7 @@ gim_status gim_download_start(gim_download **download, gim_net *net,
   d->ud = ud;
   d->sink = spec->sink;
   d->resume = spec->resume;
+  d->secret = spec->secret;
   d->timeout_ms = spec->timeout_ms;
   d->allow_private = spec->allow_private;
   d->url = gim_str_copy(gim_str_of(spec->url));

@@ -39,6 +39,7 @@ typedef struct gim_download_spec {
   int64_t timeout_ms;   /* each hop */
   gim_sink *sink;       /* BORROWED until on_done or cancel */
   gim_resume *resume;   /* BORROWED likewise */
+  gim_str secret;       /* BORROWED likewise; what no error may quote */
 } gim_download_spec;
 
 /*

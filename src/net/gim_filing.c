@@ -155,21 +155,36 @@ static void mark_whole(gim_slot *slot) {
   slot->image = *gim_sink_image(slot->sink);
 }
 
+static void refuse_bytes(gim_filing *f, int picture) {
+  char shown[GIM_SINK_QUOTE];
+  gim_err err;
+  gim_sink_quote(f->slots[picture].sink, gim_hub_secret(f->hub), shown);
+  (void)gim_fail(&err, GIM_E_PROTOCOL,
+                 "What came is paid, and no picture: it begins with \"%s\".",
+                 shown);
+  gim_pictures_lose(&f->task->pictures, picture, &err);
+}
+
 void gim_filing_take(gim_filing *f, gim_sink **sinks, int sink_count) {
   gim_pictures *pictures = &f->task->pictures;
   gim_err err;
   bool room = make_slots(f);
   for (int i = 0; i < pictures->count; i++) {
     int payload = pictures->list[i].payload;
+    bool linked = pictures->list[i].url != NULL; /* it came both ways */
+    gim_sink *sink =
+        room && payload >= 0 && payload < sink_count ? sinks[payload] : NULL;
+    bool good = sink != NULL && gim_sink_image(sink)->type != 0;
     if (payload < 0) continue;
-    if (room && payload < sink_count && sinks[payload] != NULL) {
-      f->slots[i].sink = sinks[payload];
+    if (good || (sink != NULL && !linked)) {
+      f->slots[i].sink = sink;
       sinks[payload] = NULL;
       mark_whole(&f->slots[i]);
+      if (!good) refuse_bytes(f, i);
       continue;
     }
     pictures->list[i].payload = -1;
-    if (pictures->list[i].url != NULL) continue; /* it came both ways */
+    if (linked) continue;
     (void)gim_fail(&err, room ? GIM_E_IO : GIM_E_NO_MEMORY,
                    "The picture came and is paid, but neither the folder, "
                    "memory nor a temporary file had room for it.");
@@ -335,6 +350,7 @@ static void start_download(gim_want *want, int64_t now_ms) {
   spec.private_host = gim_str_of(f->hub->private_host);
   spec.allow_private = f->hub->options.allow_private;
   spec.timeout_ms = f->hub->options.download_ms;
+  spec.secret = gim_hub_secret(f->hub);
   spec.sink = slot->sink;
   spec.resume = &slot->resume;
   status = slot->sink == NULL || spec.url == NULL

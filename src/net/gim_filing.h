@@ -110,7 +110,9 @@ const char *gim_filing_folder(const gim_filing *f);
 /*
 ** Takes over the sinks of an answer (each MOVED, by putting NULL in its
 ** place) for the task's pictures, which have just become known. A picture
-** whose bytes could not be kept is reported to the task as lost.
+** whose bytes could not be kept is reported to the task as lost. One whose
+** bytes are no picture has failed and is not filed, but they are paid: they
+** stay within reach of gim_filing_bytes.
 */
 void gim_filing_take(gim_filing *f, gim_sink **sinks, int sink_count);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_sink.h"
 
+#include "gim_redact.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -339,6 +341,15 @@ static gim_status copy_slice(gim_sink *sink, int64_t slice, gim_err *err) {
   if (status == GIM_OK && sink->copied < gim_sink_size(sink))
     return gim_fail(err, GIM_E_TIMEOUT, "the picture is still being copied");
   return status;
+}
+
+void gim_sink_quote(gim_sink *sink, gim_str secret, char to[GIM_SINK_QUOTE]) {
+  char first[GIM_SINK_QUOTE];
+  size_t got = 0;
+  if (gim_sink_read(sink, 0, first, sizeof(first), &got, NULL) != GIM_OK)
+    got = 0;
+  gim_copy_text(to, GIM_SINK_QUOTE, (gim_str){first, got});
+  gim_redact_secret(to, secret);
 }
 
 gim_status gim_sink_commit(gim_sink *sink, const char *folder,

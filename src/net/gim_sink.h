@@ -74,6 +74,12 @@ GIM_MUST_CHECK gim_status gim_sink_read(gim_sink *sink, int64_t offset,
                                         gim_err *err);
 
 /*
+** The first bytes as a text for a message, the key `secret` taken out.
+*/
+#define GIM_SINK_QUOTE 24
+void gim_sink_quote(gim_sink *sink, gim_str secret, char to[GIM_SINK_QUOTE]);
+
+/*
 ** Files the picture under `folder`/`name`: the sink's own folder (a rename)
 ** or any other (a copy of at most `slice` bytes per call, 0: all at once).
 ** GIM_OK: done, `path` says where. GIM_E_TIMEOUT: not all is copied yet, call
