@@ -111,6 +111,11 @@ const char *gim_task_status_name(const gim_task *t) {
   case PHASE_SAVING: return "saving";
   case PHASE_DONE:
     if (t->status == GIM_OK) return "completed";
+    /* Our time was over, not the task. */
+    if (t->status == GIM_E_TIMEOUT && t->id != NULL &&
+        (t->state == GIM_TASK_PENDING || t->state == GIM_TASK_PROCESSING ||
+         t->state == GIM_TASK_UNKNOWN))
+      break;
     return t->status == GIM_E_CANCELLED ? "cancelled" : "failed";
   default: break;
   }

@@ -178,7 +178,8 @@ bool gim_task_may_send(const gim_task *t);
 
 /*
 ** For users: "submitting", "pending", "processing", "saving", "completed",
-** "failed", "cancelled". Static storage.
+** "failed", "cancelled". Of a task whose time was over while it went on at
+** the service: "pending" or "processing", as that last said. Static storage.
 */
 const char *gim_task_status_name(const gim_task *t);
 
