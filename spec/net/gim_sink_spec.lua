@@ -105,9 +105,30 @@ describe("gim_sink", function()
     assert.equal(before, window.open_fds())
     assert.is_nil(feed(sink, 901, 2000)) -- beyond: a temporary file
     check(sink, 2000)
-    assert.equal(0, pool:used())
+    -- what memory held stays there: copying it would take a frame
+    assert.is_true(pool:used() >= 900000 and pool:used() <= 1000 * KB)
+    assert.equal(before + 1, window.open_fds())
     assert.is_nil(sink:trouble())
+    assert.equal(path "a.png", sink:commit(folder, "a.png", "refuse"))
+    assert.equal(2000000, #contents(path "a.png"))
+    check(sink, 2000)
+    assert.is_true(sink:restart())
+    assert.equal(0, pool:used())
+    assert.equal(before, window.open_fds())
+    assert.is_nil(feed(sink, 1, 900))
+    check(sink, 900)
     sink:free()
+  end)
+
+  it("writes less at a time where a frame budget counts", function()
+    for _, small in ipairs { false, true } do
+      local own = window.pool(1000 * KB, small)
+      local sink = window.sink(own, folder)
+      assert.is_nil(feed(sink, 1, 100)) -- 100,000 bytes
+      assert.equal(small and 64 * KB or 0, #contents(path(names()[1])))
+      check(sink, 100)
+      sink:free()
+    end
   end)
 
   it("shares the limit with others", function()

@@ -128,12 +128,12 @@ static int sink_free(lua_State *L) {
   return 0;
 }
 
-/* window.pool(limit) -> pool; pool:used() -> bytes */
+/* window.pool(limit [, small writes]) -> pool; pool:used() -> bytes */
 static int window_pool(lua_State *L) {
   gim_pool *pool = lua_newuserdatauv(L, sizeof(*pool), 0);
   pool->limit = (size_t)luaL_checkinteger(L, 1);
   pool->used = 0;
-  pool->small_writes = false;
+  pool->small_writes = lua_toboolean(L, 2);
   luaL_setmetatable(L, POOL);
   return 1;
 }

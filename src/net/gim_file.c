@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #define PAGE 4096u
+#define AHEAD_LEAST ((int64_t)2 * 1024 * 1024)
+#define AHEAD_MOST ((int64_t)16 * 1024 * 1024)
 #define TRIES 100 /* random names; two are never the same by chance */
 
 struct gim_file {
@@ -24,6 +26,8 @@ struct gim_file {
   int64_t size;         /* bytes accepted */
   int64_t flushed;      /* of them in the file; the rest is gathered */
   int64_t preallocated; /* blocks reserved, in bytes */
+  bool reserved;        /* was tried: blocks may lie beyond the end */
+  bool unreservable;    /* and failed: not tried again */
   size_t gather_n;      /* bytes of one write */
   void *memory;
   unsigned char *gather; /* page-aligned, within `memory` */
@@ -229,15 +233,34 @@ void gim_file_gather_small(gim_file *f) {
 }
 
 void gim_file_expect(gim_file *f, int64_t n) {
-  if (n <= f->preallocated || n > GIM_LIMIT_DOWNLOAD || f->committed) return;
+  if (n <= f->preallocated || n > GIM_LIMIT_DOWNLOAD || f->committed ||
+      f->unreservable)
+    return;
 #ifdef FALLOC_FL_KEEP_SIZE
+  f->reserved = true;
   if (fallocate(f->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)n) == 0)
     f->preallocated = n;
+  else if (errno != EINTR)
+    f->unreservable = true;
 #endif
 }
 
 static gim_status fail_write(const gim_file *f, gim_err *err) {
   return fail_folder("cannot write in", f->folder, f->error, err);
+}
+
+/*
+** Blocks ahead of what is written: a file whose blocks are found only when
+** the system writes them back is written back in one go, some milliseconds,
+** when it replaces another; and writing is faster.
+*/
+static void reserve_ahead(gim_file *f, size_t n) {
+  int64_t end = f->flushed + (int64_t)n;
+  int64_t ahead = end < AHEAD_LEAST  ? AHEAD_LEAST
+                  : end > AHEAD_MOST ? AHEAD_MOST
+                                     : end;
+  if (f->folder_fd >= 0 && end > f->preallocated)
+    gim_file_expect(f, end + ahead);
 }
 
 /* Writes what is gathered; on failure the rest stays gathered. */
@@ -291,7 +314,9 @@ gim_status gim_file_write(gim_file *f, const void *p, size_t n, gim_err *err) {
     f->size += (int64_t)k;
     from += k;
     n -= k;
-    if (k == room && !flush(f)) {
+    if (k < room) continue;
+    reserve_ahead(f, held + k);
+    if (!flush(f)) {
       /* What got into the file beyond `before` is as good as not there. */
       f->size = before;
       if (f->flushed > before) f->flushed = before;
@@ -338,7 +363,7 @@ gim_status gim_file_truncate(gim_file *f, gim_err *err) {
     return fail_write(f, err);
   }
   f->size = f->flushed = f->preallocated = 0;
-  f->failed = false;
+  f->failed = f->reserved = f->unreservable = false;
   return GIM_OK;
 }
 
@@ -370,7 +395,7 @@ gim_status gim_file_commit(gim_file *f, const char *name,
                     "folder \"%.160s\" is not where it was: it was moved or "
                     "removed, or the current folder is another",
                     shown(f->folder));
-  if (f->preallocated > f->size) {
+  if (f->reserved) {
     /* Blocks beyond the end stay reserved otherwise. */
     if (ftruncate(f->fd, (off_t)f->size) == 0) f->preallocated = f->size;
   }

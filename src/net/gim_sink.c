@@ -14,7 +14,7 @@ typedef enum place {
   PLACE_NONE = 0, /* nowhere yet */
   PLACE_FOLDER,
   PLACE_MEMORY,
-  PLACE_TEMPORARY /* a nameless file */
+  PLACE_TEMPORARY /* a nameless file; `memory` holds what came before it */
 } place;
 
 #define BIT(p) (1u << (p))
@@ -91,8 +91,9 @@ gim_sink *gim_sink_reopen(const char *path, int64_t size, gim_pool *pool) {
 
 int64_t gim_sink_size(const gim_sink *sink) {
   switch (sink->at) {
-  case PLACE_FOLDER:
-  case PLACE_TEMPORARY: return gim_file_size(sink->file);
+  case PLACE_FOLDER: return gim_file_size(sink->file);
+  case PLACE_TEMPORARY:
+    return (int64_t)sink->memory_n + gim_file_size(sink->file);
   case PLACE_MEMORY: return (int64_t)sink->memory_n;
   case PLACE_NONE: break;
   }
@@ -172,35 +173,34 @@ static gim_status move_to_file(gim_sink *sink, place to, gim_err *err) {
       gim_file_open(&file, to == PLACE_FOLDER ? sink->folder : NULL, err);
   if (status != GIM_OK) return status;
   if (sink->pool->small_writes) gim_file_gather_small(file);
-  if (sink->expected > 0) gim_file_expect(file, sink->expected);
-  if (sink->at == PLACE_MEMORY)
-    status = gim_file_write(file, sink->memory, sink->memory_n, err);
-  else if (sink->at != PLACE_NONE)
-    status = file_to_file(sink->file, file, err);
+  gim_file_expect(file, sink->expected - (int64_t)sink->memory_n);
+  /* What memory holds stays there: to copy it would take some milliseconds in
+     one go. */
+  if (sink->file != NULL) status = file_to_file(sink->file, file, err);
   if (status != GIM_OK) {
     gim_file_free(file);
     return status;
   }
   gim_file_free(sink->file);
-  free_memory(sink);
   sink->file = file;
   sink->at = to;
   return GIM_OK;
 }
 
 static gim_status move_to_memory(gim_sink *sink, gim_err *err) {
-  size_t size = (size_t)gim_sink_size(sink);
+  size_t before = sink->memory_n, size = (size_t)gim_sink_size(sink);
   gim_status status = GIM_OK;
   size_t got = 1;
-  if (size > 0) status = grow(sink, size, err);
+  if (size > before) status = grow(sink, size - before, err);
   while (status == GIM_OK && sink->memory_n < size && got > 0) {
-    status = gim_file_read(sink->file, (int64_t)sink->memory_n,
+    status = gim_file_read(sink->file, (int64_t)(sink->memory_n - before),
                            sink->memory + sink->memory_n,
                            size - sink->memory_n, &got, err);
     sink->memory_n += got;
   }
   if (status != GIM_OK) {
-    free_memory(sink);
+    sink->memory_n = before;
+    if (before == 0) free_memory(sink);
     return status;
   }
   gim_file_free(sink->file);
@@ -294,9 +294,11 @@ gim_status gim_sink_read(gim_sink *sink, int64_t offset, void *p, size_t n,
   int64_t size = gim_sink_size(sink);
   *got = 0;
   if (offset < 0 || offset >= size) return GIM_OK;
-  if (sink->file != NULL)
-    return gim_file_read(sink->file, offset, p, n, got, err);
-  if ((int64_t)n > size - offset) n = (size_t)(size - offset);
+  if (offset >= (int64_t)sink->memory_n)
+    return gim_file_read(sink->file, offset - (int64_t)sink->memory_n, p, n,
+                         got, err);
+  if ((int64_t)n > (int64_t)sink->memory_n - offset)
+    n = (size_t)((int64_t)sink->memory_n - offset);
   memcpy(p, sink->memory + offset, n);
   *got = n;
   return GIM_OK;

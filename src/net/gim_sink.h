@@ -4,7 +4,8 @@
 **
 ** A sink takes the picture as it arrives, into a file of the folder that was
 ** asked for, or into memory up to a limit that all sinks of a client share
-** and into a nameless temporary file beyond. It looks at the picture's header
+** and into a nameless temporary file beyond (what memory holds by then stays
+** there). It looks at the picture's header
 ** on the way. What was paid for is not thrown away: when the folder fails
 ** in mid-picture (disk full) the sink moves what it has, and what is still to
 ** come, to memory or a temporary file and remembers the trouble.
