@@ -70,8 +70,10 @@ endif
 
 .DEFAULT_GOAL := build
 
-build: $(CORE) ## the module that ships: build/gptimage/core.so
-window: $(CORE) $(WINDOW)
+include src/mask/mask.mk
+
+build: $(CORE) $(MASK) ## the modules that ship: build/gptimage/core.so, mask_core.so
+window: $(CORE) $(WINDOW) $(MASK) $(MASK_WINDOW)
 
 # One short line a file; V=1 shows the whole commands.
 Q   := $(if $(V),,@)
@@ -158,11 +160,12 @@ $(BENCH)/npm/node_modules/openai/package.json:
 bench-tools: $(CORE) $(BENCH_TOOLS) $(BENCH)/npm/node_modules/openai/package.json
 
 REPETITIONS ?= 7
+BENCHES ?= $(filter-out bench/chart.lua,$(wildcard bench/*.lua))
 
-bench: ## what things cost, against what one would use instead; REPETITIONS=7
+bench: ## what things cost, against what one would use instead; REPETITIONS=7, BENCHES=bench/speed.lua
 	@sh .ci/install.sh build run bench
 	@$(MAKE) --no-print-directory bench-tools
-	@for program in $(filter-out bench/chart.lua,$(wildcard bench/*.lua)); do \
+	@for program in $(BENCHES); do \
 	  echo "== $$program"; $(HERMETIC) BENCH="$(BENCH)" REPETITIONS=$(REPETITIONS) \
 	    $(LUA) $$program || exit 1; done
 
@@ -181,34 +184,38 @@ lint-lua: lint-deps
 	  bin/gptimage .busted .luacheckrc
 
 lint-format: lint-deps
-	@clang-format --dry-run -Werror $(SOURCES) $(WINDOW_SOURCES) $(HEADERS)
+	@clang-format --dry-run -Werror $(SOURCES) $(WINDOW_SOURCES) $(HEADERS) \
+	  $(wildcard src/mask/*.[ch])
 
 lint-floors: lint-deps
 	@$(LUA) .ci/floors.lua
 
 lint-rockspec: lint-deps
 	@$(LUA) .ci/rockspec.lua
-	@env -u LUA_PATH -u LUA_CPATH luarocks --lua-version=5.4 lint gptimage-scm-1.rockspec
+	@for rockspec in *.rockspec; do \
+	  env -u LUA_PATH -u LUA_CPATH luarocks --lua-version=5.4 lint $$rockspec || exit 1; done
 
 # Each header alone: whoever includes it needs nothing before it.
 lint-headers: lint-deps
-	@for header in $(HEADERS); do \
+	@for header in $(HEADERS) $(MASK_HEADERS); do \
 	  echo "#include \"$$(basename $$header)\"" | \
-	    $(CC) $(ALL_CFLAGS) -Werror -fsyntax-only -x c - || exit 1; \
+	    $(CC) $(ALL_CFLAGS) -Isrc/mask -Werror -fsyntax-only -x c - || exit 1; \
 	done
 
 lint-gcc lint-clang: lint-%: lint-deps
 	@$(MAKE) --no-print-directory window BUILD=build-lint/$* CC=$* EXTRA_WARNINGS=-Werror
+	@$(AR) rc build-lint/$*/libmask.a build-lint/$*/obj/mask/*mask*.o
 	@sh .ci/objects.sh build-lint/$*/libgptimage.a
+	@sh .ci/objects.sh build-lint/$*/libmask.a
 
 lint-exports: lint-gcc lint-clang
-	@sh .ci/exports.sh build-lint/gcc/gptimage/core.so build-lint/clang/gptimage/core.so
+	@sh .ci/exports.sh build-lint/*/gptimage/core.so build-lint/*/gptimage/mask_core.so
 
 lint-deps:
 	@sh .ci/install.sh build run lint rock
 
 format: ## lays out the C files as lint wants them
-	clang-format -i $(SOURCES) $(WINDOW_SOURCES) $(HEADERS)
+	clang-format -i $(SOURCES) $(WINDOW_SOURCES) $(HEADERS) $(wildcard src/mask/*.[ch])
 
 rockspec: ## writes the rockspec's lists of sources and modules anew
 	@$(LUA) .ci/rockspec.lua --write
@@ -219,7 +226,7 @@ rock: ## builds with LuaRocks into an empty folder and makes a picture from ther
 
 install: build ## into PREFIX (/usr/local), below DESTDIR
 	install -d $(DESTDIR)$(PREFIX)/lib/lua/5.4/gptimage $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(CORE) $(DESTDIR)$(PREFIX)/lib/lua/5.4/gptimage/core.so
+	install -m 755 $(CORE) $(MASK) $(DESTDIR)$(PREFIX)/lib/lua/5.4/gptimage/
 	cd lua && find . -name '*.lua' -exec \
 	  install -D -m 644 {} $(abspath $(DESTDIR)$(PREFIX))/share/lua/5.4/{} \;
 	install -m 755 bin/gptimage $(DESTDIR)$(PREFIX)/bin/gptimage

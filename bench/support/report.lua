@@ -23,7 +23,7 @@ function M.machine(output, folder)
       / 1048576 + 0.5),
     kernel = output "uname -r",
     system = output ". /etc/os-release && echo \"$PRETTY_NAME\"",
-    files = output("stat -f -c %T '" .. folder .. "'"),
+    files = output("df --output=fstype '" .. folder .. "' | tail -1"),
     libcurl = output "curl-config --version",
     node = output "node --version",
   }
@@ -157,12 +157,18 @@ function M.markdown(results)
   local out = { "| | one picture | | ten in one reply | | memory |",
     "|---|--:|--:|--:|--:|--:|" }
   for _, peer in ipairs(results.peers) do
-    local a, b = wall(one, peer.key), wall(many, peer.key)
-    local version = peer.key ~= "ours" and " " .. peer.version:gsub("^%a[%a-]* ?", "") or ""
-    out[#out + 1] = ("| %s%s | %.0f ms | %s | %.0f ms | %s | %.0f MiB |"):format(peer.name, version,
-      a, peer.key == "ours" and "" or ("× %.1f"):format(a / wall(one, "ours")), b,
-      peer.key == "ours" and "" or ("× %.1f"):format(b / wall(many, "ours")),
+    local a, b, ours = wall(one, peer.key), wall(many, peer.key), peer.key == "ours"
+    out[#out + 1] = ("| %s | %.0f ms | %s | %.0f ms | %s | %.0f MiB |"):format(
+      ours and "**gptimage**" or ("%s (%s)"):format(peer.name, peer.version),
+      a, ours and "" or ("× %.1f"):format(a / wall(one, "ours")),
+      b, ours and "" or ("× %.1f"):format(b / wall(many, "ours")),
       find(many, peer.key).rss_mib.median)
+  end
+  out[#out + 1] = ""
+  out[#out + 1] = "| | measured | goal |\n|---|--:|---|"
+  for _, goal in ipairs(results.goals) do
+    out[#out + 1] = ("| %s | %s | %s%s |"):format(goal.what, number(goal.value), goal.goal,
+      goal.reached and "" or ": not reached")
   end
   out[#out + 1] = ""
   out[#out + 1] = machine_line(results) .. "."
