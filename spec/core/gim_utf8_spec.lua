@@ -45,10 +45,11 @@ describe("gim_utf8", function()
     end
   end)
 
-  it("guesses one token for each wide character and for four bytes of others", function()
+  it("guesses more than a token for each wide character, and one for four bytes of others", function()
     for text, tokens in pairs {
-      [""] = 0, ["a"] = 1, ["abcd"] = 1, ["abcde"] = 2, ["一只橘猫"] = 4, ["猫cat"] = 2,
-      ["한국어"] = 3, ["ひらがな"] = 4, ["😀"] = 1, ["éé"] = 1, [("word "):rep(1600)] = 2000,
+      [""] = 0, ["a"] = 1, ["abcd"] = 1, ["abcde"] = 2, ["一只橘猫"] = 6, ["猫cat"] = 3,
+      ["한국어"] = 4, ["ひらがな"] = 6, ["😀"] = 2, ["😀😀"] = 4, ["éé"] = 1, ["猫"] = 2,
+      [("猫"):rep(10)] = 13, [("word "):rep(1600)] = 2000,
     } do
       assert.same(tokens, window.utf8(text).tokens, text)
     end

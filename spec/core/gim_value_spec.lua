@@ -45,6 +45,12 @@ describe("prompts", function()
       assert.same("()", rules(model, { prompt = ("a"):rep(2000) }))
       assert.same("(long_prompt)", rules(model, { prompt = ("a"):rep(2001) }))
       assert.same("(long_prompt)", rules(model, { prompt = ("猫"):rep(100000) }))
+      -- Fewer characters than 2000, and more tokens.
+      assert.same("()", rules(model, { prompt = ("猫"):rep(1538) }))
+      assert.same("(long_prompt)", rules(model, { prompt = ("猫"):rep(1539) }))
+      local _, made = rules(model, { prompt = ("😀"):rep(1001) })
+      assert.matches("this prompt has 1001 characters, some 2002 tokens",
+        made.warnings[1].message, 1, true)
     end
     assert.same("()", rules(TWO, { prompt = ("a"):rep(2001) }))
   end)

@@ -3,6 +3,10 @@
 
 /* Where scripts begin that tokenizers cut into single characters. */
 #define FIRST_WIDE 0x2E80
+/* From here on four bytes, of which tokenizers seldom know all at once. */
+#define FIRST_ASTRAL 0x10000
+#define WIDE_TENTHS 13
+#define ASTRAL_TENTHS 20
 
 /*
 ** Length of the sequence at p and its code point, or 0. The bounds of the
@@ -37,7 +41,7 @@ static size_t decode(const unsigned char *p, size_t n, uint32_t *code) {
 gim_utf8_facts gim_utf8_read(gim_str s) {
   const unsigned char *p = (const unsigned char *)s.p;
   gim_utf8_facts facts = {true, 0, 0, 0, false};
-  int64_t wide = 0;
+  int64_t tenths = 0;
   size_t narrow_bytes = 0, i = 0;
   while (i < s.n) {
     uint32_t code;
@@ -49,13 +53,13 @@ gim_utf8_facts gim_utf8_read(gim_str s) {
     facts.code_points++;
     if (code < 0x20 || code == 0x7F) facts.control = true;
     if (code >= FIRST_WIDE)
-      wide++;
+      tenths += code < FIRST_ASTRAL ? WIDE_TENTHS : ASTRAL_TENTHS;
     else
       narrow_bytes += length;
     i += length;
   }
   facts.bad_offset = i;
-  facts.tokens = wide + (int64_t)(narrow_bytes / 4 + (narrow_bytes % 4 != 0));
+  facts.tokens = (tenths + 9) / 10 + (int64_t)((narrow_bytes + 3) / 4);
   return facts;
 }
 

@@ -21,9 +21,9 @@ typedef struct gim_utf8_facts {
 /*
 ** Reads the whole of `s`. `tokens` guesses how many tokens a language model
 ** counts, since the seeds limit some prompts in tokens and name no tokenizer:
-** one per code point from U+2E80 on (CJK, kana, hangul, emoji), and for the
-** rest one per four bytes, rounded up. Good for a warning, never for a
-** refusal.
+** 1.3 per code point from U+2E80 on (CJK, kana, hangul), 2 from U+10000 on
+** (emoji, rare CJK), and for the rest one per four bytes, each sum rounded up.
+** Good for a warning, never for a refusal.
 */
 gim_utf8_facts gim_utf8_read(gim_str s);
 

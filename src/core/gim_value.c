@@ -58,10 +58,10 @@ void gim_value_prompt(const gim_model *model, gim_str prompt,
        facts.tokens > model->prompt_warn_tokens))
     gim_report_add(
         report, GIM_WARNING, "prompt", "long_prompt", gim_str_of(got), NULL,
-        "%s takes %lld tokens; this prompt has about %lld and may "
-        "be refused or cut",
+        "%s takes %lld tokens; this prompt has %lld characters, some %lld "
+        "tokens, and may be refused or cut",
         gim_model_title(model), (long long)model->prompt_warn_tokens,
-        (long long)facts.tokens);
+        (long long)facts.code_points, (long long)facts.tokens);
 }
 
 void gim_value_quality(const gim_model *model, gim_severity severity,
