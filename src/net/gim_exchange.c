@@ -85,7 +85,9 @@ static gim_status on_picture(void *ud, gim_split_event event, int image,
     return GIM_OK;
   case GIM_SPLIT_END:
     x->whole++;
-    if (x->keep != NULL && x->sinks[image] != NULL) keep_picture(x, image);
+    if (x->sinks[image] == NULL) break;
+    gim_sink_settle(x->sinks[image]);
+    if (x->keep != NULL) keep_picture(x, image);
     break;
   }
   return GIM_OK;
