@@ -17,6 +17,8 @@ local M = {
 
 -- Parts that most programs never need, loaded when first asked for.
 local submodules = {
+  journal = "gptimage.journal",
+  mask = "gptimage.mask",
   sandbox = "gptimage.sandbox",
 }
 

@@ -47,8 +47,9 @@ local function names(set)
   return list
 end
 
-local META = { "lua/gptimage/meta.lua", "lua/gptimage/meta/plans.lua" }
-local meta = read(META[1]) .. read(META[2])
+local META = { "lua/gptimage/meta.lua", "lua/gptimage/meta/plans.lua",
+  "lua/gptimage/meta/journal.lua" }
+local meta = read(META[1]) .. read(META[2]) .. read(META[3])
 local classes = parse(meta)
 
 -- The options that a static array of the binding describes: {"name", LGIM_...} and TEXT(name).

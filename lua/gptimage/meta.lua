@@ -8,6 +8,8 @@
 
 ---@class gptimage
 ---@field version string           of this library, "0.1.0"
+---@field journal gptimage.journal  loaded when first used
+---@field mask gptimage.mask       loaded when first used; needs gptimage.mask_core and libpng
 ---@field sandbox table            gptimage.sandbox, loaded when first used; needs lua-http
 local gptimage = {}
 
@@ -193,6 +195,13 @@ function client:edit(request) end
 ---@param options gptimage.attach_options?
 ---@return gptimage.task? task, gptimage.error? err
 function client:attach(id, options) end
+
+---Brings to an end what earlier programs left in the journal (option `journal`; raises without
+---one): picks up tasks that run, downloads and files what was paid and not saved. Never submits
+---anything. The tasks are like any other, with the key and the output of their request; ask once,
+---before anything else. Reads, but waits for nothing.
+---@return gptimage.recovery report, gptimage.task[] tasks
+function client:recover() end
 
 ---The live tasks.
 ---@return gptimage.task[]

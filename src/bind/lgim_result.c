@@ -87,6 +87,12 @@ static void push_warnings(lua_State *L, const gim_job *job) {
            "the answer broke off: these are the pictures that had come whole");
     lua_pop(L, 1);
   }
+  if (job->scribe.lost) {
+    append(L, "journal", "unwritten",
+           "not all of this is in the journal: after a crash now, recover "
+           "would not know of it");
+    lua_pop(L, 1);
+  }
   for (int i = 0; job->filing.slots != NULL && i < job->task.pictures.count;
        i++) {
     const gim_image *image = &job->filing.slots[i].image;

@@ -23,6 +23,10 @@ static void put(writer *w, const char *text) {
     w->status = gim_buffer_append_str(w->b, gim_str_of(text));
 }
 
+static void put_raw(writer *w, gim_str text) {
+  if (w->status == GIM_OK) w->status = gim_buffer_append_str(w->b, text);
+}
+
 static void put_byte(writer *w, char c) {
   if (w->status == GIM_OK) w->status = gim_buffer_append_byte(w->b, c);
 }
@@ -96,8 +100,7 @@ static void write_members(writer *w, const gim_record *r) {
     text_member(w, "output", r->output);
     text_member(w, "overwrite", gim_str_of(r->overwrite));
     put(w, ",\"request\":");
-    if (w->status == GIM_OK)
-      w->status = gim_buffer_append_str(w->b, r->request);
+    put_raw(w, r->request.n == 0 ? GIM_STR("null") : r->request);
     break;
   case GIM_EVENT_ACCEPTED: text_member(w, "id", r->id); break;
   case GIM_EVENT_ARRIVED:

@@ -19,7 +19,7 @@
 **   closed                                             told to the user; it
 **                                                      is nobody's any more
 **
-** `request` is the JSON body as it is sent, `output` is absent where pictures
+** `request` is the JSON body as it is sent (null: it is none), `output` is absent where pictures
 ** are not to be filed, `file` is a name in the folder beside the journal. No
 ** line holds a key of a service. What else a line has is left alone.
 */
