@@ -116,7 +116,7 @@ describe("gim_split", function()
     it(("says where %q is wrong, however it is cut"):format(body:sub(1, 60)), function()
       cuts.each(body, function(pieces, cut)
         local seen = facts(window.split(pieces))
-        assert.same({ "protocol", expected[1], "picture 0 of the reply: " .. expected[2] },
+        assert.same({ "protocol", expected[1], "picture 1 of the reply: " .. expected[2] },
           { seen.err.kind, seen.err.offset, seen.err.message }, cut)
         assert.same({ expected[3] or "", "protocol", expected[1] },
           { seen[1], seen.again, seen.offset }, cut)
@@ -127,7 +127,7 @@ describe("gim_split", function()
   it("counts the picture that is wrong", function()
     local body = '{"b64_json":"aGk=","a":"b64_json","b64_json":"aGk"}{"b64_json":"?"'
     local _, err = window.split { body }
-    assert.same("picture 2 of the reply: no base64 at character 0: not in the alphabet",
+    assert.same("picture 3 of the reply: no base64 at character 0: not in the alphabet",
       err.message)
   end)
 

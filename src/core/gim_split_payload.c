@@ -15,7 +15,7 @@ enum { BEFORE_URI, IN_URI, IN_BASE64 };
 
 bool gim_split_payload_fails(gim_split *s, const char *problem) {
   (void)gim_fail(&s->failure, GIM_E_PROTOCOL, "picture %d of the reply: %s",
-                 s->images - 1, problem);
+                 s->images, problem);
   return gim_split_failed_at(s, s->offset);
 }
 
