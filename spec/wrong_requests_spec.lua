@@ -194,6 +194,7 @@ local raised = {
     "bad argument #1 to 'plan' (field 'image_urls': a sequence of strings expected)" },
   { { timeout = -1 },
     "bad argument #1 to 'plan' (field 'timeout': a number from 0 to 1e9 expected, got -1)" },
+  { { timeout = 0 }, "bad argument #1 to 'plan' (field 'timeout': more than 0 expected)" },
   { { timeout = "5" },
     "bad argument #1 to 'plan' (field 'timeout': number of seconds expected, got string)" },
   { { strict = "no" }, "bad argument #1 to 'plan' (field 'strict': boolean expected, got string)" },

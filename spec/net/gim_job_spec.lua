@@ -110,8 +110,10 @@ describe("a task whose time is over", function()
       if phase.before then phase.before() end
       local request = { timeout = 0.15 }
       for name, value in pairs(phase.request or {}) do request[name] = value end
-      if phase.name == "before anything was sent" then request.timeout = 0 end
+      local unsent = phase.name == "before anything was sent"
+      if unsent then request.timeout = 0.001 end
       local task = submit(request)
+      if unsent then services.stall(0.002) end
       service:drive(function() return task:done() end)
       local result, err = task:wait()
       assert.is_nil(result)

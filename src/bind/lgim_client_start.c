@@ -27,7 +27,7 @@ typedef struct choices {
 
 static const lgim_option options_of_request[] = {
     {"output", LGIM_STRING, offsetof(choices, output), LGIM_NOWHERE},
-    {"timeout", LGIM_SECONDS, offsetof(choices, timeout_ms),
+    {"timeout", LGIM_TIMEOUT, offsetof(choices, timeout_ms),
      offsetof(choices, has_timeout)},
     {"strict", LGIM_BOOLEAN, offsetof(choices, strict), LGIM_NOWHERE},
     {"resubmit", LGIM_INTEGER, offsetof(choices, resubmit), LGIM_NOWHERE},
@@ -38,7 +38,7 @@ static const lgim_option options_of_request[] = {
 
 static const lgim_option options_of_attach[] = {
     {"output", LGIM_STRING, offsetof(choices, output), LGIM_NOWHERE},
-    {"timeout", LGIM_SECONDS, offsetof(choices, timeout_ms),
+    {"timeout", LGIM_TIMEOUT, offsetof(choices, timeout_ms),
      offsetof(choices, has_timeout)},
     {"on_progress", LGIM_FUNCTION, LGIM_NOWHERE, LGIM_NOWHERE},
     {NULL, LGIM_ANY, 0, 0}};

@@ -9,9 +9,15 @@
 #define SECONDS_MAX 1e9
 #define WORD_MAX 32 /* longest key that a spelling is guessed for */
 
-static const char *const type_names[] = {
-    "string",  "integer",  "number", "number of seconds",
-    "boolean", "function", "table",  "value"};
+static const char *const type_names[] = {"string",
+                                         "integer",
+                                         "number",
+                                         "number of seconds",
+                                         "number of seconds",
+                                         "boolean",
+                                         "function",
+                                         "table",
+                                         "value"};
 
 int lgim_options_raise(lua_State *L, const lgim_argument *argument,
                        const char *key, const char *format, ...) {
@@ -95,7 +101,7 @@ static void read_number(lua_State *L, const lgim_argument *argument,
     }
     store(out, option->offset, &number, sizeof(number));
   }
-  else if (option->type == LGIM_SECONDS) {
+  else if (option->type == LGIM_SECONDS || option->type == LGIM_TIMEOUT) {
     int64_t ms;
     if (!(value >= 0 && value <= SECONDS_MAX)) {
       lgim_options_raise(L, argument, option->name,
@@ -105,6 +111,8 @@ static void read_number(lua_State *L, const lgim_argument *argument,
     }
     /* Never shorter than asked; 1.1 * 1000 is a hair over 1100. */
     ms = (int64_t)ceil((double)value * 1000 - 1e-6);
+    if (ms == 0 && option->type == LGIM_TIMEOUT)
+      lgim_options_raise(L, argument, option->name, "more than 0 expected");
     store(out, option->offset, &ms, sizeof(ms));
   }
   else {
@@ -121,9 +129,9 @@ static void read_number(lua_State *L, const lgim_argument *argument,
 /* The value is on top of the stack. */
 static void read_value(lua_State *L, const lgim_argument *argument,
                        const lgim_option *option, void *out) {
-  static const int lua_types[] = {LUA_TSTRING, LUA_TNUMBER,  LUA_TNUMBER,
-                                  LUA_TNUMBER, LUA_TBOOLEAN, LUA_TFUNCTION,
-                                  LUA_TTABLE};
+  static const int lua_types[] = {LUA_TSTRING,   LUA_TNUMBER, LUA_TNUMBER,
+                                  LUA_TNUMBER,   LUA_TNUMBER, LUA_TBOOLEAN,
+                                  LUA_TFUNCTION, LUA_TTABLE};
   bool present = true;
   if (option->type != LGIM_ANY && lua_type(L, -1) != lua_types[option->type]) {
     raise_type(L, argument, option, luaL_typename(L, -1));
@@ -139,7 +147,7 @@ static void read_value(lua_State *L, const lgim_argument *argument,
     store(out, option->offset, &value, sizeof(value));
   }
   else if (option->type == LGIM_INTEGER || option->type == LGIM_NUMBER ||
-           option->type == LGIM_SECONDS)
+           option->type == LGIM_SECONDS || option->type == LGIM_TIMEOUT)
     read_number(L, argument, option, out);
   store(out, option->present, &present, sizeof(present));
 }

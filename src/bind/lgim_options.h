@@ -24,6 +24,8 @@ typedef enum lgim_option_type {
   LGIM_NUMBER,   /* double; NaN raises */
   LGIM_SECONDS,  /* int64_t milliseconds, rounded up; a number from 0 to 1e9,
                     else it raises */
+  LGIM_TIMEOUT,  /* likewise, but more than 0: that would mean "at once" to
+                    one and "never" to another */
   LGIM_BOOLEAN,  /* bool */
   LGIM_FUNCTION, /* a function; nothing is stored but that it is there */
   LGIM_TABLE,    /* a table; likewise */

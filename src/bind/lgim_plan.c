@@ -147,7 +147,7 @@ static int plan(lua_State *L) {
   static const lgim_option others[] = {
       {"strict", LGIM_BOOLEAN, AT(strict), LGIM_NOWHERE},
       {"output", LGIM_STRING, LGIM_NOWHERE, LGIM_NOWHERE},
-      {"timeout", LGIM_SECONDS, LGIM_NOWHERE, LGIM_NOWHERE},
+      {"timeout", LGIM_TIMEOUT, LGIM_NOWHERE, LGIM_NOWHERE},
       {"on_progress", LGIM_FUNCTION, LGIM_NOWHERE, LGIM_NOWHERE},
       {"resubmit", LGIM_INTEGER, LGIM_NOWHERE, LGIM_NOWHERE},
       {"price", LGIM_NUMBER, LGIM_NOWHERE, LGIM_NOWHERE},

@@ -44,14 +44,14 @@ static const lgim_option options_of_client[] = {
     {NULL, LGIM_ANY, 0, 0}};
 
 static const lgim_option options_of_timeout[] = {
-    {"connect", LGIM_SECONDS, offsetof(gim_hub_options, connect_ms),
+    {"connect", LGIM_TIMEOUT, offsetof(gim_hub_options, connect_ms),
      LGIM_NOWHERE},
-    {"submit", LGIM_SECONDS, offsetof(gim_hub_options, submit_ms),
+    {"submit", LGIM_TIMEOUT, offsetof(gim_hub_options, submit_ms),
      LGIM_NOWHERE},
-    {"poll", LGIM_SECONDS, offsetof(gim_hub_options, poll_ms), LGIM_NOWHERE},
-    {"download", LGIM_SECONDS, offsetof(gim_hub_options, download_ms),
+    {"poll", LGIM_TIMEOUT, offsetof(gim_hub_options, poll_ms), LGIM_NOWHERE},
+    {"download", LGIM_TIMEOUT, offsetof(gim_hub_options, download_ms),
      LGIM_NOWHERE},
-    {"task", LGIM_SECONDS, offsetof(gim_hub_options, task_ms), LGIM_NOWHERE},
+    {"task", LGIM_TIMEOUT, offsetof(gim_hub_options, task_ms), LGIM_NOWHERE},
     {NULL, LGIM_ANY, 0, 0}};
 
 /* The option `poll`, and `retry`, before they are judged. */
@@ -111,18 +111,6 @@ static void read_nested(lua_State *L, int index, const char *name,
   lua_rawget(L, index);
   lgim_options_read_sets(L, -1, &nested, &set, 1);
   lua_pop(L, 1);
-}
-
-/* Zero would mean "at once" here and "never" there. */
-static void read_timeouts(lua_State *L, int index, gim_hub_options *hub) {
-  const lgim_argument nested = {"client", 1, "timeout"};
-  read_nested(L, index, "timeout", options_of_timeout, hub);
-  for (const lgim_option *o = options_of_timeout; o->name != NULL; o++) {
-    int64_t ms;
-    memcpy(&ms, (const char *)hub + o->offset, sizeof(ms));
-    if (ms == 0)
-      lgim_options_raise(L, &nested, o->name, "more than 0 expected");
-  }
 }
 
 static void read_poll(lua_State *L, int index, gim_poll *poll) {
@@ -238,7 +226,7 @@ void lgim_settings_read(lua_State *L, int index, gim_hub_options *options) {
     options->memory_limit = (size_t)s.memory_limit;
   }
   if (!lua_istable(L, index)) return;
-  read_timeouts(L, index, options);
+  read_nested(L, index, "timeout", options_of_timeout, options);
   read_poll(L, index, &options->poll);
   read_retry(L, index, &options->retry);
   read_rate(L, index, options);
