@@ -33,7 +33,7 @@ local replies = {
   { "EvoLink: an older page's 404", status = 404,
     body = '{"error":{"code":404,"message":"Model not found","type":"not_found_error"},'
       .. '"fallback_suggestion":"try gpt-image-2"}',
-    kind = "not_found",
+    kind = "not_found", code = "404",
     message = "Model not found" },
   { "EvoLink: a task id of another kind", status = 400, poll = true,
     body = [[{"error":{"code":"invalid_task_id","message":"must start with 'task-unified-'",]]
@@ -63,7 +63,7 @@ local replies = {
   { "EvoLink: unavailable, by type alone", status = 503, retry_after = "30",
     body = '{"error":{"code":503,"message":"Retry after 30 seconds",'
       .. '"type":"service_unavailable_error"}}',
-    kind = "server", retryable = true, retry_after_ms = 30000,
+    kind = "server", retryable = true, code = "503", retry_after_ms = 30000,
     message = "Retry after 30 seconds" },
   { "EvoLink: the same key for another body", status = 409,
     body = '{"error":{"code":"idempotency_conflict","message":"Key reused"}}',

@@ -107,6 +107,22 @@ static void end_sentence(char *text, size_t size) {
   text[n + 1] = '\0';
 }
 
+/*
+** Takes the last sentence off a text when the advice begins with it: services
+** give the same advice in fewer words.
+*/
+static void drop_echo(char *text, const char *advice) {
+  size_t end = strlen(text), at, n;
+  while (end > 0 && strchr(".!", text[end - 1]) != NULL) end--;
+  for (at = end; at > 0 && text[at - 1] != ' '; at--) continue;
+  while (at > 1 && strchr(".!?:;", text[at - 2]) == NULL)
+    for (at--; at > 0 && text[at - 1] != ' '; at--) continue;
+  n = end - at;
+  if (n == 0 || n > strlen(advice) || strchr(" .", advice[n]) == NULL) return;
+  if (gim_str_equal_nocase((gim_str){text + at, n}, (gim_str){advice, n}))
+    text[at > 0 ? at - 1 : 0] = '\0';
+}
+
 /* What stands in for the words that did not come. */
 static void describe(const gim_complaint *c, const char *code,
                      const char *without, char *text, size_t size) {
@@ -162,15 +178,6 @@ static gim_status copy_shown(const gim_complaint *c, const gim_json *value,
   return GIM_OK;
 }
 
-/* Code and type as the tables want them; "" when absent. */
-static gim_status copy_code(const gim_complaint *c, const gim_json *code,
-                            char *to, size_t size) {
-  to[0] = '\0';
-  if (code_as_status(code) == c->http_status)
-    return GIM_OK; /* says nothing new */
-  return copy_shown(c, code, to, size);
-}
-
 /*
 ** The text comes before the advice, and is cut where both do not fit: what to
 ** do is worth more than the end of what happened.
@@ -188,10 +195,14 @@ static gim_status fill(const gim_complaint *c, const parts *of,
     if (task)
       gim_copy_text(text, shorter, gim_str_of(without));
     else
-      describe(c, code, without, text, shorter);
+      /* A code that repeats the status says nothing new. */
+      describe(c, code_as_status(&of->code) == c->http_status ? "" : code,
+               without, text, shorter);
   }
   end_sentence(text, shorter);
-  (void)gim_fail(err, verdict.kind, "%s %s", text, verdict.advice);
+  drop_echo(text, verdict.advice);
+  (void)gim_fail(err, verdict.kind, "%s%s%s", text, text[0] == 0 ? "" : " ",
+                 verdict.advice);
   err->retryable = verdict.retryable;
   gim_copy_text(err->code, sizeof(err->code), gim_str_of(code));
   status = copy_shown(c, &of->param, err->param, sizeof(err->param));
@@ -219,12 +230,14 @@ gim_status gim_complaint_read(const gim_complaint *c, const char *without,
   /* {"success": false, "code": 402} comes with HTTP 200. */
   if (success && code_as_status(&of.code) != 0)
     http_status = code_as_status(&of.code);
-  status = copy_code(c, &of.code, code, sizeof(code));
-  if (status == GIM_OK) status = copy_code(c, &of.type, type, sizeof(type));
+  status = copy_shown(c, &of.code, code, sizeof(code));
+  if (status == GIM_OK) status = copy_shown(c, &of.type, type, sizeof(type));
   if (status != GIM_OK) return status;
   /* Whatever the code says beside it: this type is about money. */
-  if (strcmp(type, "paid_outcome_unknown") == 0)
+  if (strcmp(type, "paid_outcome_unknown") == 0) {
+    of.code = of.type;
     memcpy(code, type, sizeof(code));
+  }
   verdict = gim_verdict_http(http_status, gim_str_of(code), gim_str_of(type));
   if (!success) without = "";
   if (success && verdict.kind == GIM_E_PROTOCOL) {
@@ -243,7 +256,7 @@ gim_status gim_complaint_read_task(const gim_complaint *c, bool cancelled,
   parts of = take_apart(&c->root);
   char code[sizeof(err->code)];
   gim_verdict verdict;
-  gim_status status = copy_code(c, &of.code, code, sizeof(code));
+  gim_status status = copy_shown(c, &of.code, code, sizeof(code));
   if (status != GIM_OK) return status;
   verdict = gim_verdict_task(gim_str_of(code));
   if (cancelled) verdict = gim_verdict_task(GIM_STR("request_cancelled"));
