@@ -21,13 +21,13 @@ describe("the example", function()
     sandbox:reset()
   end)
 
-  local function run(name, folder)
+  local function run(name, folder, arguments, status)
     tried[name] = true
     local result = program.run("examples/" .. name, {
-      folder = folder.path,
+      folder = folder.path, arguments = arguments,
       env = { GPTIMAGE_BASE_URL = sandbox.starmagic, STARMAGIC_API_KEY = "sk-example" },
     })
-    assert.equal(0, result.status, result.output)
+    assert.equal(status or 0, result.status, result.output)
     assert.is_nil(result.output:find("sk-example", 1, true))
     return result.output
   end
@@ -87,6 +87,20 @@ describe("the example", function()
     local ledger = sandbox:ledger()
     assert.equal(2, ledger.accepted)
     assert.equal(1, ledger.charged)
+  end)
+
+  it("05_recover gets the picture of a run that crashed, without paying again", function()
+    local folder <close> = program.folder()
+    local output = run("05_recover.lua", folder, { "crash" }, 1)
+    assert.truthy(output:find("0 still running, 0 to download, 0 finished\n", 1, true), output)
+    assert.truthy(output:find("submitted, and now the power fails\n$"), output)
+    output = run("05_recover.lua", folder)
+    assert.truthy(output:find("^1 still running, 0 to download, 0 finished\n"), output)
+    local name = output:match("recovered (%S+%.png), billed: yes\n")
+    assert.is_string(program.png_size(folder.path .. "/" .. name) and name, output)
+    output = run("05_recover.lua", folder)
+    assert.equal("0 still running, 0 to download, 1 finished\n", output)
+    assert.equal(1, sandbox:ledger().accepted)
   end)
 
   it("06_budget keeps its budget, also where it pays again for what failed", function()

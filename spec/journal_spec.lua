@@ -409,7 +409,8 @@ describe("a client with a journal", function()
     end)
 
     it("a task that the service does not know as a maybe, after asking once", function()
-      put { intent "k", '{"event":"accepted","key":"k","time":1,"id":"task-unified-1700000000-abcdefgh"}' }
+      put { intent "k",
+        '{"event":"accepted","key":"k","time":1,"id":"task-unified-1700000000-abcdefgh"}' }
       local client = open()
       local report, tasks = client:recover()
       assert.same({ attached = 1 }, gist(report))
@@ -519,13 +520,5 @@ describe("a client with a journal", function()
       assert.equal("# kept", after:read("l"))
       after:close()
     end)
-  end)
-
-  it("has an example that survives its own crash", function()
-    local first = program.run("examples/05_recover.lua", { folder = folder.path,
-      arguments = { "crash" },
-      env = { GPTIMAGE_BASE_URL = sandbox.starmagic, STARMAGIC_API_KEY = "sk-example" } })
-    assert.truthy(first.output:find("the power fails", 1, true), first.output)
-    assert.equal(1, sandbox:ledger().accepted)
   end)
 end)

@@ -6,14 +6,14 @@
 ---@class gptimage.recovery
 ---@field attached integer     accepted: asked for until they are done
 ---@field downloading integer  paid: downloaded to their output
----@field linked integer       paid, without an output: done, with links that are good for 24 hours
+---@field linked integer       paid, without an output: done, with links that live for 24 hours
 ---@field filed integer        paid: pictures that came in base64, taken from beside the journal
 ---@field finished integer     nothing to do
 ---@field maybe gptimage.recovered[]      sent, perhaps, and no answer: told again by every program
 ---                            until one that told them closes its client
----@field lost gptimage.recovered[]       paid, and the links are too old or the files gone; likewise
+---@field lost gptimage.recovered[]       paid, and links too old or the files gone: the same
 ---@field elsewhere gptimage.recovered[]  of another service (base_url): for a client of that
----@field failed gptimage.recovered[]     could not be taken up now: their `error` says why; the next
+---@field failed gptimage.recovered[]     not taken up now: their `error` says why; the next
 ---                            program may
 
 ---@class gptimage.recovered
