@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Tests src/net/gim_transfer.c through the test window, against servers inside this process.
+-- Tests src/net/gim_transfer.c and gim_prepare.c through the test window, against servers inside
+-- this process.
 local window = require "gptimage.core_test"
 local misbehave = require "spec.support.misbehave"
 

@@ -88,4 +88,40 @@ describe("over HTTP/2", function()
       end
     end
   end
+
+  it("streams of one connection are held to a budget together, piece by piece", function()
+    net:step(0, 1) -- small buffers from here on
+    local body = '{"model":"gpt-image-2","prompt":"a lighthouse","size":"2048x2048",'
+      .. '"response_format":"b64_json"}'
+    local ids, outcomes = {}, {}
+    for i = 1, 6 do
+      ids[i] = assert(net:start({ class = "paid", post = true, body = body,
+        url = sandbox.magick_tls .. "/v1/images/generations",
+        headers = { "Content-Type: application/json", "Authorization: Bearer sk-test" },
+      }, function(o) outcomes[#outcomes + 1] = o end))
+    end
+    local function passed()
+      local all = 0
+      for i = 1, 6 do
+        local _, pieces = net:taken(ids[i])
+        all = all + pieces
+      end
+      return all
+    end
+    local before, steps, waited = 0, 0, 0
+    while #outcomes < 6 do
+      assert.is_true(net:step(before == 0 and 10 or 1, 1))
+      local now = passed()
+      assert.is_true(now - before <= 1, now - before .. " pieces in a step")
+      before, steps = now, steps + 1
+      if not net:is_drained() then waited = waited + 1 end
+      assert.is_true(steps < 1000000)
+    end
+    for _, outcome in ipairs(outcomes) do
+      assert.same({ "ok", 200, 20 },
+        { outcome.status, outcome.response.status, outcome.response.version })
+      assert.is_true(outcome.body == outcomes[1].body or #outcome.body == #outcomes[1].body)
+    end
+    assert.is_true(before > 60 and waited > 30, before .. " pieces, " .. waited .. " waits")
+  end)
 end)
