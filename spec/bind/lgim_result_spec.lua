@@ -110,6 +110,21 @@ describe("a result", function()
   end)
 end)
 
+describe("pictures beyond what is kept of one answer", function()
+  it("are a warning", function()
+    start { poll = function(conn)
+      conn:reply(service:completed('["https://a.example/1"' .. (',"https://a.example/2"'):rep(129)
+        .. "]"))
+    end }
+    local result = assert(outcome { size = "auto" })
+    assert.equal(128, #result.images)
+    local warning = result.warnings[#result.warnings]
+    assert.same({ "images", "left_out" }, { warning.field, warning.rule })
+    assert.equal("the answer names 2 pictures beyond these 128: their links are in result.raw",
+      warning.message)
+  end)
+end)
+
 describe("an error", function()
   it("of what was paid carries the result with the links", function()
     start { download = function(conn) conn:reply("", "403 Forbidden") end }

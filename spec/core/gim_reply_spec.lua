@@ -158,10 +158,12 @@ describe("a task's reply", function()
       urls(read(('{"id":"t","status":"completed","results":["%s"]}'):format(longest))))
   end)
 
-  it("takes 128 pictures and not one more", function()
+  it("takes 128 pictures and not one more, and counts the others", function()
     local body = '{"id":"t","status":"completed","results":[' .. ('"https://a/b",'):rep(200)
       .. '""]}'
     assert.same(128, #read(body).images)
+    assert.same(72, read(body).left_out)
+    assert.is_nil(read('{"data":["https://a/b",""]}').left_out)
   end)
 
   it("gives no pictures of a task that is not completed", function()

@@ -93,6 +93,15 @@ static void push_warnings(lua_State *L, const gim_job *job) {
            "would not know of it");
     lua_pop(L, 1);
   }
+  if (job->task.pictures.left_out > 0) {
+    char left_out[128];
+    (void)snprintf(left_out, sizeof(left_out),
+                   "the answer names %d pictures beyond these %d: their links "
+                   "are in result.raw",
+                   job->task.pictures.left_out, GIM_LIMIT_IMAGES);
+    append(L, "images", "left_out", left_out);
+    lua_pop(L, 1);
+  }
   for (int i = 0; job->filing.slots != NULL && i < job->task.pictures.count;
        i++) {
     const gim_image *image = &job->filing.slots[i].image;

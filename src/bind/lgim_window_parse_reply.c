@@ -170,6 +170,8 @@ static void push_reply(lua_State *L, const gim_reply *reply) {
   lgim_window_set_integer(L, "used", reply->credits_used_micro);
   push_images(L, reply);
   lua_setfield(L, -2, "images");
+  if (reply->images_left_out > 0)
+    lgim_window_set_integer(L, "left_out", reply->images_left_out);
   if (reply->err.status == GIM_OK) return;
   lgim_window_fail(L, &reply->err); /* nil, err */
   lua_setfield(L, -3, "err");

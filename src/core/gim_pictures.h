@@ -37,6 +37,7 @@ typedef struct gim_picture {
 typedef struct gim_pictures {
   gim_picture *list; /* OWNED */
   int count;
+  int left_out; /* more that the reply named, beyond what is kept of one */
 } gim_pictures;
 
 /* `count` empty pictures (> 0) into an empty list. GIM_E_NO_MEMORY. */

@@ -147,10 +147,15 @@ static void add_image(reading *r, const gim_json *item) {
   gim_reply_image image = {NULL, NULL, -1}, *images;
   size_t size = sizeof(*images) * ((size_t)reply->image_count + 1);
   gim_json prompt;
-  if (r->status != GIM_OK || reply->image_count == GIM_LIMIT_IMAGES) return;
+  if (r->status != GIM_OK) return;
   image.url = take_link(r, item);
   image.payload = payload_of(r, item);
   if (image.url == NULL && image.payload < 0) return;
+  if (reply->image_count == GIM_LIMIT_IMAGES) {
+    reply->images_left_out++;
+    free(image.url);
+    return;
+  }
   (void)gim_json_member(item, GIM_STR("revised_prompt"), &prompt);
   image.revised_prompt = take_string(r, &prompt, prompt.text.n);
   images = r->status == GIM_OK ? realloc(reply->images, size) : NULL;

@@ -76,7 +76,8 @@ typedef struct gim_reply {
   int64_t credits_reserved_micro; /* usage.credits_reserved, -1: not said */
   int64_t credits_used_micro;     /* usage.credits_used, -1: not said */
   gim_reply_image *images;        /* OWNED; image_count of them */
-  int image_count;
+  int image_count;                /* at most GIM_LIMIT_IMAGES */
+  int images_left_out;            /* those beyond: named, and not kept */
   gim_err err; /* shape ERROR, or a task that failed or was cancelled; else
                   its status is GIM_OK */
 } gim_reply;

@@ -106,6 +106,7 @@ static void take_images(gim_task *t, gim_reply *reply, int64_t now_unix_s) {
     gim_task_finish_as(t, GIM_ENDING_NO_LINKS);
     return;
   }
+  t->pictures.left_out = reply->images_left_out;
   for (int i = 0; i < reply->image_count; i++) {
     gim_reply_image *from = &reply->images[i];
     gim_pictures_put(
