@@ -13,7 +13,7 @@ tree=$scratch/tree
 # LuaRocks compiles where the sources are, and would leave its objects there.
 mkdir "$scratch/source" "$tree" "$scratch/out"
 tar -C "$project" -c --exclude='*.o' --exclude='*.so' \
-  gptimage-scm-1.rockspec src lua bin LICENSE | tar -C "$scratch/source" -x
+  gptimage-scm-1.rockspec gptimage-mask-scm-1.rockspec src lua bin LICENSE | tar -C "$scratch/source" -x
 
 # The rocks that Debian's packages stand for; nothing is asked of a server.
 cat >"$scratch/config.lua" <<'CONFIG'
@@ -26,8 +26,11 @@ unset LUA_PATH LUA_CPATH LUA_PATH_5_4 LUA_CPATH_5_4 LUA_INIT LUA_INIT_5_4
 cd "$scratch/source"
 LUAROCKS_CONFIG=$scratch/config.lua luarocks --lua-version=5.4 --tree="$tree" \
   make gptimage-scm-1.rockspec
+LUAROCKS_CONFIG=$scratch/config.lua luarocks --lua-version=5.4 --tree="$tree" \
+  make gptimage-mask-scm-1.rockspec
 
-"$project/.ci/exports.sh" "$tree/lib/lua/5.4/gptimage/core.so"
+"$project/.ci/exports.sh" "$tree/lib/lua/5.4/gptimage/core.so" \
+  "$tree/lib/lua/5.4/gptimage/mask_core.so"
 
 cd "$scratch/out"
 LUA_PATH="$tree/share/lua/5.4/?.lua;$tree/share/lua/5.4/?/init.lua;;" \

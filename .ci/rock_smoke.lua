@@ -4,7 +4,8 @@
 
 local tree = assert(arg[1], "usage: rock_smoke.lua TREE")
 
-for name, path in pairs { ["gptimage"] = package.path, ["gptimage.core"] = package.cpath } do
+for name, path in pairs { ["gptimage"] = package.path, ["gptimage.core"] = package.cpath,
+  ["gptimage.mask_core"] = package.cpath } do
   local found = assert(package.searchpath(name, path))
   assert(found:sub(1, #tree) == tree, name .. " comes from elsewhere: " .. found)
 end
@@ -52,6 +53,9 @@ local ok, problem = xpcall(function()
     model = "gpt-image-2", prompt = "A lighthouse in the evening", size = "1024x1536",
     output = "{model}-{index}.{format}",
   })
+  local mask = assert(gptimage.mask.ellipse { image_width = 64, image_height = 48, x = 8, y = 8,
+    width = 20, height = 20, output = "mask.png" })
+  assert(gptimage.mask.check { mask = mask })
 end, debug.traceback)
 sandbox:close()
 if not ok then

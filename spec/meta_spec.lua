@@ -48,8 +48,8 @@ local function names(set)
 end
 
 local META = { "lua/gptimage/meta.lua", "lua/gptimage/meta/plans.lua",
-  "lua/gptimage/meta/journal.lua" }
-local meta = read(META[1]) .. read(META[2]) .. read(META[3])
+  "lua/gptimage/meta/journal.lua", "lua/gptimage/meta/mask.lua" }
+local meta = read(META[1]) .. read(META[2]) .. read(META[3]) .. read(META[4])
 local classes = parse(meta)
 
 -- The options that a static array of the binding describes: {"name", LGIM_...} and TEXT(name).
@@ -102,6 +102,10 @@ describe("meta.lua", function()
     for name in pairs(classes.gptimage.fields) do
       assert.is_not_nil(gptimage[name], name)
     end
+  end)
+
+  it("names every function of gptimage.mask", function()
+    assert.same(names(gptimage.mask), names(classes["gptimage.mask"].functions))
   end)
 
   it("names every method of clients and tasks", function()

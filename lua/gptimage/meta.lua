@@ -9,7 +9,7 @@
 ---@class gptimage
 ---@field version string           of this library, "0.1.0"
 ---@field journal gptimage.journal  loaded when first used
----@field mask gptimage.mask       loaded when first used; needs gptimage.mask_core and libpng
+---@field mask gptimage.mask       loaded when first used; needs libpng, see README
 ---@field sandbox table            gptimage.sandbox, loaded when first used; needs lua-http
 local gptimage = {}
 

@@ -1,0 +1,69 @@
+-- SPDX-License-Identifier: MIT
+-- Masks for edits: PNGs that are transparent where a picture is painted anew. Needs libpng, and
+-- with it the module gptimage.mask_core, which is built apart from the rest.
+
+local results = require "gptimage.result"
+
+local found, core = pcall(require, "gptimage.mask_core")
+if not found then
+  error("gptimage.mask needs the module gptimage.mask_core, which is built where libpng is "
+    .. "(Debian: apt install libpng-dev, then make; LuaRocks: luarocks install gptimage-mask): "
+    .. tostring(core):match("^[^\n]*"), 0)
+end
+
+local M = {}
+
+-- Calls the core; what it raises points at the user's line.
+local function call(f, options)
+  local ok, value, kind, message = pcall(f, options)
+  if not ok then
+    error(value, 3)
+  elseif value == nil then
+    return nil, results.failure { kind = kind, message = message, billed = "no", field = "mask" }
+  end
+  return value
+end
+
+---A mask that is transparent inside a rectangle. As large as the picture in the file `image`, or
+---`image_width` by `image_height` pixels; what of the rectangle is outside is left out.
+---@param options gptimage.mask_shape
+---@return string? path, gptimage.error? err
+function M.rectangle(options)
+  local path, err = call(core.rectangle, options)
+  return path, err
+end
+
+---A mask that is transparent inside the ellipse which fits into the rectangle.
+---@param options gptimage.mask_shape
+---@return string? path, gptimage.error? err
+function M.ellipse(options)
+  local path, err = call(core.ellipse, options)
+  return path, err
+end
+
+---A mask that is transparent where the PNG `image` is, and opaque elsewhere.
+---@param options gptimage.mask_alpha
+---@return string? path, gptimage.error? err
+function M.from_alpha(options)
+  local path, err = call(core.from_alpha, options)
+  return path, err
+end
+
+---A mask that is opaque where `mask` is transparent, and the other way round.
+---@param options gptimage.mask_inversion
+---@return string? path, gptimage.error? err
+function M.invert(options)
+  local path, err = call(core.invert, options)
+  return path, err
+end
+
+---Is this a mask that a service takes? A PNG with alpha, with at least one wholly transparent and
+---one wholly opaque pixel, and, where `image` is given, of that picture's size. Reads all of it.
+---@param options gptimage.mask_question
+---@return gptimage.mask_pixels? pixels, gptimage.error? err
+function M.check(options)
+  local pixels, err = call(core.check, options)
+  return pixels, err
+end
+
+return M
