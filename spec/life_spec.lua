@@ -218,7 +218,7 @@ describe("a task's life ends", function()
     local result, err = task:wait(0)
     assert.is_nil(result)
     -- Nothing was sent yet, but it will be: who took "no" for an answer would pay twice.
-    assert.same({ "timeout", "maybe", true }, { err.kind, err.billed, err.retryable })
+    assert.same({ "timeout", "maybe", false }, { err.kind, err.billed, err.retryable })
     assert.equal("yes", assert(task:wait()).billed)
     assert.equal(1, sandbox:ledger().charged)
   end)

@@ -232,7 +232,7 @@ function task_methods:wait(timeout)
     return results.of(self)
   end
   return nil, results.failure {
-    kind = "timeout", task_id = self.id, retryable = true,
+    kind = "timeout", task_id = self.id,
     -- Not the task's "no": it goes on, and what is not sent yet will be.
     billed = self.billed == "yes" and "yes" or "maybe",
     message = ("still running after %g s; it goes on: wait again, or attach to it later")

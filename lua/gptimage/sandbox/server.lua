@@ -277,7 +277,8 @@ function M.listen(world, options)
       serve(world, stream)
     end,
     onerror = function(_, _, operation, problem, errno)
-      if errno ~= cqueues_errno.EPIPE and errno ~= cqueues_errno.ECONNRESET then
+      if errno ~= cqueues_errno.EPIPE and errno ~= cqueues_errno.ECONNRESET
+          and not severing.is_aftermath(problem) then
         world.complain(("%s: %s"):format(operation, tostring(problem)))
       end
     end,

@@ -114,6 +114,8 @@ function M.is_aftermath(err)
   end
   return severed_any and (says("field 'socket'") or says("socket closed"))
     or says("exceeded unchecked error limit")
+    -- an HTTP/2 stream that its peer gave up while a fault held it
+    or says("in 'closed' state") or text:find("h2_stream%.lua:%d+: assertion failed") ~= nil
 end
 
 return M
