@@ -138,6 +138,7 @@ build = {
     ["gptimage.meta"] = "lua/gptimage/meta.lua",
     ["gptimage.meta.journal"] = "lua/gptimage/meta/journal.lua",
     ["gptimage.meta.plans"] = "lua/gptimage/meta/plans.lua",
+    ["gptimage.receiver"] = "lua/gptimage/receiver.lua",
     ["gptimage.report"] = "lua/gptimage/report.lua",
     ["gptimage.result"] = "lua/gptimage/result.lua",
     ["gptimage.sandbox"] = "lua/gptimage/sandbox.lua",

@@ -6,6 +6,7 @@
 
 local core = require "gptimage.core"
 local deliver = require "gptimage.deliver"
+local receiver = require "gptimage.receiver"
 local report = require "gptimage.report"
 local results = require "gptimage.result"
 
@@ -35,6 +36,7 @@ local function check_number(value, number, level)
 end
 
 local function check_open(client, level)
+  receiver.check(client, "client", level)
   if client:closed() then
     error("client is closed", level)
   elseif client.foreign then
@@ -227,6 +229,7 @@ end
 local client_methods, task_methods = core.methods.client, core.methods.task
 
 function task_methods:wait(timeout)
+  receiver.check(self, "task", 2)
   check_seconds(timeout, "wait", 3)
   if block(self.client, self, timeout) then
     return results.of(self)
@@ -241,6 +244,7 @@ function task_methods:wait(timeout)
 end
 
 function task_methods:await()
+  receiver.check(self, "task", 2)
   if not yield_until_done(self, core_data(self.client), 3) then
     error("task:await() works only inside coroutines of client:spawn or of an attached loop; "
       .. "elsewhere use task:wait(), which blocks, or ask task:done()", 2)
@@ -249,6 +253,7 @@ function task_methods:await()
 end
 
 function task_methods:on_done(f)
+  receiver.check(self, "task", 2)
   if type(f) ~= "function" then
     error(("bad argument #1 to 'on_done' (function expected, got %s)"):format(type(f)), 2)
   end
@@ -268,10 +273,10 @@ local function bind(f, ...)
 end
 
 function client_methods:spawn(f, ...)
+  check_open(self, 3)
   if type(f) ~= "function" then
     error(("bad argument #1 to 'spawn' (function expected, got %s)"):format(type(f)), 2)
   end
-  check_open(self, 3)
   deliver.spawn(self, core_data(self), bind(f, ...))
 end
 
@@ -328,8 +333,8 @@ local function turn_abroad(client, state, others, remaining)
 end
 
 function client_methods:run(timeout)
-  check_seconds(timeout, "run", 3)
   check_open(self, 3)
+  check_seconds(timeout, "run", 3)
   local state = core_data(self)
   local deadline = timeout and core.now() + timeout
   local inner = is_delivering(state)
@@ -365,6 +370,7 @@ end
 -- Lets go of everything; what was live is told to be cancelled. Inside a callback or a spawned
 -- coroutine the network is let go of at once, the rest when the step below us unwinds.
 local function close(client)
+  receiver.check(client, "client", 2)
   if client:closed() or client.foreign then
     core.close(client) -- idempotent; in a forked child it touches nothing of the parent's
     return
