@@ -105,9 +105,18 @@ describe("magick", function()
     assert.same("size:ratio", rules(made.warnings))
   end)
 
+  it("leaves out a resolution that says nothing, with the same warning for each reason", function()
+    for _, size in ipairs { false, "auto", "1024x1024" } do
+      local text, made = rest({ size = size or nil, resolution = "2K" }, magick)
+      assert.same(size and ('"size":"%s"'):format(size) or "", text)
+      assert.same("resolution:ignored", rules(made.warnings))
+    end
+    assert.same("resolution:one_of", (refusal({ resolution = "8K" }, magick)))
+  end)
+
   it("takes six fields, and names extra for others", function()
     for field, value in pairs { callback_url = "https://example.com/", background = "opaque",
-      output_format = "png", mask_url = PICTURE, resolution = "2K" } do
+      output_format = "png", mask_url = PICTURE } do
       local names, err = refusal({ [field] = value }, magick)
       assert.same(field .. ":not_a_field", names)
       assert.matches("extra", err.message)

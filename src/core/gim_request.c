@@ -93,9 +93,7 @@ static void check_field_names(maker *m) {
     if (has_field(m->model, field)) continue;
     if (field == GIM_FIELD_N && m->model->n_max > 0) continue;
     if (field == GIM_FIELD_IMAGE_URLS && !m->provider->links) continue;
-    if (field == GIM_FIELD_RESOLUTION && m->model->solves_ratios &&
-        m->fields->size.p != NULL)
-      continue;
+    if (field == GIM_FIELD_RESOLUTION && m->model->solves_ratios) continue;
     gim_report_add(&m->report, GIM_REFUSAL, name, "not_a_field", GIM_NOTHING,
                    NULL, "%s of %s has no %s%s", gim_model_title(m->model),
                    m->provider->name, name,

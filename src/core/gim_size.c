@@ -259,7 +259,7 @@ void gim_size_judge(const gim_size_input *input, gim_sized *sized,
                     gim_report *report) {
   const gim_model *model = input->model;
   bool has_resolution = (model->fields & GIM_HAS(GIM_FIELD_RESOLUTION)) != 0 ||
-                        (model->solves_ratios && input->size.p != NULL);
+                        model->solves_ratios;
   int tier = 0;
   *sized = (gim_sized){.width_px = 0};
   if (input->size.p != NULL)
