@@ -43,14 +43,17 @@ end
 describe("gptimage.sizes", function()
   for model, rows in pairs(pages) do
     it("is the table of " .. model .. "'s page, with portrait swaps, and plan agrees", function()
-      for _, provider in ipairs { "starmagic", "evolink" } do
+      for _, provider in ipairs(model == "gpt-image-2"
+        and { "starmagic", "evolink", "magick" } or { "starmagic", "evolink" }) do
         local expected, got = expected_cells(rows), {}
         for _, row in ipairs(gptimage.sizes(provider, model)) do
           local cell = row.size .. " " .. row.resolution
           got[cell] = row.width .. "x" .. row.height
           local made = assert(plan({ model = model, size = row.size, resolution = row.resolution },
             { provider = provider }))
-          assert.same({ row.width, row.height }, { made.width, made.height }, cell)
+          assert.same({ row.width, row.height, row.tier, row.factor },
+            { made.width, made.height, made.tier, made.price.factor }, cell)
+          assert.same({ row.size, row.resolution }, { row.ratio, row.tier })
         end
         assert.same(expected, got)
       end
@@ -71,6 +74,8 @@ describe("gptimage.sizes", function()
     local got = {}
     for i, row in ipairs(gptimage.sizes("starmagic", "gpt-image-1.5")) do
       got[i] = ("%s %dx%d"):format(row.size, row.width, row.height)
+      assert.same(row.size:find ":" and row.size or nil, row.ratio)
+      assert.is_nil(row.tier)
     end
     assert.same({ "1:1 1024x1024", "2:3 1024x1536", "3:2 1536x1024", "1024x1024 1024x1024",
       "1024x1536 1024x1536", "1536x1024 1536x1024" }, got)
@@ -85,7 +90,7 @@ describe("gptimage.sizes", function()
       rows["1:1 2K"].scaled_down })
     assert.is_true(rows["21:9 4K"].scaled_down)
     local two = gptimage.sizes("starmagic", "gpt-image-2")[1]
-    assert.same({ "1:1", "1K", nil, 1.0 }, { two.size, two.resolution, two.tier, two.factor })
+    assert.same({ "1:1", "1K", "1K", 1.0 }, { two.size, two.resolution, two.tier, two.factor })
   end)
 
   it("returns an error for a model that is not in the table, and raises on misuse", function()

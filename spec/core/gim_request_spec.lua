@@ -82,7 +82,7 @@ describe("magick", function()
       local text, made = rest({ size = "16:9", resolution = resolution }, magick)
       assert.same(('"size":"%s"'):format(size), text)
       assert.same("size:solved", rules(made.warnings))
-      assert.is_nil(made.tier)
+      assert.same(resolution:upper(), made.tier)
     end
     assert.same('"size":"1824x1024"', (rest({ size = "16:9" }, magick)))
     assert.same('"size":"2736x1536"',

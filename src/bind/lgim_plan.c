@@ -326,7 +326,8 @@ static int models(lua_State *L) {
   return 1;
 }
 
-/* Pushes {size, resolution, width, height, tier, factor, scaled_down}. */
+/* Pushes {size, ratio, resolution, width, height, tier, factor, scaled_down}:
+   tier and factor are those of a plan for it. */
 static void push_size(lua_State *L, const gim_model *model, const char *size,
                       int tier, const gim_cell *cell) {
   gim_sized sized;
@@ -334,12 +335,14 @@ static void push_size(lua_State *L, const gim_model *model, const char *size,
   sized.width_px = cell->width_px;
   sized.height_px = cell->height_px;
   sized.tier = tier;
-  lua_createtable(L, 0, 7);
+  lua_createtable(L, 0, 8);
   set_text(L, "size", size);
+  if (gim_pixels_parse(gim_str_of(size)).kind == GIM_SIZE_RATIO)
+    set_text(L, "ratio", size);
   set_text(L, "resolution", gim_pixels_tier_name(tier));
   set_count(L, "width", cell->width_px);
   set_count(L, "height", cell->height_px);
-  if (model->tiers != NULL) set_text(L, "tier", gim_pixels_tier_name(tier));
+  set_text(L, "tier", gim_pixels_tier_name(tier));
   set_micro(L, "factor",
             gim_size_price_micro(model, &sized, (gim_str){NULL, 0}, 1));
   set_flag(L, "scaled_down", cell->scaled_down);

@@ -199,10 +199,8 @@ static void judge_ratio(const gim_size_input *input, int tier,
                    ratio.width, ratio.height, gim_pixels_tier_name(tier),
                    cell.width_px, cell.height_px);
   warn_fewer_pixels(input, ratio, tier, &cell, report);
-  if (!model->solves_ratios) {
-    sized->tier = tier;
-    return;
-  }
+  sized->tier = tier;
+  if (!model->solves_ratios) return;
   sized->solved = sized->resolution_dropped = true;
   gim_report_add(report, GIM_WARNING, "size", "solved", input->size, NULL,
                  "this service takes pixels: %d:%d at %s is sent as %dx%d",

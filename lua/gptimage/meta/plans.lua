@@ -15,7 +15,7 @@
 ---@field body string            the JSON that would be sent
 ---@field width integer?         pixels
 ---@field height integer?
----@field tier "1K"|"2K"|"4K"|nil
+---@field tier "1K"|"2K"|"4K"|nil  of a ratio, or what pixels are billed as
 ---@field n integer
 ---@field price gptimage.price
 ---@field assumes gptimage.assumes
@@ -36,10 +36,11 @@
 
 ---@class gptimage.size
 ---@field size string            "16:9", or pixels where the model has a list of them
+---@field ratio string?         the same, where it is a ratio
 ---@field resolution "1K"|"2K"|"4K"|nil
 ---@field width integer
 ---@field height integer
----@field tier "1K"|"2K"|"4K"|nil  what it is billed as, where that goes by tiers
+---@field tier "1K"|"2K"|"4K"|nil  as a plan has it
 ---@field factor number?
 ---@field scaled_down boolean
 
