@@ -512,7 +512,8 @@ describe("a client with a journal", function()
       local took = socket.gettime() - started
       assert.same({ linked = 9, finished = 249990 }, gist(report))
       assert.equal(9, #tasks)
-      assert.is_true(took < 5, ("it took %.1f s"):format(took))
+      -- The sanitizers, which are loaded first, make it three times slower.
+      assert.is_true(took < (os.getenv "LD_PRELOAD" and 20 or 5), ("it took %.1f s"):format(took))
       client:close()
       local after = assert(io.open(path(), "rb"))
       assert.is_true(after:seek("end") < size / 1000)
