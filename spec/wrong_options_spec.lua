@@ -58,6 +58,8 @@ local raised = {
   { { overwrite = "yes" }, "(option 'overwrite': one of number, replace, refuse expected)" },
   { { overwrite = true }, "(option 'overwrite': string expected, got boolean)" },
   { { sizes = "seed" }, "(option 'sizes': one of anchor, budget expected)" },
+  { { prices = { ["gpt-image-2"] = "1" } },
+    "(option 'prices': a table {[model] = credits} with numbers from 0 to 1e9 expected)" },
   { { memory_limit = -1 }, "(option 'memory_limit': a number of bytes expected, got -1)" },
   { { memory_limit = 1e400 }, "(option 'memory_limit': integer expected, got inf)" },
   { { allow_private = "yes" }, "(option 'allow_private': boolean expected, got string)" },
@@ -235,6 +237,26 @@ describe("a wrong argument of a method", function()
 
   it("starts no task", function()
     assert.same({ task }, client:tasks())
+  end)
+end)
+
+describe("a wrong argument of gptimage.sizes and gptimage.models", function()
+  for expected, f in pairs {
+    ["#1 to 'sizes' (string expected, got no value)"] = function() gptimage.sizes() end,
+    ["#2 to 'sizes' (string expected, got table)"] = function() gptimage.sizes("magick", {}) end,
+    ["#3 to 'sizes' (string expected, got number)"] = function()
+      gptimage.sizes("starmagic", "gpt-image-2", 1)
+    end,
+    ["#1 to 'models' (string expected, got number)"] = function() gptimage.models(7) end,
+  } do
+    it("raises " .. expected, function()
+      assert.equal("bad argument " .. expected, message_of(f))
+    end)
+  end
+
+  it("names the function also where it is called by another", function()
+    local _, message = pcall(gptimage.sizes)
+    assert.equal("bad argument #1 to 'sizes' (string expected, got no value)", message)
   end)
 end)
 

@@ -26,7 +26,8 @@ describe("credits", function()
       { a = {} } } do
       local ok, message = pcall(window.plan, request, { prices = prices })
       assert.is_false(ok)
-      assert.matches("option 'prices'", message)
+      assert.equal("bad argument #2 to 'plan' (option 'prices': a table {[model] = credits} with "
+        .. "numbers from 0 to 1e9 expected)", message)
     end
     assert(window.plan(request, { prices = {} }))
   end)

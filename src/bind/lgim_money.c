@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 
 static const char key_prices = 'p';
+static const lgim_argument argument = {"client", 1, "option"};
 
 void lgim_money_keep_prices(lua_State *L, int options, int data) {
   options = lua_absindex(L, options);
@@ -13,7 +14,7 @@ void lgim_money_keep_prices(lua_State *L, int options, int data) {
   if (!lua_istable(L, options)) return;
   lua_pushliteral(L, "prices");
   if (lua_rawget(L, options) == LUA_TTABLE) {
-    (void)lgim_prices_find(L, -1, GIM_STR("")); /* raises */
+    (void)lgim_prices_find(L, -1, &argument, GIM_STR("")); /* raises */
     lua_newtable(L);
     for (lua_pushnil(L); lua_next(L, -3) != 0;) {
       lua_pushvalue(L, -2);
@@ -29,7 +30,7 @@ int64_t lgim_money_price(lua_State *L, int data, gim_str model,
                          const gim_request *request) {
   int64_t credits;
   lua_rawgetp(L, data, &key_prices);
-  credits = lgim_prices_find(L, -1, model);
+  credits = lgim_prices_find(L, -1, &argument, model);
   lua_pop(L, 1);
   return lgim_plan_price(request, credits);
 }

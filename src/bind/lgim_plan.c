@@ -44,7 +44,8 @@ int64_t lgim_plan_price(const gim_request *request,
          (credits % MICRO * factor + MICRO / 2) / MICRO;
 }
 
-int64_t lgim_prices_find(lua_State *L, int index, gim_str model) {
+int64_t lgim_prices_find(lua_State *L, int index,
+                         const lgim_argument *argument, gim_str model) {
   int64_t found = -1;
   index = lua_absindex(L, index);
   if (lua_isnoneornil(L, index)) return -1;
@@ -54,8 +55,9 @@ int64_t lgim_prices_find(lua_State *L, int index, gim_str model) {
     int64_t micro = -1;
     if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TNUMBER ||
         !lgim_options_micro((double)lua_tonumber(L, -1), &micro))
-      luaL_error(L, "option 'prices': a table {[model] = credits} with "
-                    "numbers from 0 to 1e9 expected");
+      lgim_options_raise(L, argument, "prices",
+                         "a table {[model] = credits} with numbers from 0 to "
+                         "1e9 expected");
     name.p = lua_tolstring(L, -2, &name.n);
     if (gim_str_equal(name, model)) found = micro;
   }
@@ -178,7 +180,7 @@ static int plan(lua_State *L) {
     lua_rawget(L, 2);
   else
     lua_pushnil(L);
-  credits = lgim_prices_find(L, -1, fields.model);
+  credits = lgim_prices_find(L, -1, &second, fields.model);
   request = lgim_request_new(L);
   status = gim_request_make(request, &fields, &rules, &err);
   if (status != GIM_OK) return lgim_request_fail(L, request, &err);
@@ -298,20 +300,26 @@ static void push_model(lua_State *L, gim_provider provider,
   lua_setfield(L, -2, "defaults");
 }
 
-/* The string argument at `index` as a slice; p NULL when it is left out. */
-static gim_str optional_text(lua_State *L, int index) {
-  gim_str text = {NULL, 0};
-  if (!lua_isnoneornil(L, index)) {
-    luaL_checktype(L, index, LUA_TSTRING);
-    text.p = lua_tolstring(L, index, &text.n);
-  }
+/* A string argument as a slice. */
+static gim_str check_text(lua_State *L, const lgim_argument *argument) {
+  gim_str text;
+  if (lua_type(L, argument->number) != LUA_TSTRING)
+    lgim_options_raise(L, argument, NULL, "string expected, got %s",
+                       luaL_typename(L, argument->number));
+  text.p = lua_tolstring(L, argument->number, &text.n);
   return text;
+}
+
+/* Likewise; p NULL when it is left out. */
+static gim_str optional_text(lua_State *L, const lgim_argument *argument) {
+  if (lua_isnoneornil(L, argument->number)) return (gim_str){NULL, 0};
+  return check_text(L, argument);
 }
 
 /* gptimage.models([provider]) -> {model, ...} */
 static int models(lua_State *L) {
   const lgim_argument argument = {"models", 1, "argument"};
-  gim_str name = optional_text(L, 1);
+  gim_str name = optional_text(L, &argument);
   gim_provider only = find_provider(L, &argument, NULL, name);
   const gim_model *model;
   lua_Integer count = 0;
@@ -367,6 +375,7 @@ static void push_listed_sizes(lua_State *L, const gim_model *model) {
 static int sizes(lua_State *L) {
   static const int tiers[GIM_TIER_COUNT] = {1, 2, 4};
   const lgim_argument first = {"sizes", 1, "argument"};
+  const lgim_argument second = {"sizes", 2, "argument"};
   const lgim_argument third = {"sizes", 3, "argument"};
   gim_str name;
   gim_provider provider;
@@ -374,10 +383,8 @@ static int sizes(lua_State *L) {
   const gim_model *model;
   gim_err err;
   lua_Integer count = 0;
-  luaL_checktype(L, 1, LUA_TSTRING);
-  luaL_checktype(L, 2, LUA_TSTRING);
-  provider = find_provider(L, &first, NULL, optional_text(L, 1));
-  name = optional_text(L, 2);
+  provider = find_provider(L, &first, NULL, check_text(L, &first));
+  name = check_text(L, &second);
   model = gim_model_find(provider, name);
   if (model == NULL) {
     (void)gim_fail(&err, GIM_E_INVALID, "%s has no model '%s' in its table",
@@ -387,7 +394,7 @@ static int sizes(lua_State *L) {
   }
   procedure = lua_isnoneornil(L, 3)
                   ? model->procedure
-                  : find_procedure(L, &third, NULL, optional_text(L, 3));
+                  : find_procedure(L, &third, NULL, optional_text(L, &third));
   if (model->size_list != NULL) {
     push_listed_sizes(L, model);
     return 1;

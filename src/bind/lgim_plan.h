@@ -20,6 +20,7 @@
 #define lgim_plan_h
 
 #include "gim_request.h"
+#include "lgim_options.h"
 
 #include <lua.h>
 
@@ -38,9 +39,10 @@ int lgim_plan_push(lua_State *L, const gim_request *request,
 /*
 ** Reads the option `prices` ({[model] = credits}) at `index` (nil: none) for
 ** one model, in micro-units; -1 when it has none. Raises on what is no table
-** of numbers from 0 to 1e9.
+** of numbers from 0 to 1e9, naming `argument`, where the option stands.
 */
-int64_t lgim_prices_find(lua_State *L, int index, gim_str model);
+int64_t lgim_prices_find(lua_State *L, int index,
+                         const lgim_argument *argument, gim_str model);
 
 /* What a request that was made costs, in micro-units, by the credits for a
    factor of 1; -1: unknown. */
