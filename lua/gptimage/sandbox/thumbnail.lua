@@ -44,6 +44,9 @@ local function open(source)
     while name == "IDAT" do
       if offset < length then
         local piece = source:sub(at + 8 + offset, at + 7 + math.min(length, offset + PIECE))
+        if piece == "" then
+          error("png: it ends too early", 0)
+        end
         offset = offset + #piece
         crc = checksums.crc32(piece, crc)
         return piece
@@ -182,6 +185,9 @@ local function each_row(picture, interlaced, read, take)
   if more then
     error("png: too few rows", 0)
   end
+  repeat -- the last checksum is behind the last row
+    local piece = read()
+  until not piece
 end
 
 ---@class sandbox.thumbnail
