@@ -18,7 +18,7 @@ local function write(path, text)
   assert(file:write(text))
 end
 
-local LEFT, PANEL, GAP, TOP, ROW, BAR = 170, 210, 22, 56, 26, 15
+local LEFT, PANEL, GAP, TOP, ROW, BAR = 182, 208, 22, 56, 26, 15
 local OURS, THEIRS, INK, PALE = "#1f6feb", "#9aa4b2", "#1f2328", "#57606a"
 
 local function escape(text)
