@@ -85,6 +85,7 @@ static gim_status read_failure(lua_State *L, int index, const char *key,
 
 static void read_options(lua_State *L, gim_task_options *o) {
   bool magick;
+  memset(o, 0, sizeof(*o));
   lua_getfield(L, 1, "retry");
   o->retry = GIM_RETRY_DEFAULT;
   if (lua_istable(L, -1)) {
