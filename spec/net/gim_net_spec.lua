@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Tests src/net/gim_net.c through the test window: slots, the one descriptor, the alarm, budgets,
--- cancelling, starting and cancelling from on_done. And what it stands on: gim_clock.c, gim_library.c.
+-- cancelling, starting and cancelling from on_done. And what it stands on: gim_clock, gim_library.
 local window = require "gptimage.core_test"
 local misbehave = require "spec.support.misbehave"
 local socket = require "socket"

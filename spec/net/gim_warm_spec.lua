@@ -61,6 +61,17 @@ describe("gim_warm", function()
     assert.equal(2, #server.requests)
   end)
 
+  it("waits, though the alarm has long been over", function()
+    net = assert(window.net { proxy = "", connect_timeout_ms = 300 })
+    local listener, url = listen()
+    net:alarm(0)
+    local clock = os.clock()
+    assert.is_nil(net:warm_up((url:gsub("^http", "https")))) -- nobody shakes hands
+    assert.is_true(os.clock() - clock < 0.1, "it took processor time")
+    assert.is_false(net:readable())
+    listener:close()
+  end)
+
   it("tells the ends that come meanwhile", function()
     net = assert(window.net { proxy = "" })
     local listener, url = listen()

@@ -48,6 +48,8 @@ gim_status gim_warm_up(gim_net *net, const char *url, gim_err *err) {
     status =
         gim_net_start(net, &spec, &calls, &attempts[i], &w.transfers[i], err);
   }
+  /* It may be over, and stay so: there would be no waiting. */
+  gim_net_alarm(net, -1);
   while (status == GIM_OK && !is_over(&w))
     status = gim_net_step(net, -1, 0, err);
   for (i = 0; i < KINDS; i++)

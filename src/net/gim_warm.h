@@ -18,7 +18,8 @@
 ** piece, is there for every later connection.
 **
 ** Blocks until both stand, at most for the net's time to connect; meanwhile
-** everything else of the net goes on. Takes no slot.
+** everything else of the net goes on. Takes no slot. The alarm is off after
+** it: the caller sets it again.
 ** GIM_E_NETWORK, GIM_E_TIMEOUT, GIM_E_INVALID (URL; within on_done),
 ** GIM_E_IO, GIM_E_AUTH (a proxy), GIM_E_NO_MEMORY: the first that failed.
 */
