@@ -89,6 +89,10 @@ describe("gim_backoff_poll_ms", function()
     assert.same(11000, poll(0, 0, 40000, options, MOST))
     assert.same(2000, poll(0, 0, -1, options, 0))
     assert.same(2200, poll(0, 0, -1, options, MOST))
+    -- Evenly: they do not pile up at the least.
+    assert.same(2050, poll(0, 0, -1, options, MOST // 4))
+    assert.same(2100, poll(0, 0, -1, options, MOST // 2))
+    assert.same(2155, poll(0, 0, 8400, options, MOST // 2)) -- 2100: from 2000 to 2310
   end)
 end)
 

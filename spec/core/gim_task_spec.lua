@@ -201,7 +201,7 @@ describe("gim_task: queries", function()
 
   it("come after poll.min without an estimate, within min and max with one", function()
     assert.same(1000, Clocked.accepted({ poll = POLL }):fetch(Clocked.task "pending"))
-    for estimate, delay in pairs { [0] = 2000, [1] = 2000, [30] = 7500, [60] = 15000,
+    for estimate, delay in pairs { [0] = 2100, [1] = 2100, [30] = 7500, [60] = 15000,
       [1000000] = 15000 } do
       local job = Clocked.accepted(nil, { task_info = { estimated_time = estimate } })
       assert.same(delay, job:fetch(Clocked.task "pending"))
@@ -233,7 +233,7 @@ describe("gim_task: queries", function()
       return (select(2, job:awake()))
     end
     assert.same({ 6750, 7500, 8250 }, { delay(LEAST, 30), delay(0x80000000, 30), delay(MOST, 30) })
-    assert.same({ 2000, 2000, 2200 }, { delay(LEAST, 0), delay(0x80000000, 0), delay(MOST, 0) })
+    assert.same({ 2000, 2100, 2200 }, { delay(LEAST, 0), delay(0x80000000, 0), delay(MOST, 0) })
     assert.same({ 13500, 16500 }, { delay(LEAST, 999), delay(MOST, 999) })
   end)
 

@@ -36,7 +36,7 @@ int64_t gim_backoff_retry_ms(const gim_retry *retry, int attempt,
 int64_t gim_backoff_poll_ms(const gim_poll *poll, int polls,
                             int64_t elapsed_ms, int64_t estimated_ms,
                             uint32_t random) {
-  int64_t delay, jitter;
+  int64_t delay, jitter, least;
   if (polls == 0 && poll->first_ms >= 0)
     delay = poll->first_ms - elapsed_ms;
   else if (polls == 0 && estimated_ms >= 0)
@@ -48,8 +48,8 @@ int64_t gim_backoff_poll_ms(const gim_poll *poll, int polls,
   delay = within(delay, poll->min_ms, poll->max_ms);
   jitter = delay / 1000 * poll->jitter_permille +
            delay % 1000 * poll->jitter_permille / 1000;
-  delay += draw(2 * jitter, random) - jitter;
-  return delay < poll->min_ms ? poll->min_ms : delay;
+  least = delay - jitter < poll->min_ms ? poll->min_ms : delay - jitter;
+  return least + draw(delay + jitter - least, random);
 }
 
 /* ---- Retry-After ---- */

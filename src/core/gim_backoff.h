@@ -47,8 +47,9 @@ typedef struct gim_poll {
 ** without that, a quarter of the estimate (unknown: min_ms); every further
 ** one after half of what remains of the estimate. Past the estimate, or
 ** without one, the delay is a tenth of the time gone by since then, so that
-** it grows with the lateness. All within min_ms and max_ms, then jittered but
-** never below min_ms.
+** it grows with the lateness. All within min_ms and max_ms, then jittered
+** evenly over what of that range is not below min_ms: tasks that were
+** submitted together do not stay together.
 */
 int64_t gim_backoff_poll_ms(const gim_poll *poll, int polls,
                             int64_t elapsed_ms, int64_t estimated_ms,
