@@ -202,11 +202,6 @@ describe("gptimage.plan", function()
         function() plan { image_urls = { "https://a.b", 2 } } end,
       ["%(field 'image_urls': a sequence of strings expected%)"] =
         function() plan { image_urls = { a = "https://a.b" } } end,
-      ["%(field 'image_urls': at most 64 links expected, got 65%)"] = function()
-        local links = {}
-        for i = 1, 65 do links[i] = "https://a.b" end
-        plan { image_urls = links }
-      end,
       ["bad argument #2 to 'plan' %(unknown option 'provder'; did you mean 'provider'%?%)"] =
         function() plan({}, { provder = "magick" }) end,
       ["option 'provider': no provider is called 'openai'"] =

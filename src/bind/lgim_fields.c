@@ -6,10 +6,6 @@
 #include <lauxlib.h>
 #include <string.h>
 
-/* More links than any service takes are counted, then refused by the rules;
-   beyond this many the table is not a list of links at all. */
-#define LINKS_READ_MAX 64
-
 #define TEXT(name)                                                            \
   { #name, LGIM_STRING, offsetof(gim_fields, name), LGIM_NOWHERE }
 
@@ -41,10 +37,6 @@ static void read_image_urls(lua_State *L, int index,
   lua_pushliteral(L, "image_urls");
   if (lua_rawget(L, index) == LUA_TNIL) return;
   count = lua_rawlen(L, -1);
-  if (count > LINKS_READ_MAX)
-    lgim_options_raise(L, argument, "image_urls",
-                       "at most %d links expected, got %I", LINKS_READ_MAX,
-                       (LUAI_UACINT)count);
   for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) keys++;
   if (keys != count)
     lgim_options_raise(L, argument, "image_urls",
