@@ -270,7 +270,8 @@ describe("a child after fork", function()
 end)
 
 describe("jobs whose allocations fail", function()
-  for _, flow in ipairs { "task", "base64", "temporary", "attach", "refused" } do
+  for _, flow in ipairs { "task", "base64", "temporary", "attach", "refused",
+    "kept", "journal", "recover" } do
     it("one by one (" .. flow .. ") end in an error, pay once and leave nothing", function()
       local result = program.run("spec/support/programs/starved.lua",
         { arguments = { flow, folder.path } })

@@ -120,16 +120,16 @@ static void tell_image(const gim_scribe *s, gim_record_image *image,
                        char **path) {
   struct stat file;
   memset(image, 0, sizeof(*image));
-  if (picture->url != NULL) {
+  if (has_spare(s, picture->payload))
+    *path = gim_archive_spare(s->hub->archive, s->key, picture->payload);
+  if (*path != NULL && stat(*path, &file) == 0) {
+    image->file = gim_str_of(strrchr(*path, '/') + 1);
+    image->size = (int64_t)file.st_size;
+  }
+  else if (picture->url != NULL) {
     image->url = gim_str_of(picture->url);
     image->expires_at_unix = now_unix_s + GIM_SCRIBE_LINK_LIFE_S;
-    return;
   }
-  if (!has_spare(s, picture->payload)) return;
-  *path = gim_archive_spare(s->hub->archive, s->key, picture->payload);
-  if (*path == NULL || stat(*path, &file) != 0) return;
-  image->file = gim_str_of(strrchr(*path, '/') + 1);
-  image->size = (int64_t)file.st_size;
 }
 
 void gim_scribe_done(gim_scribe *s, const gim_task *task) {

@@ -48,6 +48,12 @@ local flows = {
     request = { model = "gpt-image-2", n = 2 }, save = true },
   -- A task attached to, its picture fetched later.
   attach = { attach = true, request = {}, save = true },
+  -- Pictures in base64, beside a journal; a task, into files.
+  kept = { handlers = { submit = submit_base64 }, journal = true,
+    options = { provider = "magick" }, request = { model = "gpt-image-2", n = 2 }, save = true },
+  journal = { journal = true, request = { output = "{folder}/{id}-{index}.{format}" } },
+  -- What an earlier client left in a journal.
+  recover = { journal = true, recover = true, request = {} },
   -- Refused, and logged.
   refused = { handlers = { submit = function(conn)
     conn:reply('{"error":{"code":"x","message":"no"}}', "400 Bad", { "Retry-After: 1" })
@@ -55,6 +61,22 @@ local flows = {
 }
 
 local chosen = assert(flows[flow], "no such flow")
+
+-- A journal that holds a task that runs and a picture that nobody has filed.
+local function leave_behind(service)
+  local file <close> = assert(io.open(folder .. "/jobs.jsonl", "wb"))
+  for _, key in ipairs { "one", "two" } do
+    file:write(('{"event":"intent","key":"%s","time":1,"base_url":"%s","output":"%s",'
+      .. '"request":{"model":"m","prompt":"p"}}\n'):format(key, service.url,
+      folder .. "/{key}-{index}.{format}"))
+  end
+  file:write(('{"event":"accepted","key":"one","time":1,"id":"%s"}\n'):format(services.ID))
+  lfs.mkdir(folder .. "/jobs.jsonl.d")
+  local picture <close> = assert(io.open(folder .. "/jobs.jsonl.d/two-0.arrived", "wb"))
+  picture:write(services.PICTURE)
+  file:write(('{"event":"arrived","key":"two","time":1,"file":"two-0.arrived","size":%d}\n')
+    :format(#services.PICTURE))
+end
 
 local function drive(service, client, done)
   local deadline = socket.gettime() + 10
@@ -70,6 +92,7 @@ local function job(service)
   local options = { base_url = service.url, api_key = "k", retry = { base = 0, cap = 0 },
     poll = { first = 0, min = 0, max = 0 }, on_error = error }
   for name, value in pairs(chosen.options or {}) do options[name] = value end
+  options.journal = chosen.journal and folder .. "/jobs.jsonl"
   local client, err = gptimage.client(options)
   if not client then return nil, err, "client" end
   local closing <close> = client -- luacheck: ignore
@@ -77,7 +100,16 @@ local function job(service)
   for name, value in pairs(chosen.request) do request[name] = value end
   if request.output then request.output = request.output:gsub("{folder}", folder) end
   local task
-  if chosen.attach then
+  if chosen.recover then
+    local report, tasks = client:recover()
+    for _, each in ipairs(tasks) do
+      drive(service, client, function() return each:done() end)
+      task = each
+    end
+    if not task then return nil, report.failed[1].error, "submit" end
+    local result, trouble = task:wait()
+    return result, trouble, "task", task
+  elseif chosen.attach then
     task, err = client:attach(services.ID)
   else
     task, err = client:submit(request)
@@ -116,6 +148,7 @@ local before
 
 for n = 1, 100000 do
   local service = services.start(chosen.handlers)
+  if chosen.recover then leave_behind(service) end
   window.fail_allocation(n)
   local ok, result, err, place, task = pcall(job, service)
   local left = window.fail_allocation(0)
@@ -125,11 +158,12 @@ for n = 1, 100000 do
   if result then
     assert(result.billed == "yes", where)
   else
-    local accepted = flow ~= "refused" and #service.posts == 1 or chosen.attach
+    local known = chosen.attach or chosen.recover
+    local accepted = flow ~= "refused" and #service.posts == 1 or known
     assert(err.kind and err.message and err.billed, where .. ": no proper error")
     if accepted and place ~= "client" and place ~= "submit" then
       assert(err.billed ~= "no", where .. ": paid, and denied")
-    elseif #service.posts == 0 and not chosen.attach then
+    elseif #service.posts == 0 and not known then
       assert(err.billed == "no", where .. ": not sent, and billed " .. err.billed)
     end
     if place == "task" and err.kind ~= "no_memory" then kinds[err.kind] = true end
@@ -140,6 +174,16 @@ for n = 1, 100000 do
   service:close()
   collectgarbage()
   collectgarbage()
+  if chosen.journal then
+    local pictures = folder .. "/jobs.jsonl.d"
+    if lfs.attributes(pictures) then
+      for name in lfs.dir(pictures) do
+        assert(not name:find("%.part$"), where .. ": left " .. name)
+      end
+    end
+    os.remove(folder .. "/jobs.jsonl")
+    os.execute("rm -rf " .. folder .. "/jobs.jsonl.d")
+  end
   for name in lfs.dir(folder) do
     assert(not name:find("%.part$"), where .. ": left " .. name)
     if name:find "png" then os.remove(folder .. "/" .. name) end
