@@ -94,13 +94,13 @@ function M.bend(fault, reply)
     header("content-type", "application/json")
   end
   if fault.retry_after then
-    header("retry-after", ("%d"):format(fault.retry_after))
+    header("retry-after", ("%.14g"):format(fault.retry_after)) -- 0.5 is what some services say
   elseif fault.retry_after_date then
     header("retry-after", os.date("!%a, %d %b %Y %H:%M:%S GMT",
       os.time() + (fault.retry_after_date // 1 | 0)))
   end
   if fault.retry_after_ms then
-    header("retry-after-ms", ("%d"):format(fault.retry_after_ms))
+    header("retry-after-ms", ("%.14g"):format(fault.retry_after_ms))
   end
   if fault.empty then
     reply.body = ""

@@ -109,6 +109,12 @@ local choices = {
   shape = set "task sync", format = set "url b64_json",
 }
 
+-- Numbers, within what a date and a clock can hold.
+local numbers = set [[
+  status html retry_after retry_after_date retry_after_ms delay at seconds cut lie latency images
+  expired]]
+local NUMBER_MAX = 1e9
+
 local methods = {}
 local faults_mt = { __name = "sandbox.faults", __index = methods }
 
@@ -135,6 +141,8 @@ local function check(item)
       return nil, ("unknown fault '%s'"):format(name)
     elseif choices[name] and not choices[name][value] then
       return nil, ("fault '%s' has no choice '%s'"):format(name, tostring(value))
+    elseif numbers[name] and not (type(value) == "number" and math.abs(value) <= NUMBER_MAX) then
+      return nil, ("fault '%s' is a number up to 1e9, not '%s'"):format(name, tostring(value))
     end
   end
   return true
