@@ -238,6 +238,10 @@ gim_status gim_job_resume(gim_job **result, gim_hub *hub, const gim_past *past,
   if (job == NULL) return no_memory(err);
   status = gim_task_init_paid(&job->task, &job->options, past->id, past->count,
                               past->linked_unix_s, gim_net_now_ms());
+  if (status == GIM_OK && job->task.id != NULL) {
+    job->entry = gim_ledger_attach(&hub->ledger, job->task.id);
+    if (job->entry == NULL) status = GIM_E_NO_MEMORY;
+  }
   gim_scribe_resume(&job->scribe, true, past->told);
   for (int i = 0; i < past->count && status == GIM_OK; i++)
     status = put_past(job, i, &past->pictures[i]);
