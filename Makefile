@@ -205,7 +205,7 @@ lint-headers: lint-deps
 
 lint-gcc lint-clang: lint-%: lint-deps
 	@$(MAKE) --no-print-directory window BUILD=build-lint/$* CC=$* EXTRA_WARNINGS=-Werror
-	@$(AR) rc build-lint/$*/libmask.a build-lint/$*/obj/mask/*mask*.o
+	@$(AR) rc build-lint/$*/libmask.a build-lint/$*/obj/mask/gim_*.o build-lint/$*/obj/mask/lgim_mask*.o
 	@sh .ci/objects.sh build-lint/$*/libgptimage.a
 	@sh .ci/objects.sh build-lint/$*/libmask.a
 
@@ -233,6 +233,7 @@ install: build ## into PREFIX (/usr/local), below DESTDIR
 	install -m 755 bin/gptimage $(DESTDIR)$(PREFIX)/bin/gptimage
 
 env: ## prints the exports under which lua5.4 finds the build
+	@echo 'unset LUA_PATH_5_4 LUA_CPATH_5_4' # they would win
 	@echo 'export LUA_PATH="$(LUA_PATH_VALUE)"'
 	@echo 'export LUA_CPATH="$(LUA_CPATH_VALUE)"'
 

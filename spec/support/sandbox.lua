@@ -53,8 +53,8 @@ end
 ---@param options? table  tls, latency, key, credits, idempotent, allow_private, speed, expired,
 ---                       sizes, edits, file_quota, fetch_references, host, port; `args`: further
 ---                       words of the command line
----@return table sandbox  fields: pid, starmagic, evolink, magick, files, origin (URLs; with tls also
----                       starmagic_tls …), ca_file
+---@return table sandbox  fields: pid, starmagic, evolink, magick, files, origin (URLs; with
+---                       tls also starmagic_tls …), ca_file
 function M.start(options)
   options = options or {}
   local known = { args = true }
