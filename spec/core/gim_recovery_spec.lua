@@ -64,7 +64,7 @@ describe("gim_recovery", function()
     end
   end)
 
-  it("counts pictures of which nothing can be brought as missing, and no pictures as over", function()
+  it("counts pictures of which nothing can be brought as missing; no pictures is over", function()
     local recovery = feed(window.recovery(), { intent "k",
       { event = "done", key = "k", time = 1, images = { {}, { url = "u" } } }, saved("k", 2) })
     assert.equal(1, recovery:open().k.saved)
