@@ -188,6 +188,8 @@ describe("a client's requests", function()
       end
       return count
     end
+    collectgarbage() -- what earlier specs left
+    collectgarbage()
     local before = temporary_files()
     local first = assert(service:generate { model = "gpt-image-2" })
     assert.equal(before, temporary_files())
