@@ -118,6 +118,26 @@ describe("floors.lua", function()
     end)
   end
 
+  it("lets src/mask see libpng, and its binding Lua, and nobody see src/mask", function()
+    local mask = header("gim_mask.h", 8)
+    assert.same({}, complaints {
+      ["src/mask/gim_mask.h"] = mask,
+      ["src/mask/gim_mask.c"] = source '#include "gim_mask.h"\n#include <png.h>\n',
+      ["src/mask/lgim_mask.h"] = header("lgim_mask.h", 10, { includes = "#include <lua.h>\n" }),
+      ["src/mask/lgim_mask.c"] = source '#include "lgim_mask.h"\n#include "lgim_error.h"\n',
+    })
+    assert.same({
+      'src/bind/lgim_error.c: may not include "gim_mask.h": src/bind/ knows nothing of src/mask/',
+      "src/core/gim_json.c: may not include <png.h>, which stays in src/mask/",
+      "src/mask/gim_mask.c: may not include <lua.h>, which stays in src/bind/",
+    }, complaints {
+      ["src/mask/gim_mask.h"] = mask,
+      ["src/mask/gim_mask.c"] = source '#include "gim_mask.h"\n#include <lua.h>\n',
+      ["src/core/gim_json.c"] = source '#include "gim_json.h"\n#include <png.h>\n',
+      ["src/bind/lgim_error.c"] = source '#include "lgim_error.h"\n#include "gim_mask.h"\n',
+    })
+  end)
+
   it("keeps libcurl's types out of the headers of src/net", function()
     assert.same({ "src/net/gim_net.h: may not include <curl/curl.h>: no header shows a type of "
       .. "libcurl" },
@@ -277,6 +297,8 @@ describe("the looks at what was compiled", function()
   it("allow one exported name and not a second", function()
     local good = compile("good", "int luaopen_gptimage_core(void) { return 0; }\n")
     local bad = compile("bad", "int luaopen_gptimage_core(void) { return 0; }\nint gim_act;\n")
+    local mask = compile("mask_core", "int luaopen_gptimage_mask_core(void) { return 0; }\n")
+    assert.same({ "", 0 }, { run(".ci/exports.sh '%s.so'", mask) })
     local none = compile("none", "static int one;\nint *luaopen(void);\n")
     assert.same({ "", 0 }, { run(".ci/exports.sh '%s.so'", good) })
     assert.same({ "F/bad.so: exports must be luaopen_gptimage_core alone, but are:\n"

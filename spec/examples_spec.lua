@@ -118,6 +118,18 @@ describe("the example", function()
       { ledger.accepted, ledger.charged, ledger.failed, ledger.credits.charged })
   end)
 
+  it("08_mask makes masks and looks at them", function()
+    local folder <close> = program.folder()
+    local output = run("08_mask.lua", folder)
+    assert.same({ "around.png", "mask.png" }, folder:files())
+    local paint, keep = output:match("mask.png: 1024 x 1024, (%d+) pixels to paint, (%d+) to keep")
+    assert.equal(1024 * 1024, tonumber(paint) + tonumber(keep))
+    assert.truthy(output:find(("around.png: 1024 x 1024, %s pixels to paint, %s to keep"):format(
+      keep, paint), 1, true), output)
+    assert.truthy(output:find("nil\tinvalid: no pixel of the mask", 1, true), output)
+    assert.equal(0, #sandbox:requests())
+  end)
+
   it("10_luv keeps its timers going and ends by itself", function()
     local folder <close> = program.folder()
     local output = run("10_luv.lua", folder)

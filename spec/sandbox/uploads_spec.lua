@@ -202,6 +202,30 @@ describe("the sandbox's file service", function()
     one:close()
   end)
 
+  it("takes files over HTTP/2, and breaks off there too", function()
+    local both <close> = support.start { tls = true, latency = 0 }
+    local bytes = pictures.jpeg(800, 600, 300000)
+    local text, headers = pictures.form { { "file", bytes, filename = "a.jpg" } }
+    headers.authorization = "Bearer k"
+    local options = { headers = headers, body = text, ca_file = both.ca_file }
+    local url = both.files_tls .. "/api/v1/files/upload/stream"
+    local reply = raw.request_tls("POST", url, options)
+    assert.same({ 200, 2 }, { reply.status, reply.version })
+    local link = cjson.decode(reply.body).data.file_url
+    assert.is_true(raw.request_tls("GET", link, { ca_file = both.ca_file }).body == bytes)
+    local record = both:requests({ kind = "upload" })[1]
+    assert.same({ "2", sha256(bytes) }, { record.http, record.upload.sha256 })
+    for _, how in ipairs { "refused", "cancel", "goaway", "rst" } do
+      both:fault { match = { kind = "upload" }, fault = { reset = "middle", how = how } }
+      reply = raw.request_tls("POST", url, options)
+      assert.is_nil(reply.status, how)
+    end
+    both:fault { match = { kind = "upload" }, fault = { status = 413, early = true } }
+    assert.equal(413, raw.request_tls("POST", url, options).status)
+    assert.equal(200, raw.request_tls("POST", url, options).status)
+    assert.equal(2, both:ledger().uploaded)
+  end)
+
   it("takes nothing from a client that goes half-way", function()
     local one = raw.connect(sandbox.files)
     one.socket:xwrite("POST /api/v1/files/upload/base64 HTTP/1.1\r\nhost: x:1\r\n"

@@ -199,7 +199,7 @@ function tls_connection:request(method, path, options)
   local stream = self.link:new_stream()
   stream:write_headers(headers, options.body == nil, timeout)
   if options.body then
-    stream:write_chunk(options.body, true, timeout)
+    pcall(stream.write_chunk, stream, options.body, true, timeout) -- raises on a stream reset
   end
   local answer, problem = stream:get_headers(timeout)
   if not answer then
