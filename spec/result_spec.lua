@@ -45,6 +45,7 @@ describe("a result", function()
     assert.is_nil(result.raw)
     assert.equal(1, #result.warnings)
     assert.equal("raw", result.warnings[1].field)
+    assert.equal("gptimage.issue", getmetatable(result.warnings[1]).__name)
     assert.truthy(result.warnings[1].message:find("^cjson cannot read the reply: "))
   end)
 

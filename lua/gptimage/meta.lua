@@ -435,6 +435,7 @@ function image:data() end
 ---@field result gptimage.result?  paid, but no picture could be saved: try image:save elsewhere
 ---@field errors gptimage.error[]?  of client:race: those of each
 
+---tostring is "field: message", in one line.
 ---@class gptimage.issue
 ---@field field string
 ---@field rule string            a stable name: "multiple_of_16", "required"

@@ -37,8 +37,8 @@ function Result.__index(self, key)
   bodies[self] = nil
   local raw, reason = json.decode(body)
   if reason then
-    self.warnings[#self.warnings + 1] = { field = "raw", rule = "json",
-      message = "cjson cannot read the reply: " .. reason }
+    self.warnings[#self.warnings + 1] = setmetatable({ field = "raw", rule = "json",
+      message = "cjson cannot read the reply: " .. reason }, core.issue_metatable)
   end
   self.raw = raw
   return raw

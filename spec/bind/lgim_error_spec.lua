@@ -5,6 +5,22 @@ local window = require "gptimage.core_test"
 local kinds = { "invalid", "auth", "quota", "rate_limited", "refused", "not_found", "server",
   "network", "timeout", "protocol", "too_big", "cancelled", "io", "no_memory" }
 
+describe("an issue", function()
+  it("is one line for tostring, in errors and in warnings", function()
+    local _, err = window.plan { model = "gpt-image-2", prompt = "x", size = "1:7" }
+    local issue = err.issues[1]
+    assert.same("size: " .. issue.message, tostring(issue))
+    local made = assert(window.plan { model = "gpt-image-2", prompt = "x", resolution = "2K" })
+    assert.same("resolution: " .. made.warnings[1].message, tostring(made.warnings[1]))
+    issue.field, issue.message = "a\nb", "c\rd"
+    assert.same("a?b: c?d", tostring(issue))
+    issue.field, issue.message = nil, 7
+    assert.same("", tostring(issue))
+    assert.same("gptimage.issue", getmetatable(issue).__name)
+    assert.has_error(function() getmetatable(issue).__tostring "no table" end)
+  end)
+end)
+
 describe("lgim_fail", function()
   it("gives nil and a table with what is known, and nothing for what is not", function()
     local nothing, err = window.push_error(6, 404, 1500, "task-1")

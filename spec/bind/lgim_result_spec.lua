@@ -120,8 +120,8 @@ describe("pictures beyond what is kept of one answer", function()
     assert.equal(128, #result.images)
     local warning = result.warnings[#result.warnings]
     assert.same({ "images", "left_out" }, { warning.field, warning.rule })
-    assert.equal("the answer names 2 pictures beyond these 128: their links are in result.raw",
-      warning.message)
+    assert.equal("images: the answer names 2 pictures beyond these 128: their links are in "
+      .. "result.raw", tostring(warning))
   end)
 end)
 

@@ -34,6 +34,7 @@ function M.new()
 
   local client_metatable = properties(core.methods.client, "gptimage.client")
   local task_metatable = properties(core.methods.task, "gptimage.task")
+  core.issue_metatable = { __name = "gptimage.issue" }
   core.error_metatable = { __name = "gptimage.error" }
   function core.error_metatable:__tostring()
     return self.kind .. ": " .. self.message

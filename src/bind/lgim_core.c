@@ -38,6 +38,8 @@ int luaopen_gptimage_core(lua_State *L) {
   lua_setfield(L, -2, "libcurl");
   lgim_error_push_metatable(L);
   lua_setfield(L, -2, "error_metatable");
+  lgim_issue_push_metatable(L);
+  lua_setfield(L, -2, "issue_metatable");
   lua_newtable(L); /* methods */
   lua_pushvalue(L, -2);
   lgim_client_open(L, -2);

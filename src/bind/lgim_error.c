@@ -16,15 +16,44 @@ static const char *get_text(lua_State *L, const char *name) {
   return lua_getfield(L, 1, name) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
 }
 
+/* One line, whatever somebody wrote into the table. */
+static void add_line(luaL_Buffer *b, const char *text) {
+  for (; *text != '\0'; text++)
+    luaL_addchar(b, (unsigned char)*text < 0x20 ? '?' : *text);
+}
+
 /* ", " or " (" before the next remark behind the message. */
 static void add_remark(luaL_Buffer *b, bool *any, const char *label,
                        const char *text) {
   luaL_addstring(b, *any ? ", " : " (");
   *any = true;
   luaL_addstring(b, label);
-  /* One line, whatever somebody wrote into the table. */
-  for (; *text != '\0'; text++)
-    luaL_addchar(b, (unsigned char)*text < 0x20 ? '?' : *text);
+  add_line(b, text);
+}
+
+/* tostring(issue): "size: it is too small" */
+static int issue_tostring(lua_State *L) {
+  const char *field, *message;
+  luaL_Buffer b;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  field = get_text(L, "field");
+  message = get_text(L, "message");
+  luaL_buffinit(L, &b);
+  if (field != NULL) {
+    add_line(&b, field);
+    luaL_addstring(&b, ": ");
+  }
+  add_line(&b, message == NULL ? "" : message);
+  luaL_pushresult(&b);
+  return 1;
+}
+
+void lgim_issue_push_metatable(lua_State *L) {
+  if (luaL_newmetatable(L, LGIM_ISSUE)) {
+    lua_pushcfunction(L, issue_tostring);
+    lua_setfield(L, -2, "__tostring");
+  }
 }
 
 /* tostring(err): "server: it broke (HTTP 500, code x, request id y)" */
@@ -53,8 +82,7 @@ static int error_tostring(lua_State *L) {
   luaL_buffinit(L, &b);
   luaL_addstring(&b, kind == NULL ? "error" : kind);
   luaL_addstring(&b, ": ");
-  for (; message != NULL && *message != '\0'; message++)
-    luaL_addchar(&b, (unsigned char)*message < 0x20 ? '?' : *message);
+  add_line(&b, message == NULL ? "" : message);
   if (lua_isinteger(L, STATUS)) {
     snprintf(status, sizeof(status), "%lld",
              (long long)lua_tointeger(L, STATUS));
@@ -118,6 +146,8 @@ int lgim_issues_push(lua_State *L, const gim_issue *issues, int count) {
     set_text(L, "message", issues[i].message);
     set_text(L, "got", issues[i].got);
     set_text(L, "nearest", issues[i].nearest);
+    lgim_issue_push_metatable(L);
+    lua_setmetatable(L, -2);
     lua_rawseti(L, -2, i + 1);
   }
   return 1;

@@ -18,6 +18,7 @@
 #pragma GCC visibility push(hidden)
 
 #define LGIM_ERROR "gptimage.error"
+#define LGIM_ISSUE "gptimage.issue"
 
 /* Pushes the metatable, so that Lua code can make errors of its own. */
 void lgim_error_push_metatable(lua_State *L);
@@ -32,6 +33,9 @@ int lgim_error_push(lua_State *L, const gim_err *err, const char *task_id,
 /* Pushes nil and the error table and returns 2: `return lgim_fail(...)`. */
 int lgim_fail(lua_State *L, const gim_err *err, const char *task_id,
               gim_billed billed);
+
+/* Likewise of issues: tostring is "field: message", in one line. */
+void lgim_issue_push_metatable(lua_State *L);
 
 /*
 ** Pushes an array of {field, rule, message, got, nearest} and returns 1. For

@@ -75,6 +75,8 @@ static void append(lua_State *L, const char *field, const char *rule,
   set_text(L, "field", field);
   set_text(L, "rule", rule);
   set_text(L, "message", message);
+  lgim_issue_push_metatable(L);
+  lua_setmetatable(L, -2);
   lua_pushvalue(L, -1);
   lua_rawseti(L, -3, (lua_Integer)lua_rawlen(L, -3) + 1);
 }
