@@ -101,7 +101,11 @@ describe("a task's life ends", function()
     assert.is_nil(result)
     assert.same({ kind, point.billed }, { err.kind, err.billed }, tostring(err))
     assert.equal(point.billed, task.billed)
-    assert.equal(kind == "cancelled" and "cancelled" or "failed", task.status)
+    if kind == "timeout" and point.billed == "maybe" and point.id then
+      assert.is_truthy(task.status == "pending" or task.status == "processing") -- it goes on
+    else
+      assert.equal(kind == "cancelled" and "cancelled" or "failed", task.status)
+    end
     assert.is_true(task:done())
     if point.id then
       assert.is_string(task.id)
