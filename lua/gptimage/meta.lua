@@ -62,7 +62,7 @@ function gptimage.sizes(provider, model, procedure) end
 ---                             one to the name, "replace" takes its place (a link's own, not that
 ---                             of what it leads to; never a device's, FIFO's, socket's or
 ---                             folder's, which is an error), "refuse" is an error
----@field journal? string      a file that what was paid for survives crashes by: see client:recover.
+---@field journal? string      a file by which what was paid for survives crashes: client:recover.
 ---                             Has one client at a time, and holds the prompts
 ---@field allow_private? boolean  links and callbacks on private addresses, plain http elsewhere
 ---                             than on this machine
