@@ -4,6 +4,7 @@
 local core = require "gptimage.core"
 local services = require "spec.support.service"
 local socket = require "socket"
+local window = require "gptimage.core_test"
 
 local KEY = services.KEY
 
@@ -93,6 +94,27 @@ describe("core.step", function()
     local unwatched = assert(core.attach(client, services.ID))
     local events = drive(function() return unwatched:done() end)
     assert.same({ unwatched, "done" }, events)
+  end)
+
+  it("tells what it could not tell for want of memory the next time, logs as well", function()
+    local failed = 0
+    for n = 0, 200 do
+      local tasks = { assert(core.generate(client, request())),
+        assert(core.generate(client, request())) }
+      for _, task in ipairs(tasks) do task:cancel() end
+      collectgarbage() -- nothing of the stack's and string table's own to come
+      local ok, live, events, logs = window.starve(n, function() return core.step(client) end)
+      if not ok then
+        failed = failed + 1
+        assert.equal("not enough memory", live)
+        live, events, logs = core.step(client)
+      end
+      assert.same({ 0, { tasks[1], "done", tasks[2], "done" } }, { live, events })
+      assert.truthy(#logs >= 2)
+      assert.same({ 0, nil, nil }, { core.step(client) })
+      if ok then break end
+    end
+    assert.is_true(failed > 5)
   end)
 
   it("waits no longer than it may, and not when there is nothing to wait for", function()

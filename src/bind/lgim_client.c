@@ -46,39 +46,38 @@ static int core_client(lua_State *L) {
   return 1;
 }
 
-/* Pushes the events there are, a flat array, or nil. */
-static void push_events(lua_State *L, gim_hub *hub, int data) {
-  gim_job *job = gim_client_next_news(hub);
+/*
+** Pushes the events there are, a flat array, or nil. They stay: a push may
+** raise, and what goes with a table that nobody gets is never told.
+*/
+static void push_events(lua_State *L, const gim_hub *hub, int data) {
   lua_Integer n = 0;
-  if (job == NULL) {
+  if (hub->events.first == NULL) {
     lua_pushnil(L);
     return;
   }
   lua_newtable(L);
-  for (; job != NULL; job = gim_client_next_news(hub)) {
-    unsigned news = job->news;
+  for (gim_list_item *link = hub->events.first; link != NULL;
+       link = link->after) {
+    gim_job *job = GIM_CONTAINER(link, gim_job, event);
     lua_rawgetp(L, data, job); /* the task */
     /* What is over has no progress any more. */
-    lua_pushstring(L, (news & GIM_NEWS_DONE) != 0 ? "done" : "progress");
+    lua_pushstring(L, (job->news & GIM_NEWS_DONE) != 0 ? "done" : "progress");
     lua_rawseti(L, -3, n + 2);
     lua_rawseti(L, -2, n + 1);
     n += 2;
-    (void)gim_job_take_news(job);
-    if ((news & GIM_NEWS_DONE) == 0) continue;
-    lua_pushnil(L);
-    lua_rawsetp(L, data, job);
   }
 }
 
-/* Pushes the log's records, an array, or nil. */
-static void push_logs(lua_State *L, gim_hub *hub) {
-  const gim_log *log;
+/* Pushes the log's records, an array, or nil; they stay, likewise. */
+static void push_logs(lua_State *L, const gim_hub *hub) {
+  lua_Integer n = 1;
   if (hub->log_first == NULL) {
     lua_pushnil(L);
     return;
   }
   lua_newtable(L);
-  for (lua_Integer n = 1; (log = hub->log_first) != NULL; n++) {
+  for (const gim_log *log = hub->log_first; log != NULL; log = log->next) {
     lua_createtable(L, 0, 5);
     lua_pushstring(L, log->event);
     lua_setfield(L, -2, "event");
@@ -92,9 +91,19 @@ static void push_logs(lua_State *L, gim_hub *hub) {
       lua_pushinteger(L, log->http_status);
       lua_setfield(L, -2, "status");
     }
-    lua_rawseti(L, -2, n);
-    free(gim_hub_take_log(hub)); /* only now: the pushes may raise */
+    lua_rawseti(L, -2, n++);
   }
+}
+
+/* What was pushed has been told. Allocates nothing, so it does not raise. */
+static void forget_told(lua_State *L, gim_hub *hub, int data) {
+  gim_job *job;
+  while ((job = gim_client_next_news(hub)) != NULL)
+    if ((gim_job_take_news(job) & GIM_NEWS_DONE) != 0) {
+      lua_pushnil(L);
+      lua_rawsetp(L, data, job);
+    }
+  while (hub->log_first != NULL) free(gim_hub_take_log(hub));
 }
 
 /*
@@ -131,8 +140,9 @@ static int core_step(lua_State *L) {
   lua_getiuservalue(L, 1, 1); /* 2 */
   lua_pushinteger(L, hub->live_count);
   push_events(L, hub, 2);
-  gim_client_arm(hub); /* what was told is no work any more */
   push_logs(L, hub);
+  forget_told(L, hub, 2);
+  gim_client_arm(hub); /* what was told is no work any more */
   return 3;
 }
 

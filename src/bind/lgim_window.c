@@ -44,6 +44,38 @@ static int window_fail_allocation(lua_State *L) {
   return 1;
 }
 
+/* Lua's own allocator, which gives nothing from some allocation on. */
+typedef struct famine {
+  lua_Alloc allocate;
+  void *ud;
+  lua_Integer left; /* allocations until then */
+} famine;
+
+static void *allocate_for_a_while(void *ud, void *p, size_t old, size_t n) {
+  famine *f = ud;
+  bool grows = n > 0 && (p == NULL || n > old);
+  if (grows && f->left == 0) return NULL;
+  if (grows) f->left--;
+  return f->allocate(f->ud, p, old, n);
+}
+
+/* window.starve(n, f) -> as pcall(f), where Lua has memory for `n`
+   allocations only */
+static int window_starve(lua_State *L) {
+  famine f;
+  int result;
+  f.left = luaL_checkinteger(L, 1);
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  lua_settop(L, 2);
+  f.allocate = lua_getallocf(L, &f.ud);
+  lua_setallocf(L, allocate_for_a_while, &f);
+  result = lua_pcall(L, 0, LUA_MULTRET, 0);
+  lua_setallocf(L, f.allocate, f.ud);
+  lua_pushboolean(L, result == LUA_OK);
+  lua_replace(L, 1);
+  return lua_gettop(L);
+}
+
 static void set_text(lua_State *L, const char *name, const char *text) {
   if (text[0] == '\0') return;
   lua_pushstring(L, text);
@@ -78,6 +110,8 @@ int luaopen_gptimage_core_test(lua_State *L) {
   lua_newtable(L);
   lua_pushcfunction(L, window_fail_allocation);
   lua_setfield(L, -2, "fail_allocation");
+  lua_pushcfunction(L, window_starve);
+  lua_setfield(L, -2, "starve");
   lgim_window_rules(L);
   lgim_window_parse(L);
   lgim_window_task(L);
