@@ -6,22 +6,22 @@
 #include <lauxlib.h>
 #include <string.h>
 
-/* What the table says, before it is judged. */
+/* The options, and what of them is judged before it becomes one. */
 typedef struct settings {
   gim_hub_options hub;
-  gim_str provider, sizes, overwrite;
+  gim_str sizes, overwrite;
   int64_t max_requests, memory_limit;
   double budget;
-  bool has_max_requests, has_memory_limit, has_budget;
+  bool has_budget;
 } settings;
 
 #define AT(member) offsetof(settings, member)
 
 static const lgim_option options_of_client[] = {
-    {"provider", LGIM_STRING, AT(provider), LGIM_NOWHERE},
+    {"provider", LGIM_STRING, LGIM_NOWHERE, LGIM_NOWHERE},
     {"api_key", LGIM_STRING, AT(hub.api_key), LGIM_NOWHERE},
     {"base_url", LGIM_STRING, AT(hub.base_url), LGIM_NOWHERE},
-    {"max_requests", LGIM_INTEGER, AT(max_requests), AT(has_max_requests)},
+    {"max_requests", LGIM_INTEGER, AT(max_requests), LGIM_NOWHERE},
     {"timeout", LGIM_TABLE, LGIM_NOWHERE, LGIM_NOWHERE},
     {"journal", LGIM_STRING, AT(hub.journal), LGIM_NOWHERE},
     {"allow_private", LGIM_BOOLEAN, AT(hub.allow_private), LGIM_NOWHERE},
@@ -31,7 +31,7 @@ static const lgim_option options_of_client[] = {
     {"prices", LGIM_TABLE, LGIM_NOWHERE, LGIM_NOWHERE},
     {"budget", LGIM_NUMBER, AT(budget), AT(has_budget)},
     {"overwrite", LGIM_STRING, AT(overwrite), LGIM_NOWHERE},
-    {"memory_limit", LGIM_INTEGER, AT(memory_limit), AT(has_memory_limit)},
+    {"memory_limit", LGIM_INTEGER, AT(memory_limit), LGIM_NOWHERE},
     {"idempotent", LGIM_BOOLEAN, AT(hub.idempotent), LGIM_NOWHERE},
     {"sizes", LGIM_STRING, AT(sizes), LGIM_NOWHERE},
     {"edit_path", LGIM_STRING, AT(hub.edit_path), LGIM_NOWHERE},
@@ -166,41 +166,41 @@ static void read_rate(lua_State *L, int index, gim_hub_options *hub) {
                        "a number of seconds above 0 expected");
 }
 
-void lgim_settings_read(lua_State *L, int index, gim_hub_options *options) {
+/* Before all others: the defaults are the provider's. */
+static gim_provider read_provider(lua_State *L, int index) {
   static const char *const providers[] = {"starmagic", "evolink", "magick",
                                           NULL};
+  gim_provider provider = GIM_STARMAGIC;
+  gim_str name;
+  lua_pushliteral(L, "provider");
+  if (lua_rawget(L, index) == LUA_TSTRING) {
+    name.p = lua_tolstring(L, -1, &name.n);
+    provider = (gim_provider)choose(L, "provider", name, providers);
+  }
+  lua_pop(L, 1);
+  return provider;
+}
+
+void lgim_settings_read(lua_State *L, int index, gim_hub_options *options) {
   static const char *const procedures[] = {"anchor", "budget", NULL};
   static const char *const policies[] = {"number", "replace", "refuse", NULL};
   settings s;
   lgim_option_set set;
-  gim_provider provider = GIM_STARMAGIC;
-  gim_hub_options defaults;
+  bool given = lua_istable(L, index);
   index = lua_absindex(L, index);
   luaL_checkstack(L, 12, "no stack for options");
-  if (!lua_isnoneornil(L, index) && !lua_istable(L, index))
+  if (!lua_isnoneornil(L, index) && !given)
     lgim_options_raise(L, &argument, NULL, "table expected, got %s",
                        luaL_typename(L, index));
   memset(&s, 0, sizeof(s));
+  gim_hub_options_init(&s.hub,
+                       given ? read_provider(L, index) : GIM_STARMAGIC);
+  s.max_requests = s.hub.max_requests;
+  s.memory_limit = (int64_t)s.hub.memory_limit;
   set.options = options_of_client;
   set.out = &s;
   lgim_options_read_sets(L, index, &argument, &set, 1);
-  if (s.provider.p != NULL)
-    provider = (gim_provider)choose(L, "provider", s.provider, providers);
-  gim_hub_options_init(&defaults, provider);
   *options = s.hub;
-  options->provider = defaults.provider;
-  options->sizes = defaults.sizes;
-  options->max_requests = defaults.max_requests;
-  options->connect_ms = defaults.connect_ms;
-  options->submit_ms = defaults.submit_ms;
-  options->poll_ms = defaults.poll_ms;
-  options->download_ms = defaults.download_ms;
-  options->task_ms = defaults.task_ms;
-  options->poll = defaults.poll;
-  options->retry = defaults.retry;
-  options->overwrite = defaults.overwrite;
-  options->memory_limit = defaults.memory_limit;
-  options->budget_micro = defaults.budget_micro;
   if (s.has_budget && !lgim_options_micro(s.budget, &options->budget_micro))
     lgim_options_raise(L, &argument, "budget",
                        "credits from 0 to 1e9 expected, got %f",
@@ -211,21 +211,17 @@ void lgim_settings_read(lua_State *L, int index, gim_hub_options *options) {
   if (s.overwrite.p != NULL)
     options->overwrite =
         (gim_overwrite)choose(L, "overwrite", s.overwrite, policies);
-  if (s.has_max_requests) {
-    if (s.max_requests < 1 || s.max_requests > 10000)
-      lgim_options_raise(L, &argument, "max_requests",
-                         "an integer from 1 to 10000 expected, got %I",
-                         (LUAI_UACINT)s.max_requests);
-    options->max_requests = (int)s.max_requests;
-  }
-  if (s.has_memory_limit) {
-    if (s.memory_limit < 0)
-      lgim_options_raise(L, &argument, "memory_limit",
-                         "a number of bytes expected, got %I",
-                         (LUAI_UACINT)s.memory_limit);
-    options->memory_limit = (size_t)s.memory_limit;
-  }
-  if (!lua_istable(L, index)) return;
+  if (s.max_requests < 1 || s.max_requests > 10000)
+    lgim_options_raise(L, &argument, "max_requests",
+                       "an integer from 1 to 10000 expected, got %I",
+                       (LUAI_UACINT)s.max_requests);
+  options->max_requests = (int)s.max_requests;
+  if (s.memory_limit < 0)
+    lgim_options_raise(L, &argument, "memory_limit",
+                       "a number of bytes expected, got %I",
+                       (LUAI_UACINT)s.memory_limit);
+  options->memory_limit = (size_t)s.memory_limit;
+  if (!given) return;
   read_nested(L, index, "timeout", options_of_timeout, options);
   read_poll(L, index, &options->poll);
   read_retry(L, index, &options->retry);
