@@ -104,18 +104,16 @@ static int open_nameless(const char *folder) {
 }
 
 static gim_file *file_new(const char *folder) {
-  size_t n = strlen(folder) + 1;
   gim_file *f = calloc(1, sizeof(*f));
   if (f == NULL) return NULL;
   f->fd = f->folder_fd = -1;
   f->gather_n = GIM_FILE_GATHER;
   f->owner = getpid();
-  f->folder = malloc(n);
+  f->folder = gim_str_copy(gim_str_of(folder));
   if (f->folder == NULL) {
     free(f);
     return NULL;
   }
-  memcpy(f->folder, folder, n);
   return f;
 }
 

@@ -47,15 +47,10 @@ struct gim_net {
 
 /* -------- making and freeing -------- */
 
-static bool copy_text(char **to, const char *text) {
-  size_t n;
-  *to = NULL;
-  if (text == NULL) return true;
-  n = strlen(text) + 1;
-  *to = malloc(n);
-  if (*to == NULL) return false;
-  memcpy(*to, text, n);
-  return true;
+/* NULL stays NULL. */
+static bool keep(char **to, const char *text) {
+  *to = text == NULL ? NULL : gim_str_copy(gim_str_of(text));
+  return text == NULL || *to != NULL;
 }
 
 /* What was made so far is in `net`, for net_delete. */
@@ -72,8 +67,8 @@ static gim_status net_init(gim_net *net, const gim_net_options *options,
   status = gim_trust_init(&net->carrier.trust, options->ca_file, err);
   if (status != GIM_OK) return status;
   net->carrier.share = gim_library_share();
-  if (net->carrier.share == NULL || !copy_text(&net->proxy, options->proxy) ||
-      !copy_text(&net->user_agent, options->user_agent))
+  if (net->carrier.share == NULL || !keep(&net->proxy, options->proxy) ||
+      !keep(&net->user_agent, options->user_agent))
     return gim_fail(err, GIM_E_NO_MEMORY, "not enough memory for a client");
   net->carrier.wait = net->wait;
   net->carrier.brake = &net->brake;

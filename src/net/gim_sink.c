@@ -35,20 +35,13 @@ struct gim_sink {
   int64_t copied;
 };
 
-static char *copy_text(const char *text) {
-  size_t n = strlen(text) + 1;
-  char *copy = malloc(n);
-  if (copy != NULL) memcpy(copy, text, n);
-  return copy;
-}
-
 gim_sink *gim_sink_new(const char *folder, gim_pool *pool) {
   gim_sink *sink = calloc(1, sizeof(*sink));
   if (sink == NULL) return NULL;
   sink->pool = pool;
   gim_image_init(&sink->image);
   if (folder == NULL) return sink;
-  sink->folder = copy_text(folder);
+  sink->folder = gim_str_copy(gim_str_of(folder));
   if (sink->folder != NULL) return sink;
   free(sink);
   return NULL;
@@ -310,7 +303,7 @@ static gim_status start_copy(gim_sink *sink, const char *folder,
                              gim_err *err) {
   gim_status status;
   drop_copy(sink);
-  sink->copy_folder = copy_text(folder);
+  sink->copy_folder = gim_str_copy(gim_str_of(folder));
   if (sink->copy_folder == NULL)
     return gim_fail(err, GIM_E_NO_MEMORY, "not enough memory to copy a file");
   status = gim_file_open(&sink->copy, folder, err);
