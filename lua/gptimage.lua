@@ -156,25 +156,25 @@ function client_methods:submit(request)
   return task, err
 end
 
-function client_methods:generate(request)
-  wait.check_may_wait(self, "client:generate", 3)
-  local task, err = start(self, "generate", core.generate, request, 3)
+-- For the method `name`, whose caller is two levels up.
+local function start_and_wait(client, name, starter, request)
+  wait.check_may_wait(client, "client:" .. name, 4)
+  local task, err = start(client, name, starter, request, 4)
   if not task then
     return nil, err
   end
   local result
-  result, err = wait.wait_as_caller_can(task, 3)
+  result, err = wait.wait_as_caller_can(task, 4)
+  return result, err
+end
+
+function client_methods:generate(request)
+  local result, err = start_and_wait(self, "generate", core.generate, request)
   return result, err
 end
 
 function client_methods:edit(request)
-  wait.check_may_wait(self, "client:edit", 3)
-  local task, err = start(self, "edit", core.edit, request, 3)
-  if not task then
-    return nil, err
-  end
-  local result
-  result, err = wait.wait_as_caller_can(task, 3)
+  local result, err = start_and_wait(self, "edit", core.edit, request)
   return result, err
 end
 
