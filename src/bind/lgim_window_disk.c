@@ -19,6 +19,8 @@ static atomic_int lose;    /* and takes with it what was not synced */
 static atomic_long synced; /* bytes of the journal at its last fdatasync;
                                    -1: what it had before the next write */
 
+static atomic_long delay_ms; /* that each fdatasync takes at least */
+
 enum { CALL_WRITE, CALL_FDATASYNC, CALL_FSYNC, CALL_RENAME, CALL_FTRUNCATE };
 #define CALL_COUNT (CALL_FTRUNCATE + 1)
 static atomic_int fault_number[CALL_COUNT]; /* errno that it fails with */
@@ -74,6 +76,8 @@ int __wrap_fdatasync(int fd) {
     (void)__real_ftruncate(fd, (off_t)atomic_load(&synced));
   }
   count_call();
+  if (atomic_load(&delay_ms) > 0)
+    (void)usleep((useconds_t)atomic_load(&delay_ms) * 1000);
   if (fails(CALL_FDATASYNC)) return -1;
   result = __real_fdatasync(fd);
   if (fstat(fd, &st) == 0) atomic_store(&synced, (long)st.st_size);
@@ -126,6 +130,12 @@ static int window_die_at(lua_State *L) {
   return 0;
 }
 
+/* window.disk_delay(ms): a slow disk */
+static int window_disk_delay(lua_State *L) {
+  atomic_store(&delay_ms, (long)luaL_checkinteger(L, 1));
+  return 0;
+}
+
 /* window.disk_calls() -> calls counted since die_at, or the start */
 static int window_disk_calls(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)atomic_load(&calls));
@@ -135,6 +145,7 @@ static int window_disk_calls(lua_State *L) {
 void lgim_window_disk(lua_State *L) {
   static const luaL_Reg functions[] = {{"disk_fault", window_disk_fault},
                                        {"die_at", window_die_at},
+                                       {"disk_delay", window_disk_delay},
                                        {"disk_calls", window_disk_calls},
                                        {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
