@@ -45,7 +45,7 @@ describe("gim_utf8", function()
     end
   end)
 
-  it("guesses more than a token for each wide character, and one for four bytes of others", function()
+  it("guesses more than a token for a wide character, and one for four bytes of others", function()
     for text, tokens in pairs {
       [""] = 0, ["a"] = 1, ["abcd"] = 1, ["abcde"] = 2, ["一只橘猫"] = 6, ["猫cat"] = 3,
       ["한국어"] = 4, ["ひらがな"] = 6, ["😀"] = 2, ["😀😀"] = 4, ["éé"] = 1, ["猫"] = 2,
