@@ -277,7 +277,7 @@ function client:timeout() end
 
 ---Lets go of everything, and is what <close> does. Tasks that are live go on at the service and
 ---end here as cancelled, billed "maybe", with their id; their callbacks are called, and spawned
----coroutines are closed. Idempotent.
+---coroutines are closed. With a journal it waits until that is on the disk. Idempotent.
 function client:close() end
 
 ---@return boolean
