@@ -378,8 +378,11 @@ local function close(client)
   local state = core_data(client)
   state.closed = true
   deliver.mind(state) -- no loop may watch a descriptor that is closed
-  local ended = core.close(client)
+  local ended, logs = core.close(client)
   state.live = 0
+  for _, event in ipairs(logs or {}) do
+    deliver.push(state, "log", event)
+  end
   for _, task in ipairs(ended or {}) do
     deliver.push(state, "done", task)
   end

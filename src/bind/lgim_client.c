@@ -161,7 +161,7 @@ static int core_wake(lua_State *L) {
   return 0;
 }
 
-/* core.close(client) -> the tasks that this ended, an array */
+/* core.close(client) -> the tasks that this ended, an array, and the logs */
 static int core_close(lua_State *L) {
   client *c = luaL_checkudata(L, 1, LGIM_CLIENT);
   gim_job *job;
@@ -180,9 +180,10 @@ static int core_close(lua_State *L) {
     lua_rawsetp(L, 2, job);
     (void)gim_job_take_news(job);
   }
+  push_logs(L, c->hub);
   gim_hub_release(c->hub);
   c->hub = NULL;
-  return 1;
+  return 2;
 }
 
 /* Allocates nothing that may raise: finalizers must not. */
