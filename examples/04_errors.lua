@@ -7,7 +7,8 @@ local gptimage = require "gptimage"
 local client <close> = assert(gptimage.client { provider = "starmagic" })
 
 -- Every error says what happened (kind, message), whether the same request may work later
--- (retryable), and what was paid (billed): "no", "maybe" or "yes".
+-- (retryable), and what was paid (billed): "no", "maybe" or "yes". Submit again only where billed
+-- is "no": what may work later may have been paid already.
 local function explain(err)
   print(("  %s: %s"):format(err.kind, err.message))
   print(("  retryable: %s, billed: %s"):format(err.retryable, err.billed))

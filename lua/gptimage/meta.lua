@@ -49,7 +49,8 @@ function gptimage.sizes(provider, model, procedure) end
 ---@field provider? gptimage.provider  "starmagic" without
 ---@field api_key? string       without: from the environment
 ---@field base_url? string      without: $GPTIMAGE_BASE_URL, or the provider's; may carry a path
----@field max_requests? integer HTTP requests at once; 16 without
+---@field max_requests? integer HTTP requests at once; 16 without. From 4 on one is kept for each of
+---                             paid requests, polls and downloads; of 3 one for the latter two
 ---@field timeout? gptimage.timeouts
 ---@field poll? gptimage.poll   how often a running task is asked for
 ---@field retry? gptimage.retry how often what may be repeated is repeated
@@ -73,7 +74,7 @@ function gptimage.sizes(provider, model, procedure) end
 ---@field edit_path? string     where edits go, in place of the provider's path
 ---@field task_path? string     where tasks are asked for, likewise
 ---@field ca_file? string       certificates to trust beside the system's (PEM)
----@field proxy? string         without: the environment's, as curl
+---@field proxy? string         without: the environment's, as curl; "": none
 ---@field user_agent? string
 ---@field on_error? fun(err: any, traceback: string)  gets what callbacks and coroutines raise;
 ---                             without it step, run and close raise it, or a loop that drives the
@@ -146,7 +147,7 @@ function gptimage.sizes(provider, model, procedure) end
 ---                             cjson.empty_array where cjson has it, else it cannot be sent
 ---@field output? string        file name, with {id} {index} {format} {key} {model}; written as the
 ---                             picture arrives. Without: save it later with image:save
----@field timeout? number       seconds for this task, in place of options.timeout.task
+---@field timeout? number       seconds for this task, more than 0, in place of options.timeout.task
 ---@field strict? boolean       false: send what the service's rules would refuse, with a warning
 ---@field price? number         credits it costs at most, for the budget; without: by prices
 ---@field resubmit? integer     times that the task, if it fails for a reason that may pass, is
@@ -388,8 +389,8 @@ function task:cancel() end
 ---@field error gptimage.error?  this picture failed, others may not have
 local image = {}
 
----Writes the picture to a file, which appears when it is whole and replaces what was there.
----Yields or blocks as client:generate does.
+---Writes the picture to a file, which appears when it is whole. It takes the place of a file or of
+---a link itself, never of a device, FIFO, socket or folder. Yields or blocks as generate does.
 ---@param path string
 ---@return string? path, gptimage.error? err
 function image:save(path) end
