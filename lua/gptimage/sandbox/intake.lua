@@ -2,6 +2,7 @@
 -- Bodies of requests: whole in memory where they are JSON, part by part on disk where they are
 -- forms, hashed on the way.
 
+local cqueues = require "cqueues"
 local errno = require "cqueues.errno"
 local checksums = require "gptimage.sandbox.checksums"
 local json = require "gptimage.sandbox.json"
@@ -12,6 +13,7 @@ local severing = require "gptimage.sandbox.severing"
 local M = {}
 
 local BODY_TIMEOUT = 120
+local LOOK = 0.05
 local BODY_MAX = 128 * 1024 * 1024
 local PIECE = 64 * 1024
 local ENDLESS = 0x80000000 -- lua-http's length of a body that ends with its connection
@@ -75,6 +77,22 @@ local function middle(request)
   return request.fault.at or length and length // 2 or 1
 end
 
+-- The next bytes. In uploads of megabytes over TLS the end of a frame can be in OpenSSL's buffer
+-- while lua-http waits for the descriptor: on HTTP/2 it is made to look again.
+local function next_chunk(stream)
+  if stream.connection.version ~= 2 then
+    return stream:get_next_chunk(BODY_TIMEOUT)
+  end
+  local deadline = cqueues.monotime() + BODY_TIMEOUT
+  while true do
+    local piece, problem, number = stream:get_next_chunk(LOOK)
+    if piece or number ~= errno.ETIMEDOUT or cqueues.monotime() >= deadline then
+      return piece, problem, number
+    end
+    stream.connection.had_eagain = false
+  end
+end
+
 local function next_piece(world, stream, request, bytes)
   local fault = request.fault
   if fault.sip then
@@ -83,7 +101,7 @@ local function next_piece(world, stream, request, bytes)
   elseif fault.reset == "middle" then -- no byte more than that is taken
     return stream:get_body_chars(math.min(PIECE, middle(request) - bytes), BODY_TIMEOUT)
   end
-  return stream:get_next_chunk(BODY_TIMEOUT)
+  return next_chunk(stream)
 end
 
 ---Makes an HTTP/1.1 connection of lua-http read bodies in small pieces, and tell when the peer has
