@@ -326,8 +326,7 @@ function loop:spawn(f, ...) end
 ---@field id string?               the service's; nil until it has answered
 ---@field key string               ours: one for each request, kept across retries, not by resubmit
 ---@field status "submitting"|"pending"|"processing"|"saving"|"completed"|"failed"|"cancelled"
----                             After a timeout of ours a task with an id goes on at the service,
----                             and keeps what that last said: "pending" or "processing"
+---                             After a timeout of ours: what the service said last, if it goes on
 ---@field progress integer         0 to 100, as the service says
 ---@field estimated_time number?   seconds, as the service says
 ---@field billed gptimage.billed   as far as is known now
