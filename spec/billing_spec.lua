@@ -160,7 +160,8 @@ describe("billing, row by row:", function()
     ends(refusal(503, "paid_outcome_unknown"), "server", "maybe")
     -- As a type, beside whatever code; and where a 429 would mean that nothing was done.
     for _, status in ipairs { 400, 409, 429, 500 } do
-      for _, code in ipairs { "", "invalid_request", "rate_limit_exceeded", "paid_outcome_unknown" } do
+      local codes = { "", "invalid_request", "rate_limit_exceeded", "paid_outcome_unknown" }
+      for _, code in ipairs(codes) do
         local state = ends(answer({ error = { code = code, type = "paid_outcome_unknown",
           message = "?" } }, status), "server", "maybe")
         assert.same("paid_outcome_unknown", state.err.code)

@@ -200,7 +200,8 @@ local replies = {
   { "a proxy's silence", status = 504,
     body = "",
     kind = "server", retryable = true,
-    message = "HTTP 504 with an empty body. The service, or a proxy before it, has trouble: try later." },
+    message = "HTTP 504 with an empty body. "
+      .. "The service, or a proxy before it, has trouble: try later." },
   { "a page with a 200", status = 200, content_type = "text/html",
     body = "<html><body>Welcome</body></html>",
     kind = "protocol",
@@ -339,7 +340,8 @@ local replies = {
     status = 503, now = 1782907200, retry_after = "Wed, 01 Jul 2026 12:00:30 GMT",
     body = "",
     kind = "server", retryable = true, retry_after_ms = 30000,
-    message = "HTTP 503 with an empty body. The service, or a proxy before it, has trouble: try later." },
+    message = "HTTP 503 with an empty body. "
+      .. "The service, or a proxy before it, has trouble: try later." },
   { "an impossible status", status = 999,
     body = "",
     kind = "protocol",

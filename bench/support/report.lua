@@ -21,7 +21,7 @@ function M.machine(output, folder)
     cores = tonumber(output "nproc"),
     memory_gib = math.floor(tonumber(output "awk '/^MemTotal/ { print $2 }' /proc/meminfo")
       / 1048576 + 0.5),
-    kernel = output "uname -r",
+    kernel = output "uname -r | cut -d. -f1-2", -- what a vendor adds says nothing here
     system = output ". /etc/os-release && echo \"$PRETTY_NAME\"",
     files = output("df --output=fstype '" .. folder .. "' | tail -1"),
     libcurl = output "curl-config --version",

@@ -2,7 +2,6 @@
 ---@meta gptimage
 -- Every function, method and field of gptimage, for editors with the Lua language server and for
 -- readers. Never loaded. Times are seconds, sizes bytes or pixels, money credits.
---
 -- Misuse (a wrong type, an unknown option or field, a closed object) raises. What the world does
 -- and what the rules refuse comes back as nil and a gptimage.error.
 
