@@ -131,6 +131,13 @@ asan: ## runs the specs under the address and undefined-behaviour sanitizers (gc
 	@$(MAKE) --no-print-directory test BUILD=build-asan OPTIMISE=-O1 CC=gcc \
 	  SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 
+# What the ordinary run does with 40 deaths, for an answer to how sure it is.
+CRASHES ?= 200
+crash: ## kills a paying program at 200 seeded moments, and recovers
+	@sh .ci/install.sh build run test
+	@$(MAKE) --no-print-directory window
+	$(call run_specs,GPTIMAGE_CRASHES=$(CRASHES) $(LUA),$(BUILD)/counts-crash,spec/crash_spec.lua)
+
 # What the sanitizers leave out: bytes that nobody wrote, and leaks.
 valgrind: ## runs the specs of src/core under valgrind, on the plain build
 	@sh .ci/install.sh build run test valgrind
@@ -243,5 +250,5 @@ clean: ## removes what make made
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
 
-.PHONY: build window deps demo test asan valgrind bench bench-tools bench-readme lint $(LINTS) lint-deps format \
+.PHONY: build window deps demo test asan crash valgrind bench bench-tools bench-readme lint $(LINTS) lint-deps format \
   rockspec rock install env clean help
