@@ -3,34 +3,8 @@
 -- where it is certain that nothing was accepted, or the user vouches for it.
 local Clocked = require "spec.support.clocked"
 local answer, broken, refusal = Clocked.answer, Clocked.broken, Clocked.refusal
-
--- Every transport failure that leaves open what the service did.
-local TRANSPORT = { "network", "timeout", "protocol" }
-
--- A POST that is under way, with the whole body out.
-local function handed_over(options)
-  local job = Clocked.new(options)
-  job:expect "send"
-  job.task:started(0)
-  job.task:handed(100, 100)
-  return job
-end
-
--- It was tried once, ended so, and is not tried again.
-local function ends(report, status, billed, options)
-  local job = Clocked.new(options)
-  job:send(report)
-  return job:over(status, billed)
-end
-
--- It is tried again; says how long that waits.
-local function repeats(report, options, random)
-  local job = Clocked.new(options)
-  job:send(report, random)
-  local kind, slept, _, attempt = job:awake(random)
-  assert.same({ "send", 1 }, { kind, attempt })
-  return slept, job
-end
+local TRANSPORT, handed_over = Clocked.TRANSPORT, Clocked.handed_over
+local ends, repeats = Clocked.ends, Clocked.repeats
 
 describe("a paid POST is repeated", function()
   it("when the body was not handed over whole", function()

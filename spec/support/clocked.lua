@@ -138,4 +138,32 @@ function Clocked:billed()
   return self.task:billed()
 end
 
+---Every transport failure that leaves open what the service did.
+Clocked.TRANSPORT = { "network", "timeout", "protocol" }
+
+---A POST that is under way, with the whole body out.
+function Clocked.handed_over(options)
+  local job = Clocked.new(options)
+  job:expect "send"
+  job.task:started(0)
+  job.task:handed(100, 100)
+  return job
+end
+
+---It was tried once, ended so, and is not tried again.
+function Clocked.ends(report, status, billed, options)
+  local job = Clocked.new(options)
+  job:send(report)
+  return job:over(status, billed)
+end
+
+---It is tried again; says how long that waits.
+function Clocked.repeats(report, options, random)
+  local job = Clocked.new(options)
+  job:send(report, random)
+  local kind, slept, _, attempt = job:awake(random)
+  assert.same({ "send", 1 }, { kind, attempt })
+  return slept, job
+end
+
 return Clocked
