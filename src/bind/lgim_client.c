@@ -7,6 +7,7 @@
 #include "gim_warm.h"
 #include "lgim_error.h"
 #include "lgim_money.h"
+#include "lgim_object.h"
 #include "lgim_settings.h"
 #include "lgim_task.h"
 
@@ -207,9 +208,13 @@ static int core_data(lua_State *L) {
   return 1;
 }
 
-/* client:fd() -> descriptor */
+/* client:fd() -> descriptor | nil where the build has none */
 static int client_fd(lua_State *L) {
-  lua_pushinteger(L, gim_net_fd(lgim_client_check(L, 1)->net));
+  int fd = gim_net_fd(lgim_client_check(L, 1)->net);
+  if (fd < 0)
+    lua_pushnil(L);
+  else
+    lua_pushinteger(L, fd);
   return 1;
 }
 
@@ -315,21 +320,12 @@ void lgim_client_open(lua_State *L, int methods) {
                                        {"data", core_data},
                                        {"recover", lgim_client_recover},
                                        {NULL, NULL}};
-  methods = lua_absindex(L, methods);
+  static const luaL_Reg metamethods[] = {{"__gc", client_gc},
+                                         {"__close", core_close},
+                                         {"__tostring", client_tostring},
+                                         {NULL, NULL}};
+  const lgim_class class = {LGIM_CLIENT, "client", methods_of_client,
+                            metamethods, client_index};
   luaL_setfuncs(L, functions, 0);
-  luaL_newmetatable(L, LGIM_CLIENT);
-  luaL_newlib(L, methods_of_client);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, methods, "client");
-  lua_pushcclosure(L, client_index, 1);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, client_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pushcfunction(L, core_close);
-  lua_setfield(L, -2, "__close");
-  lua_pushcfunction(L, client_tostring);
-  lua_setfield(L, -2, "__tostring");
-  lua_pushliteral(L, "locked");
-  lua_setfield(L, -2, "__metatable");
-  lua_pop(L, 1);
+  lgim_object_open(L, &class, methods);
 }

@@ -3,6 +3,7 @@
 
 #include "gim_client.h"
 #include "lgim_error.h"
+#include "lgim_object.h"
 #include "lgim_result.h"
 
 #include <lauxlib.h>
@@ -207,19 +208,10 @@ void lgim_task_open(lua_State *L, int methods) {
                                        {"outcome", core_outcome},
                                        {"watch", core_watch},
                                        {NULL, NULL}};
-  methods = lua_absindex(L, methods);
+  static const luaL_Reg metamethods[] = {
+      {"__gc", task_gc}, {"__tostring", task_tostring}, {NULL, NULL}};
+  const lgim_class class = {LGIM_TASK, "task", methods_of_task, metamethods,
+                            task_index};
   luaL_setfuncs(L, functions, 0);
-  luaL_newmetatable(L, LGIM_TASK);
-  luaL_newlib(L, methods_of_task);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, methods, "task");
-  lua_pushcclosure(L, task_index, 1);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, task_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pushcfunction(L, task_tostring);
-  lua_setfield(L, -2, "__tostring");
-  lua_pushliteral(L, "locked");
-  lua_setfield(L, -2, "__metatable");
-  lua_pop(L, 1);
+  lgim_object_open(L, &class, methods);
 }
