@@ -11,13 +11,13 @@ local PRICES = { ["gpt-image-2-beta"] = 2.5 } -- what the sandbox takes for a fa
 local request = clients.request
 
 describe("money:", function()
-  local sandbox, client, events
+  local sandbox, client, log
 
   setup(function() sandbox = sandboxes.start { latency = 0.15 } end)
   teardown(function() sandbox:stop() end)
   before_each(function()
     sandbox:reset()
-    events = {}
+    log = clients.new_log()
   end)
   after_each(function()
     if client then client:close() end
@@ -25,19 +25,8 @@ describe("money:", function()
   end)
 
   local function open(options, make)
-    options = options or {}
-    options.retry = options.retry or { base = 0.02, cap = 0.2 }
-    options.log = function(event) events[#events + 1] = event end
-    client = (make or clients.starmagic)(sandbox, options)
+    client = (make or clients.starmagic)(sandbox, clients.impatient(log, options))
     return client
-  end
-
-  local function logged(event, pattern)
-    local found = {}
-    for _, line in ipairs(events) do
-      if line.event == event and line.message:find(pattern or "") then found[#found + 1] = line end
-    end
-    return found
   end
 
   local function submits() return sandbox:requests { kind = "submit" } end
@@ -211,7 +200,7 @@ describe("money:", function()
       local ledger = agrees()
       assert.same({ 3, 1, 2 }, { ledger.sent, ledger.paid, ledger.given_back })
       assert.same({ ids[1], ids[2] }, ledger.ids.given_back)
-      assert.equal(2, #logged("retry", "submitted again as a new paid request, %d of 3"))
+      assert.equal(2, #log.found("retry", "submitted again as a new paid request, %d of 3"))
     end)
 
     it("is off by default", function()
@@ -318,7 +307,7 @@ describe("money:", function()
       assert(client:generate(request { output = folder.path .. "/{id}.{format}" }))
       client:step()
       local bills = {}
-      for _, event in ipairs(logged "billing") do
+      for _, event in ipairs(log.found "billing") do
         if not event.message:find "whole body" then bills[#bills + 1] = event.message end
       end
       assert.same({
@@ -336,10 +325,10 @@ describe("money:", function()
         client:step(0.01)
         return sandbox:ledger().accepted == 1
       end)
-      local before = #events
+      local before = #log.events
       client:close()
-      local last = events[#events]
-      assert.is_true(#events > before)
+      local last = log.events[#log.events]
+      assert.is_true(#log.events > before)
       assert.same({ "state", task.key }, { last.event, last.task })
       assert.matches("cancelled, billed maybe %(the whole body was sent, and no", last.message)
       sandbox:release()

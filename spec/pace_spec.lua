@@ -9,13 +9,13 @@ local sandboxes = require "spec.support.sandbox"
 local request = clients.request
 
 describe("pace:", function()
-  local sandbox, client, events
+  local sandbox, client, log
 
   setup(function() sandbox = sandboxes.start { latency = 0.15 } end)
   teardown(function() sandbox:stop() end)
   before_each(function()
     sandbox:reset()
-    events = {}
+    log = clients.new_log()
   end)
   after_each(function()
     if client then client:close() end
@@ -23,18 +23,7 @@ describe("pace:", function()
   end)
 
   local function open(options)
-    options = options or {}
-    options.retry = options.retry or { base = 0.02, cap = 0.2 }
-    options.log = function(event) events[#events + 1] = event end
-    client = clients.starmagic(sandbox, options)
-  end
-
-  local function logged(event, pattern)
-    local found = {}
-    for _, line in ipairs(events) do
-      if line.event == event and line.message:find(pattern or "") then found[#found + 1] = line end
-    end
-    return found
+    client = clients.starmagic(sandbox, clients.impatient(log, options))
   end
 
   local function submits() return sandbox:requests { kind = "submit" } end
@@ -46,7 +35,7 @@ describe("pace:", function()
       for i = 1, 6 do tasks[i] = assert(client:submit(request { prompt = "picture " .. i })) end
       local times = {}
       client:run()
-      for _, event in ipairs(events) do
+      for _, event in ipairs(log.events) do
         if event.event == "request" and event.message:find "^POST" then
           times[#times + 1] = event.time
         end
@@ -86,12 +75,12 @@ describe("pace:", function()
       open { retry = { base = 0.2, cap = 2 } }
       sandbox:fault { match = { kind = "submit" }, fault = { status = 429, empty = true } }
       local tasks = { assert(client:submit(request())) }
-      while #logged "retry" == 0 do client:step(1) end
-      local paused = events[#events].time
+      while #log.found "retry" == 0 do client:step(1) end
+      local paused = log.events[#log.events].time
       for i = 2, 5 do tasks[i] = assert(client:submit(request())) end
       for _, task in ipairs(tasks) do assert(task:wait()) end
       local times = {}
-      for _, event in ipairs(events) do
+      for _, event in ipairs(log.events) do
         if event.event == "request" and event.message:find "^POST" and event.time > paused then
           times[#times + 1] = event.time
         end
@@ -99,7 +88,7 @@ describe("pace:", function()
       assert.equal(5, #times)
       assert.is_true(times[1] - paused >= 0.099, times[1] - paused)
       assert.is_true(times[2] - times[1] >= 0.1) -- the gap, before an answer has eased it
-      assert.equal(1, #logged("retry", "^too many requests: requests of all tasks wait for"))
+      assert.equal(1, #log.found("retry", "^too many requests: requests of all tasks wait for"))
       assert.same({ 5, 5 }, { client:ledger().paid, sandbox:ledger().charged })
     end)
 
@@ -108,13 +97,13 @@ describe("pace:", function()
       sandbox:fault { match = { kind = "submit" }, times = 1, fault = { status = 429,
         retry_after_ms = 400 } }
       local first = assert(client:submit(request()))
-      while #logged "retry" == 0 do client:step(1) end
-      local paused = events[#events].time
+      while #log.found "retry" == 0 do client:step(1) end
+      local paused = log.events[#log.events].time
       local second = assert(client:submit(request()))
       client:run()
       assert(first:wait())
       assert(second:wait())
-      for _, event in ipairs(events) do
+      for _, event in ipairs(log.events) do
         if event.event == "request" and event.time > paused and event.message:find "^POST" then
           assert.is_true(event.time - paused >= 0.399)
         end
@@ -131,14 +120,14 @@ describe("pace:", function()
       while not first.id do client:step(1) end
       sandbox:fault { match = { kind = "poll" }, times = 1, fault = { status = 429,
         retry_after_ms = 500 } }
-      while #logged("retry", "queries of all tasks") == 0 do client:step(1) end
-      local paused, seen = events[#events].time, #events
+      while #log.found("retry", "queries of all tasks") == 0 do client:step(1) end
+      local paused, seen = log.events[#log.events].time, #log.events
       local second = assert(client:submit(request()))
       client:run()
       assert(second:wait())
       local posted
-      for i = seen + 1, #events do
-        local event = events[i]
+      for i = seen + 1, #log.events do
+        local event = log.events[i]
         if event.event == "request" then
           if event.message:find "^POST" then
             posted = event.time - paused
@@ -157,7 +146,7 @@ describe("pace:", function()
       local _, err = client:generate(request())
       assert.equal("quota", err.kind)
       assert(client:generate(request()))
-      assert.equal(0, #logged "retry")
+      assert.equal(0, #log.found "retry")
     end)
   end)
 end)
