@@ -26,12 +26,17 @@ void gim_hub_options_init(gim_hub_options *options, gim_provider provider) {
   options->submit_ms = gim_provider_get(provider)->submit_timeout_ms;
   options->poll_ms = 15 * 1000;
   options->download_ms = 120 * 1000;
+  options->upload_ms = 300 * 1000;
   options->task_ms = 1800 * 1000;
   options->poll = GIM_POLL_DEFAULT;
   options->retry = GIM_RETRY_DEFAULT;
   options->budget_micro = -1;
   options->overwrite = GIM_OVERWRITE_NUMBER;
   options->memory_limit = 64u * 1024 * 1024;
+}
+
+static gim_status no_memory(gim_err *err) {
+  return gim_fail(err, GIM_E_NO_MEMORY, "No memory for a client.");
 }
 
 static gim_status refuse(gim_err *err, const char *option,
@@ -59,8 +64,13 @@ static gim_status check_key(gim_str key, const gim_provider_row *provider,
   return GIM_OK;
 }
 
-/* Takes base_url without slashes at its end; finds whether it is loopback. */
-static gim_status take_base_url(gim_hub *hub, gim_str text, gim_err *err) {
+/*
+** `*to` gets the URL without slashes at its end, `*loopback_host` (may be
+** NULL) its host where that is this machine, else p NULL.
+*/
+static gim_status take_url(const gim_hub *hub, const char *option,
+                           gim_str text, char **to, gim_str *loopback_host,
+                           gim_err *err) {
   gim_url url;
   gim_url_fault fault;
   char message[128];
@@ -70,20 +80,41 @@ static gim_status take_base_url(gim_hub *hub, gim_str text, gim_err *err) {
   if (fault != GIM_URL_OK) {
     (void)snprintf(message, sizeof(message), "it %s.",
                    gim_url_fault_text(fault));
-    return refuse(err, "base_url", message);
+    return refuse(err, option, message);
   }
   if (url.path.n != url.target.n || memchr(text.p, '#', text.n) != NULL)
-    return refuse(err, "base_url", "it has a query or a fragment.");
+    return refuse(err, option, "it has a query or a fragment.");
   loopback = gim_address_judge(url.host) == GIM_HOST_LOOPBACK;
   if (!url.https && !loopback && !hub->options.allow_private)
-    return refuse(err, "base_url",
+    return refuse(err, option,
                   "plain http would show the key to everybody on the way; "
                   "use https (allow_private lifts this).");
-  hub->base_url = gim_str_copy(text);
-  hub->private_host = gim_str_copy(loopback ? url.host : GIM_STR(""));
-  if (hub->base_url == NULL || hub->private_host == NULL)
-    return gim_fail(err, GIM_E_NO_MEMORY, "No memory for a client.");
-  return GIM_OK;
+  if (loopback_host != NULL)
+    *loopback_host = loopback ? url.host : GIM_STR("");
+  *to = gim_str_copy(text);
+  return *to == NULL ? no_memory(err) : GIM_OK;
+}
+
+static gim_status take_base_url(gim_hub *hub, gim_err *err) {
+  gim_str own = gim_str_of(hub->provider->base_url), host;
+  gim_str text = hub->options.base_url.p != NULL ? hub->options.base_url : own;
+  gim_status status =
+      take_url(hub, "base_url", text, &hub->base_url, &host, err);
+  if (status != GIM_OK) return status;
+  hub->private_host = gim_str_copy(host);
+  return hub->private_host == NULL ? no_memory(err) : GIM_OK;
+}
+
+/*
+** The key goes there: to a host that somebody named, or that belongs to the
+** service. Who goes to another service has to say where its files are.
+*/
+static gim_status take_files_url(gim_hub *hub, gim_err *err) {
+  gim_str text = hub->options.files_url;
+  if (text.p == NULL && strcmp(hub->base_url, hub->provider->base_url) == 0)
+    text = gim_str_of(hub->provider->files_url);
+  if (text.p == NULL) return GIM_OK;
+  return take_url(hub, "files_url", text, &hub->files_url, NULL, err);
 }
 
 static gim_status check_path(const char *option, gim_str path, gim_err *err) {
@@ -101,8 +132,7 @@ static gim_status take_key(gim_hub *hub, gim_str key, gim_err *err) {
   gim_status status = check_key(key, hub->provider, err);
   if (status != GIM_OK) return status;
   hub->authorization = malloc(sizeof(prefix) + key.n);
-  if (hub->authorization == NULL)
-    return gim_fail(err, GIM_E_NO_MEMORY, "No memory for a client.");
+  if (hub->authorization == NULL) return no_memory(err);
   memcpy(hub->authorization, prefix, sizeof(prefix) - 1);
   memcpy(hub->authorization + sizeof(prefix) - 1, key.p, key.n);
   hub->authorization[sizeof(prefix) - 1 + key.n] = '\0';
@@ -154,7 +184,7 @@ static gim_status open_net(gim_hub *hub, gim_err *err) {
   options.user_agent = agent;
   if (agent == NULL || (o->ca_file.p != NULL && ca_file == NULL) ||
       (o->proxy.p != NULL && proxy == NULL)) {
-    status = gim_fail(err, GIM_E_NO_MEMORY, "No memory for a client.");
+    status = no_memory(err);
   }
   else {
     hub->net = gim_net_new(&options, err);
@@ -176,8 +206,7 @@ static gim_status open_archive(gim_hub *hub, gim_err *err) {
   char *path;
   if (hub->options.journal.p == NULL) return GIM_OK;
   path = gim_str_copy(hub->options.journal);
-  if (path == NULL)
-    return gim_fail(err, GIM_E_NO_MEMORY, "No memory for a client.");
+  if (path == NULL) return no_memory(err);
   status = gim_archive_open(&hub->archive, path, hub->net, err);
   free(path);
   if (status != GIM_OK) {
@@ -194,10 +223,10 @@ static gim_status open_archive(gim_hub *hub, gim_err *err) {
 
 gim_hub *gim_hub_new(const gim_hub_options *options, gim_err *err) {
   gim_hub *hub = calloc(1, sizeof(*hub));
-  gim_str base, task, edit;
+  gim_str task, edit;
   gim_status status;
   if (hub == NULL) {
-    (void)gim_fail(err, GIM_E_NO_MEMORY, "No memory for a client.");
+    (void)no_memory(err);
     return NULL;
   }
   hub->references = 1;
@@ -208,21 +237,20 @@ gim_hub *gim_hub_new(const gim_hub_options *options, gim_err *err) {
   if (options->rate_requests > 0)
     gim_bucket_init(&hub->paces[GIM_CLASS_PAID].bucket, options->rate_requests,
                     options->rate_per_ms, gim_net_now_ms());
-  base = options->base_url.p != NULL ? options->base_url
-                                     : gim_str_of(hub->provider->base_url);
   task = options->task_path.p != NULL ? options->task_path
                                       : gim_str_of(hub->provider->task_path);
   edit = options->edit_path.p != NULL ? options->edit_path
                                       : gim_str_of(hub->provider->edit_path);
   status = take_key(hub, options->api_key, err);
-  if (status == GIM_OK) status = take_base_url(hub, base, err);
+  if (status == GIM_OK) status = take_base_url(hub, err);
+  if (status == GIM_OK) status = take_files_url(hub, err);
   if (status == GIM_OK) status = check_path("task_path", task, err);
   if (status == GIM_OK) status = check_path("edit_path", edit, err);
   if (status == GIM_OK) {
     hub->task_path = gim_str_copy(task);
     hub->edit_path = gim_str_copy(edit);
     if (hub->task_path == NULL || hub->edit_path == NULL)
-      status = gim_fail(err, GIM_E_NO_MEMORY, "No memory for a client.");
+      status = no_memory(err);
   }
   if (status == GIM_OK) status = check_lines(options, err);
   if (status == GIM_OK) status = check_proxy(options->proxy, err);
@@ -231,6 +259,7 @@ gim_hub *gim_hub_new(const gim_hub_options *options, gim_err *err) {
   /* The caller's strings are his; nothing reads them from here on. */
   memset(&hub->options.api_key, 0, sizeof(gim_str));
   memset(&hub->options.base_url, 0, sizeof(gim_str));
+  memset(&hub->options.files_url, 0, sizeof(gim_str));
   memset(&hub->options.task_path, 0, sizeof(gim_str));
   memset(&hub->options.edit_path, 0, sizeof(gim_str));
   memset(&hub->options.ca_file, 0, sizeof(gim_str));
@@ -274,6 +303,7 @@ void gim_hub_release(gim_hub *hub) {
   gim_heap_free(&hub->heap);
   gim_ledger_free(&hub->ledger);
   free(hub->base_url);
+  free(hub->files_url);
   free(hub->task_path);
   free(hub->edit_path);
   free(hub->private_host);

@@ -28,13 +28,15 @@ typedef struct gim_hub_options {
   gim_provider provider;
   gim_str api_key;
   gim_str base_url;                   /* p NULL: the provider's */
+  gim_str files_url;                  /* p NULL: the provider's, if base_url
+                                         is its own; else there is none */
   gim_str task_path;                  /* p NULL: the provider's */
   gim_str edit_path;                  /* p NULL: the provider's */
   gim_str ca_file, proxy, user_agent; /* p NULL: none */
   gim_str journal;                    /* p NULL: none */
   gim_size_procedure sizes;
   int max_requests;
-  int64_t connect_ms, submit_ms, poll_ms, download_ms, task_ms;
+  int64_t connect_ms, submit_ms, poll_ms, download_ms, upload_ms, task_ms;
   gim_poll poll;
   gim_retry retry;
   int64_t budget_micro;               /* -1: none */
@@ -88,6 +90,7 @@ typedef struct gim_hub {
   const gim_provider_row *provider;
   char *authorization; /* OWNED: the whole header; wiped when closed */
   char *base_url, *task_path, *edit_path; /* OWNED */
+  char *files_url; /* OWNED; where references are uploaded to; NULL: nowhere */
   char *private_host; /* OWNED; base_url's host when it is loopback, or "" */
   /* private: */
   gim_log *log_first, *log_last;
@@ -96,7 +99,7 @@ typedef struct gim_hub {
 
 /*
 ** A hub with one reference. GIM_E_INVALID (err->field names the option:
-** base_url, api_key), GIM_E_AUTH (no key), or as gim_net_new and
+** base_url, files_url, api_key), GIM_E_AUTH (no key), or as gim_net_new and
 ** gim_archive_open; NULL then.
 */
 gim_hub *gim_hub_new(const gim_hub_options *options, gim_err *err);
