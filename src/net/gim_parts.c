@@ -16,7 +16,7 @@ typedef struct source {
   gim_part_read read;
   void *ud;
   int fd; /* -1: no file */
-  struct timespec changed;
+  int64_t modified_ns;
   int64_t size, at;
   char name[64]; /* for messages */
 } source;
@@ -44,11 +44,15 @@ static bool fail_source(source *s, const char *what) {
   return false;
 }
 
+int64_t gim_parts_modified_ns(const struct stat *file) {
+  return (int64_t)file->st_mtim.tv_sec * 1000000000 +
+         (int64_t)file->st_mtim.tv_nsec;
+}
+
 static bool is_unchanged(const source *s) {
   struct stat st;
   return fstat(s->fd, &st) == 0 && st.st_size == (off_t)s->size &&
-         st.st_mtim.tv_sec == s->changed.tv_sec &&
-         st.st_mtim.tv_nsec == s->changed.tv_nsec;
+         gim_parts_modified_ns(&st) == s->modified_ns;
 }
 
 /* Exactly `n` bytes at `s->at`, or what went wrong. */
@@ -113,7 +117,14 @@ static bool is_line(const char *text) {
   return true;
 }
 
-static gim_status open_file(source *s, const char *path, gim_err *err) {
+static bool is_another(const gim_part *part, const struct stat *st) {
+  return part->seen && ((uint64_t)st->st_dev != part->device ||
+                        (uint64_t)st->st_ino != part->inode ||
+                        gim_parts_modified_ns(st) != part->modified_ns);
+}
+
+static gim_status open_file(source *s, const gim_part *part, gim_err *err) {
+  const char *path = part->path;
   struct stat st;
   /* A pipe that takes the file's name must not hang us. */
   s->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -127,8 +138,13 @@ static gim_status open_file(source *s, const char *path, gim_err *err) {
                     "\"%.200s\" is not the file any more that was looked at: "
                     "it has another size",
                     path);
+  if (is_another(part, &st))
+    return gim_fail(err, GIM_E_IO,
+                    "\"%.200s\" is not the file any more that was looked at: "
+                    "it was changed or replaced",
+                    path);
   s->size = (int64_t)st.st_size;
-  s->changed = st.st_mtim;
+  s->modified_ns = gim_parts_modified_ns(&st);
 #ifdef POSIX_FADV_SEQUENTIAL
   (void)posix_fadvise(s->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 #endif
@@ -150,7 +166,7 @@ static gim_status open_source(source *s, const gim_part *part, gim_err *err) {
       !is_line(part->mime))
     return gim_fail(err, GIM_E_INVALID,
                     "the name of \"%s\" has a control character", s->name);
-  if (part->path != NULL) return open_file(s, part->path, err);
+  if (part->path != NULL) return open_file(s, part, err);
   return s->size >= 0 ? GIM_OK
                       : gim_fail(err, GIM_E_INVALID,
                                  "the size of \"%s\" is not known", s->name);

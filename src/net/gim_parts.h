@@ -35,7 +35,14 @@ typedef struct gim_part {
   void *ud;     /* of `read`; BORROWED until on_done or cancel */
   int64_t size; /* in bytes. Of a file: what it was when it was looked
                            at, and must still be; -1: whatever it is */
+  bool seen;    /* a file that was looked at: it must still be that one */
+  uint64_t device, inode; /* as of stat(2) then */
+  int64_t modified_ns;    /* nanoseconds since 1970 then */
 } gim_part;
+
+/* st_mtim in nanoseconds since 1970, for `modified_ns`. */
+struct stat;
+int64_t gim_parts_modified_ns(const struct stat *file);
 
 typedef struct gim_parts gim_parts;
 
@@ -44,7 +51,8 @@ typedef struct gim_parts gim_parts;
 ** which has it as soon as gim_parts_apply was called. `*handed` is BORROWED
 ** until gim_parts_free: it grows with every byte of the parts (not of the
 ** lines between them) that libcurl takes. `*parts` is OWNED.
-** GIM_E_IO: a file cannot be opened, is none, or has another size;
+** GIM_E_IO: a file cannot be opened, is none, or has changed since it was
+** looked at;
 ** GIM_E_INVALID: a control character in a name; GIM_E_NO_MEMORY.
 */
 GIM_MUST_CHECK gim_status gim_parts_open(gim_parts **parts, void *easy,
