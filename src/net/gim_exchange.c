@@ -235,6 +235,8 @@ gim_status gim_exchange_start(gim_exchange **exchange, gim_net *net,
   transfer.headers = spec->headers;
   transfer.body = spec->body;
   transfer.body_n = spec->body_n;
+  transfer.parts = spec->parts;
+  transfer.parts_n = spec->parts_n;
   transfer.timeout_ms = spec->timeout_ms;
   transfer.max_bytes = ANSWER_MAX;
   status = gim_net_start(net, &transfer, &callbacks, x, &x->transfer, err);
@@ -253,6 +255,10 @@ void gim_exchange_cancel(gim_exchange *exchange, size_t *handed) {
 
 size_t gim_exchange_handed(const gim_exchange *exchange) {
   return gim_net_handed(exchange->transfer);
+}
+
+size_t gim_exchange_total(const gim_exchange *exchange) {
+  return gim_net_total(exchange->transfer);
 }
 
 int64_t gim_exchange_received(const gim_exchange *exchange) {

@@ -44,8 +44,10 @@ typedef void (*gim_exchange_kept)(void *ud, int number, const char *path,
                                   int64_t size);
 
 typedef struct gim_exchange_spec {
-  bool paid;                  /* POST with `body`; else GET */
+  bool paid;                  /* POST with `body` or `parts`; else GET */
   const char *url;            /* COPIED */
+  const gim_part *parts;      /* as of gim_transfer_spec */
+  int parts_n;                /* 0: `body` */
   const char *const *headers; /* as of gim_transfer_spec; COPIED */
   const char *body;           /* BORROWED until on_done or cancel */
   size_t body_n;
@@ -75,8 +77,10 @@ GIM_MUST_CHECK gim_status gim_exchange_start(gim_exchange **exchange,
 /* Ends it at once, without on_done. `*handed`, as of gim_net_cancel. */
 void gim_exchange_cancel(gim_exchange *exchange, size_t *handed);
 
-/* Body bytes handed over so far, and bytes of the answer that came. */
+/* Body bytes handed over so far, of how many (gim_outcome counts likewise),
+   and bytes of the answer that came. */
 size_t gim_exchange_handed(const gim_exchange *exchange);
+size_t gim_exchange_total(const gim_exchange *exchange);
 int64_t gim_exchange_received(const gim_exchange *exchange);
 
 #pragma GCC visibility pop

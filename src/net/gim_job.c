@@ -101,7 +101,7 @@ static void look_for_progress(gim_job *job) {
 static void note_handed(gim_job *job) {
   if (job->exchange != NULL && gim_task_needs_body(&job->task))
     gim_task_handed(&job->task, gim_exchange_handed(job->exchange),
-                    job->body_n);
+                    gim_exchange_total(job->exchange));
   note_billing(job);
 }
 

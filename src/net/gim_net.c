@@ -286,6 +286,10 @@ size_t gim_net_handed(const gim_transfer *transfer) {
   return transfer->handed;
 }
 
+size_t gim_net_total(const gim_transfer *transfer) {
+  return transfer->body_n;
+}
+
 static void complete(gim_net *net, gim_transfer *t, int code) {
   gim_lane *lane = &net->lanes[t->lane];
   gim_outcome outcome;

@@ -99,8 +99,9 @@ GIM_MUST_CHECK gim_status gim_net_start(gim_net *net,
 */
 void gim_net_cancel(gim_net *net, gim_transfer *transfer, size_t *handed);
 
-/* Body bytes handed to libcurl so far: is the paid body out? */
+/* Body bytes handed to libcurl so far, of how many: is the paid body out? */
 size_t gim_net_handed(const gim_transfer *transfer);
+size_t gim_net_total(const gim_transfer *transfer);
 
 /*
 ** Makes the descriptor readable at `due_ms` (monotonic; -1: never), beside

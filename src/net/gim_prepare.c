@@ -10,8 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PAID_IDLE_S 4L /* idle connections older than this are not used */
-#define IDLE_S 118L    /* libcurl's own default, for everything else */
+/* Idle connections older than this are not used for what cannot be sent
+   again by libcurl. */
+#define POST_IDLE_S 4L
+#define IDLE_S 118L /* libcurl's own default, for everything else */
 
 /* Large ones halve the cost of receiving; but what one holds is dealt with in
    one go, and when a budget ends in the middle the rest is copied. */
@@ -96,11 +98,11 @@ static bool set_route(gim_transfer *t, const gim_transfer_spec *spec,
 static bool set_limits(gim_transfer *t, const gim_transfer_spec *spec,
                        const gim_url *url) {
   CURL *easy = t->easy;
-  bool paid = spec->transfer_class == GIM_CLASS_PAID;
-  t->timeout_ms = paid ? 0 : spec->timeout_ms;
+  t->timeout_ms =
+      spec->transfer_class == GIM_CLASS_PAID ? 0 : spec->timeout_ms;
   /* No CURLOPT_TIMEOUT: libcurl would count the time that the host keeps a
      transfer waiting. The net judges. */
-  return SET(CURLOPT_MAXAGE_CONN, paid ? PAID_IDLE_S : IDLE_S) &&
+  return SET(CURLOPT_MAXAGE_CONN, spec->post ? POST_IDLE_S : IDLE_S) &&
          SET(CURLOPT_BUFFERSIZE, t->carrier->brake->budgeted
                                      ? BUDGETED_BUFFER_BYTES
                                      : BUFFER_BYTES) &&
