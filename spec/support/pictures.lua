@@ -6,28 +6,13 @@
 --   pictures.png { width = 64, height = 48, alpha = function(x, y) … end }  with alpha, type 6
 --   pictures.jpeg(64, 48), pictures.webp(64, 48), pictures.gif(64, 48)    heads that say so, whole
 
+local checksums = require "spec.support.png"
+
 local M = {}
-
-local crc_table = {}
-for n = 0, 255 do
-  local c = n
-  for _ = 1, 8 do
-    c = c % 2 == 1 and 0xEDB88320 ~ (c >> 1) or c >> 1
-  end
-  crc_table[n] = c
-end
-
-local function crc32(data)
-  local c = 0xFFFFFFFF
-  for i = 1, #data do
-    c = crc_table[(c ~ data:byte(i)) & 0xFF] ~ (c >> 8)
-  end
-  return c ~ 0xFFFFFFFF
-end
 
 ---A chunk of a PNG.
 function M.chunk(name, body)
-  return (">I4"):pack(#body) .. name .. body .. (">I4"):pack(crc32(name .. body))
+  return (">I4"):pack(#body) .. name .. body .. (">I4"):pack(checksums.crc32(name .. body))
 end
 
 ---zlib data in stored blocks.

@@ -12,7 +12,8 @@ for n = 0, 255 do
   crc_table[n] = c
 end
 
-local function crc32(data)
+---The checksum of a chunk's name and body (PNG, annex D).
+function M.crc32(data)
   local c = 0xFFFFFFFF
   for i = 1, #data do
     c = crc_table[(c ~ data:byte(i)) & 0xFF] ~ (c >> 8)
@@ -124,7 +125,7 @@ function M.decode(png)
   while pos <= #png do
     local size, name = string.unpack(">I4c4", png, pos)
     local body = png:sub(pos + 8, pos + 7 + size)
-    assert(crc32(name .. body) == string.unpack(">I4", png, pos + 8 + size), name .. ": CRC")
+    assert(M.crc32(name .. body) == string.unpack(">I4", png, pos + 8 + size), name .. ": CRC")
     names[#names + 1] = name
     if name == "IDAT" then
       data[#data + 1] = body
