@@ -144,15 +144,6 @@ describe("gim_file", function()
       assert.equal(tonumber("640", 8), window.list(folder).a)
     end)
 
-    it("gives back blocks that were reserved and not used", function()
-      local file = assert(window.file(folder))
-      file:expect(50 * 1024 * 1024)
-      assert(file:write "small")
-      assert(file:commit("a", "refuse"))
-      file:free()
-      assert.is_true(window.blocks(path "a") <= 1024 * 1024)
-    end)
-
     it("nothing after the commit", function()
       local file = assert(window.file(folder))
       assert(file:write "x")
@@ -196,73 +187,6 @@ describe("gim_file", function()
       assert(file:commit("a", "refuse"))
       file:free()
       assert.equal("new", contents(path "a"))
-    end)
-  end)
-
-  describe("when the disk is full", function()
-    local function fill(file, limit)
-      return window.with_file_limit(limit, function()
-        for i = 1, 100 do
-          local done, err = file:write(("x"):rep(9999) .. ("%05d"):format(i))
-          if not done then return err end
-        end
-      end)
-    end
-
-    it("says so, keeps what it had, and counts nothing of what failed", function()
-      for _, limit in ipairs { 0, 1000, GATHER, GATHER + 4096 } do
-        local file = assert(window.file(folder))
-        local err = fill(file, limit)
-        assert.equal("io", err.kind)
-        assert.is_truthy(err.message:find(folder, 1, true))
-        local size = file:size()
-        assert.equal(0, size % 10004)
-        assert.is_true(size >= limit - 10004)
-        local text = ""
-        while #text < size do
-          local more = file:read(#text, 65536)
-          assert.is_true(#more > 0)
-          text = text .. more
-        end
-        assert.equal(size, #text)
-        for i = 1, size // 10004 do
-          assert.equal(("%05d"):format(i), text:sub(i * 10004 - 4, i * 10004))
-        end
-        -- final, until it is emptied
-        assert.is_nil((file:write "more"))
-        assert.is_nil((file:commit("a", "number")))
-        assert.is_true(file:truncate())
-        assert.is_true(file:write "small")
-        assert(file:commit("a", "replace"))
-        file:free()
-        assert.equal("small", contents(path "a"))
-      end
-      assert.same({ "a" }, names())
-    end)
-
-    it("says so in the commit, too, which may be repeated when there is room", function()
-      local file = assert(window.file(folder))
-      assert(file:write "gathered")
-      local name, err = window.with_file_limit(0, function() return file:commit("a", "number") end)
-      assert.is_nil(name)
-      assert.equal("io", err.kind)
-      assert.equal("gathered", file:read(0, 100))
-      file:free()
-      assert.same({}, names())
-    end)
-
-    it("says so by the system's own words on a disk that really is", function()
-      local fine, said = window.in_child(function()
-        if not window.small_disk(folder, 65536) then return "not allowed" end
-        local file = assert(window.file(folder))
-        local done, err = file:write(("x"):rep(3 * GATHER))
-        assert(not done and err.kind == "io")
-        file:free()
-        return err.message
-      end)
-      assert.is_true(fine, said)
-      if said == "not allowed" then pending "mounts of its own are not allowed here" return end
-      assert.matches("cannot write in folder .*: No space left", said)
     end)
   end)
 

@@ -60,6 +60,11 @@ static int file_expect(lua_State *L) {
   return 0;
 }
 
+static int file_settle(lua_State *L) {
+  gim_file_settle(check_file(L));
+  return 0;
+}
+
 static int file_write(lua_State *L) {
   gim_str s = lgim_window_str(L, 2);
   gim_err err;
@@ -163,6 +168,11 @@ static int sink_expect(lua_State *L) {
   return 0;
 }
 
+static int sink_settle(lua_State *L) {
+  gim_sink_settle(check_sink(L));
+  return 0;
+}
+
 static int sink_write(lua_State *L) {
   gim_str s = lgim_window_str(L, 2);
   gim_err err;
@@ -231,23 +241,24 @@ static void add_class(lua_State *L, const char *name,
 }
 
 void lgim_window_net_files(lua_State *L) {
-  static const luaL_Reg file_methods[] = {
-      {"expect", file_expect}, {"write", file_write},
-      {"size", file_size},     {"read", file_read},
-      {"commit", file_commit}, {"truncate", file_truncate},
-      {"free", file_free},     {"in_place", file_in_place},
-      {"__gc", file_free},     {NULL, NULL}};
-  static const luaL_Reg sink_methods[] = {{"expect", sink_expect},
-                                          {"write", sink_write},
-                                          {"restart", sink_restart},
-                                          {"size", sink_size},
-                                          {"image", sink_image},
-                                          {"trouble", sink_trouble},
-                                          {"read", sink_read},
-                                          {"commit", sink_commit},
-                                          {"free", sink_free},
-                                          {"__gc", sink_free},
+  static const luaL_Reg file_methods[] = {{"expect", file_expect},
+                                          {"write", file_write},
+                                          {"settle", file_settle},
+                                          {"size", file_size},
+                                          {"read", file_read},
+                                          {"commit", file_commit},
+                                          {"truncate", file_truncate},
+                                          {"free", file_free},
+                                          {"in_place", file_in_place},
+                                          {"__gc", file_free},
                                           {NULL, NULL}};
+  static const luaL_Reg sink_methods[] = {
+      {"expect", sink_expect},   {"settle", sink_settle},
+      {"write", sink_write},     {"restart", sink_restart},
+      {"size", sink_size},       {"image", sink_image},
+      {"trouble", sink_trouble}, {"read", sink_read},
+      {"commit", sink_commit},   {"free", sink_free},
+      {"__gc", sink_free},       {NULL, NULL}};
   static const luaL_Reg pool_methods[] = {{"used", pool_used}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"try_folder", window_try_folder},
                                        {"file", window_file},

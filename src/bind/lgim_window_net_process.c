@@ -253,10 +253,12 @@ static int window_in_child(lua_State *L) {
 static int number_of(const char *name) {
   if (strcmp(name, "renameat2") == 0) return (int)SYS_renameat2;
   if (strcmp(name, "linkat") == 0) return (int)SYS_linkat;
+  if (strcmp(name, "fallocate") == 0) return (int)SYS_fallocate;
   return -1;
 }
 
-/* window.forbid{renameat2 = errno, linkat = errno}: for good; in a child. */
+/* window.forbid{renameat2 = errno, ...}: for good; in a child. For linkat and
+   fallocate, too. */
 static int window_forbid(lua_State *L) {
   struct sock_filter filter[16];
   struct sock_fprog program;

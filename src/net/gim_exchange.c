@@ -29,7 +29,9 @@ struct gim_exchange {
   gim_err split_err; /* status GIM_OK while the answer makes sense */
   gim_sink **sinks;  /* OWNED; sink_count of them */
   int sink_count;
-  int whole; /* payloads that have ended */
+  int whole;      /* payloads that have ended */
+  int pictures;   /* that are expected in all */
+  int64_t length; /* of the answer, as it comes; -1: not known */
   int64_t received;
   size_t body_n;
   bool paid;
@@ -44,6 +46,16 @@ static void release(gim_exchange *x) {
   free(x);
 }
 
+/*
+** What the picture that begins can hold: its share of what is still to come,
+** in base64. 0: not known.
+*/
+static int64_t share(const gim_exchange *x) {
+  int left = x->pictures - x->sink_count;
+  if (x->length < x->split.offset) return 0;
+  return (x->length - x->split.offset) / (left > 1 ? left : 1) / 4 * 3;
+}
+
 static gim_status begin_picture(gim_exchange *x) {
   gim_sink **sinks =
       realloc(x->sinks, ((size_t)x->sink_count + 1) * sizeof(*x->sinks));
@@ -51,6 +63,7 @@ static gim_status begin_picture(gim_exchange *x) {
   x->sinks = sinks;
   x->sinks[x->sink_count] = gim_sink_new(x->folder, x->pool);
   if (x->sinks[x->sink_count] == NULL) return GIM_E_NO_MEMORY;
+  gim_sink_expect(x->sinks[x->sink_count], share(x));
   x->sink_count++;
   return GIM_OK;
 }
@@ -90,6 +103,15 @@ static gim_status on_picture(void *ud, gim_split_event event, int image,
     if (x->keep != NULL) keep_picture(x, image);
     break;
   }
+  return GIM_OK;
+}
+
+static gim_status on_head(void *ud, const gim_response *response) {
+  gim_exchange *x = ud;
+  const char *coding = response->content_encoding;
+  /* The length of what is compressed says nothing. */
+  if (coding[0] == '\0' || strcmp(coding, "identity") == 0)
+    x->length = response->content_length;
   return GIM_OK;
 }
 
@@ -209,7 +231,7 @@ gim_status gim_exchange_start(gim_exchange **exchange, gim_net *net,
                               const gim_exchange_spec *spec,
                               gim_exchange_done on_done, void *ud,
                               gim_err *err) {
-  static const gim_transfer_callbacks callbacks = {NULL, on_data,
+  static const gim_transfer_callbacks callbacks = {on_head, on_data,
                                                    on_transfer_done};
   gim_transfer_spec transfer;
   gim_status status;
@@ -224,6 +246,8 @@ gim_status gim_exchange_start(gim_exchange **exchange, gim_net *net,
   x->secret = spec->secret;
   x->paid = spec->paid;
   x->body_n = spec->body_n;
+  x->pictures = spec->pictures;
+  x->length = -1;
   if (!copy_names(x, spec)) {
     release(x);
     return gim_fail(err, GIM_E_NO_MEMORY, "No memory for a request.");

@@ -43,13 +43,19 @@ GIM_MUST_CHECK gim_status gim_file_open(gim_file **file, const char *folder,
 void gim_file_gather_small(gim_file *file);
 
 /*
-** It is whole, and may wait for its name: what is gathered is written and the
-** memory released. What cannot be written stays gathered; the next write and
+** It is whole, and may wait for its name: what is gathered is written, and
+** memory and blocks that it does not need are released. What cannot be written stays gathered; the next write and
 ** the commit fail then.
 */
 void gim_file_settle(gim_file *file);
 
-/* Reserves blocks for `n` bytes in all; a hint, errors are ignored. */
+/*
+** Somebody says that it will have `n` bytes in all: blocks are reserved for
+** them once there is something to write, no more than 32 MiB ahead of it. A
+** hint that may be wrong; what was too much is given back when it is settled
+** or committed. Where they cannot be reserved, or the disk is nearly full, it
+** is written without.
+*/
 void gim_file_expect(gim_file *file, int64_t n);
 
 /* Appends `n` bytes, gathered into writes of GIM_FILE_GATHER. GIM_E_IO,

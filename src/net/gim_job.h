@@ -36,6 +36,7 @@ typedef struct gim_job {
   gim_issue *warnings; /* OWNED; warning_count of them */
   int warning_count;
   int width_px, height_px; /* planned; 0: unknown */
+  int asked;               /* pictures that were asked for; 0: unknown */
   bool salvaged;           /* the answer broke: these are the pictures that
                               had come whole */
   unsigned news;           /* taken by gim_job_take_news */

@@ -112,6 +112,7 @@ gim_status gim_job_submit(gim_job **result, gim_hub *hub, gim_request *request,
   job->body = gim_buffer_take(&request->body, &job->body_n);
   job->width_px = request->width_px;
   job->height_px = request->height_px;
+  job->asked = request->n;
   job->warnings = request->warnings;
   job->warning_count = request->warning_count;
   request->warnings = NULL;

@@ -8,6 +8,7 @@
 
 #define FIRST_CAPACITY ((size_t)64 * 1024)
 #define COPY_BYTES ((size_t)64 * 1024)
+#define AHEAD_EXPECTED ((size_t)32 * 1024 * 1024)
 
 /* Where the bytes are. */
 typedef enum place {
@@ -118,8 +119,10 @@ static gim_status grow(gim_sink *sink, size_t more, gim_err *err) {
                     "the memory limit of %zu bytes is reached",
                     sink->pool->limit);
   capacity = capacity < FIRST_CAPACITY / 2 ? FIRST_CAPACITY : capacity * 2;
-  if (sink->expected > 0 && (uint64_t)sink->expected > capacity)
-    capacity = (size_t)sink->expected;
+  if (sink->expected > (int64_t)capacity) {
+    capacity = sink->memory_n + AHEAD_EXPECTED;
+    if (sink->expected < (int64_t)capacity) capacity = (size_t)sink->expected;
+  }
   if (capacity - sink->capacity > spare) capacity = sink->capacity + spare;
   if (capacity < want) capacity = want;
   p = realloc(sink->memory, capacity);
@@ -258,8 +261,20 @@ gim_status gim_sink_write(gim_sink *sink, const void *p, size_t n,
   return sink->dead.status;
 }
 
+/* What is reserved and not used is others' again. */
+static void trim_memory(gim_sink *sink) {
+  unsigned char *p;
+  if (sink->memory_n == 0 || sink->memory_n == sink->capacity) return;
+  p = realloc(sink->memory, sink->memory_n);
+  if (p == NULL) return;
+  sink->pool->used -= sink->capacity - sink->memory_n;
+  sink->memory = p;
+  sink->capacity = sink->memory_n;
+}
+
 void gim_sink_settle(gim_sink *sink) {
   if (sink->file != NULL) gim_file_settle(sink->file);
+  trim_memory(sink);
 }
 
 void gim_sink_expect(gim_sink *sink, int64_t n) {

@@ -41,7 +41,10 @@ gim_sink *gim_sink_new(const char *folder, gim_pool *pool);
 */
 gim_sink *gim_sink_reopen(const char *path, int64_t size, gim_pool *pool);
 
-/* The size is known in advance: reserves blocks. A hint. */
+/*
+** Somebody says that it will have `n` bytes in all. A hint that may be wrong:
+** blocks are reserved as of gim_file_expect, memory for as much ahead.
+*/
 void gim_sink_expect(gim_sink *sink, int64_t n);
 
 /*
@@ -51,7 +54,8 @@ void gim_sink_expect(gim_sink *sink, int64_t n);
 GIM_MUST_CHECK gim_status gim_sink_write(gim_sink *sink, const void *p,
                                          size_t n, gim_err *err);
 
-/* The picture is whole: releases what only writing needed. */
+/* The picture is whole: releases what only writing needed, and memory and
+   blocks that were reserved for more. */
 void gim_sink_settle(gim_sink *sink);
 
 /* Back to empty, also the header seen: a download that starts over. */
