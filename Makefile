@@ -114,17 +114,26 @@ demo: ## a picture from each service, against a server on this machine; sets up 
 	@$(MAKE) --no-print-directory build
 	@$(HERMETIC) $(LUA) examples/demo.lua
 
+# A peer of the specs and of the benchmarks that is no package of Debian's. Where
+# it cannot be had it is skipped, by name; whoever has it needs no network.
+NPM := $(CURDIR)/build/npm
+PEER := $(NPM)/node_modules/openai/package.json
+$(PEER):
+	@mkdir -p $(NPM)
+	@! command -v npm >/dev/null || timeout 60 npm install --silent --no-audit --no-fund \
+	  --fetch-retries=0 --prefix $(NPM) openai@6 || echo "npm has no package openai for us"
+
 # $(1) the command that runs Lua, $(2) where the counts go, $(3) the specs.
 define run_specs
 	@rm -f $(2)
-	@$(HERMETIC) $(SANITIZED_ENV) GPTIMAGE_COUNTS="$(abspath $(2))" \
+	@$(HERMETIC) $(SANITIZED_ENV) GPTIMAGE_COUNTS="$(abspath $(2))" GPTIMAGE_NPM="$(NPM)" \
 	  $(1) $(BUSTED) $(3); status=$$?; \
 	  $(LUA) .ci/counts.lua $(2) && exit $$status
 endef
 
 test: ## runs the specs on the plain build; SPEC=spec/x_spec.lua for one; sets up all
 	@sh .ci/install.sh build run test
-	@$(MAKE) --no-print-directory window
+	@$(MAKE) --no-print-directory window $(PEER)
 	$(call run_specs,$(LUA),$(BUILD)/counts,$(SPEC))
 
 asan: ## runs the specs under the address and undefined-behaviour sanitizers (gcc)
@@ -146,8 +155,8 @@ valgrind: ## runs the specs of src/core under valgrind, on the plain build
 	  --show-leak-kinds=definite --errors-for-leak-kinds=definite $(LUA),$\
 	  $(BUILD)/counts-valgrind,$(if $(SPEC),$(SPEC),spec/core))
 
-# Servers, floors and clocks of the benchmarks, and the peer that is no package
-# of Debian's. What is missing is skipped, by name.
+# Servers, floors and clocks of the benchmarks. What is missing is skipped, by
+# name.
 BENCH := $(abspath $(BUILD))/bench
 BENCH_TOOLS := $(BENCH)/server $(BENCH)/measure $(BENCH)/floors
 
@@ -159,12 +168,7 @@ $(BENCH_TOOLS): $(BENCH)/%: bench/tools/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $(BENCH_LIBS)
 
-$(BENCH)/npm/node_modules/openai/package.json:
-	@mkdir -p $(BENCH)/npm
-	-@if command -v npm >/dev/null; then \
-	  npm install --silent --no-audit --no-fund --prefix $(BENCH)/npm openai; fi
-
-bench-tools: $(CORE) $(BENCH_TOOLS) $(BENCH)/npm/node_modules/openai/package.json
+bench-tools: $(CORE) $(BENCH_TOOLS) $(PEER)
 
 REPETITIONS ?= 7
 BENCHES ?= $(filter-out bench/chart.lua,$(wildcard bench/*.lua))
@@ -173,7 +177,7 @@ bench: ## what things cost, against what one would use instead; REPETITIONS=7, B
 	@sh .ci/install.sh build run bench
 	@$(MAKE) --no-print-directory bench-tools
 	@for program in $(BENCHES); do \
-	  echo "== $$program"; $(HERMETIC) BENCH="$(BENCH)" REPETITIONS=$(REPETITIONS) \
+	  echo "== $$program"; $(HERMETIC) BENCH="$(BENCH)" GPTIMAGE_NPM="$(NPM)" REPETITIONS=$(REPETITIONS) \
 	    $(LUA) $$program || exit 1; done
 
 bench-readme: ## draws the results of the last `make bench` for the README

@@ -15,7 +15,7 @@ local ROUNDS = 3 -- of a warm process; the first one of each does not count
 
 local summary = Harness.summary
 local output = Harness.output
-local peers, missing = require "bench.support.peers"(TOOLS)
+local peers, missing = require "bench.support.peers"()
 local bench <close> = Harness.new(TOOLS .. "/run", TOOLS)
 local data, out = bench.data, bench.out
 local picture = data .. "/picture.png"

@@ -9,10 +9,9 @@ local function python()
   end
 end
 
----@param tools string where make bench put what it built and fetched
-return function(tools)
+return function()
   local here, lua = "bench/peers/", "lua5.4"
-  local modules = tools .. "/npm"
+  local modules = os.getenv "GPTIMAGE_NPM" or ""
   local py = python()
   local function program(...)
     local head = { ... }

@@ -17,7 +17,8 @@ local mask = pictures.png { width = 30, height = 20, alpha = function(x) return 
 end }
 
 local function upload(sandbox, bytes, name)
-  local text, headers = pictures.form { { "file", bytes, filename = name or "a.png" } }
+  local text, headers = pictures.form { { "file", bytes, filename = name or "a.png",
+    type = "image/x-any" } }
   local reply = post(sandbox.files .. "/api/v1/files/upload/stream", text, headers)
   return assert(reply.json.data, reply.body).file_url
 end
@@ -146,6 +147,8 @@ describe("edits at the sandbox's gateway", function()
     assert.same({ sha256(photo), sha256(other) }, hashes(record.references))
     assert.same({ "data", "upload", sha256(mask) },
       { record.references[1].source, record.references[2].source, record.mask.sha256 })
+    assert.same({ "image/png", "a.png", "image/x-any" }, { record.references[1].content_type,
+      record.references[2].filename, record.references[2].content_type })
     assert.equal(200, json_edit(sandbox, { image = data }).status)
     for _, images in ipairs { { { file_id = "x" } }, { { image_url = "data:image/png;base64,!" } },
       { { image_url = "http://127.0.0.1/x.png" } }, { 7 } } do
@@ -185,7 +188,8 @@ describe("references of the sandbox's tasks", function()
     local link = upload(far, photo)
     assert.equal("completed", task(near, { image_urls = { link } }).status)
     local reference = last(near).references[1]
-    assert.same({ "fetched", sha256(photo) }, { reference.source, reference.sha256 })
+    assert.same({ "fetched", sha256(photo), "image/png" },
+      { reference.source, reference.sha256, reference.content_type })
     far:fault { match = { kind = "uploaded" }, fault = { status = 500 } }
     told = task(near, { image_urls = { link } })
     assert.same({ "image_processing_error", "image_urls[0] could not be downloaded (HTTP 500)" },

@@ -45,6 +45,24 @@ describe("the sandbox's gateway", function()
     assert.same({ 1, 2 }, { ledger.entries[1].downloaded, ledger.entries[2].downloaded })
   end)
 
+  it("answers with events where they are asked for", function()
+    local reply = generate { stream = true, n = 2, size = "64x64" }
+    assert.same({ 200, "text/event-stream" }, { reply.status, reply.headers["content-type"] })
+    local links = {}
+    for data in reply.body:gmatch("event: image_generation%.completed\ndata: ([^\n]+)\n\n") do
+      local event = cjson.decode(data)
+      assert.equal("image_generation.completed", event.type)
+      links[#links + 1] = event.url
+    end
+    assert.equal(2, #links)
+    local width, height = png.size(raw.request("GET", links[2]).body)
+    assert.same({ 64, 64 }, { width, height })
+    assert.truthy(reply.body:find("\n\ndata: [DONE]\n\n", 1, true))
+    reply = generate { stream = true, prompt = "" }
+    assert.same({ 500, "invalid_request" }, { reply.status, reply.json.error.code })
+    assert.equal(1, sandbox:ledger().charged)
+  end)
+
   it("refuses in its own shape, the request id in the message", function()
     local reply = generate { size = "1024×1024" }
     assert.same({ 500, "invalid_request", "new_api_error" },

@@ -8,7 +8,10 @@
 --                     filename, content_type, bytes, sha256, and of pictures type, width, height);
 --                     of an accepted upload `upload` (file_id, file_name, mime_type, bytes, sha256,
 --                     url); of an edit `references` and `mask` as the service got them (order,
---                     source, url, filename, bytes, sha256, type, width, height, problem)
+--                     source, url, filename, content_type, bytes, sha256, type, width, height,
+--                     problem): filename and content_type as the sender had them, of what was
+--                     uploaded those of the upload, of what was fetched the server's; type,
+--                     width and height by the bytes
 --   GET    faults     what is armed; POST arms, DELETE disarms, see faults.lua
 --   POST   release    lets everything go on that a "stall" holds
 --   POST   clock      {"advance": seconds}; GET tells {"now"}

@@ -37,7 +37,7 @@ end
 ---What lies behind a link.
 ---@param url string
 ---@return table? blob
----@return string? message
+---@return string? said  the Content-Type that it came with, or the message
 function M.fetch(world, url)
   for _ = 0, REDIRECTS_MAX do
     local parts, message = judge(world, url)
@@ -74,7 +74,7 @@ function M.fetch(world, url)
       if problem or length and length ~= #blob then
         return nil, "could not be downloaded (it broke off)"
       end
-      return blob
+      return blob, headers:get("content-type")
     end
     stream:shutdown()
     url = absolute(location, url, parts)

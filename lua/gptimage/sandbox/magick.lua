@@ -2,6 +2,7 @@
 -- The synchronous gateway: the POST is held until the pictures are there.
 
 local base64 = require "gptimage.sandbox.base64"
+local events = require "gptimage.sandbox.events"
 local json = require "gptimage.sandbox.json"
 local links = require "gptimage.sandbox.rules.links"
 local references = require "gptimage.sandbox.references"
@@ -83,7 +84,8 @@ local function make(world, request, body, list, mask)
   elseif request.fault.shape == "task" then
     return { status = 200, headers = {}, json = world.tasks:json(task, request.fault) }
   end
-  return M.image_reply(world, request, task)
+  local reply = M.image_reply(world, request, task)
+  return events.wanted(body) and events.from(reply) or reply
 end
 
 local function paid(world, request, read)

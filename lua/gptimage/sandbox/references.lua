@@ -3,7 +3,9 @@
 --
 -- A reference: `order` (from 1), `source` ("upload", "result", "data", "part", "fetched", or
 -- "link" for one that was not looked at), `url`, `content` (bytes or a blob), `picture`, `sha256`,
--- `name` and `declared` (of parts), `problem` (it could not be had).
+-- `name` and `content_type` (what whoever sent or served it called it: a part, an uploaded part, a
+-- data URL, the server of a link), `declared` (the type of a part by its name), `problem` (it could
+-- not be had).
 
 local base64 = require "gptimage.sandbox.base64"
 local checksums = require "gptimage.sandbox.checksums"
@@ -52,6 +54,7 @@ local function from_url(world, url)
   local result = not upload and world.files:by_url(url)
   if upload then
     reference.source = "upload"
+    reference.name, reference.content_type = upload.original, upload.content_type
     if not alive then
       reference.problem = "could not be downloaded (HTTP 404)"
       return reference
@@ -68,6 +71,7 @@ local function from_url(world, url)
     local data = url:match("^data:[^,]*;base64,(.*)$")
     local bytes = data and base64.decode(data)
     reference.source, reference.url = "data", nil
+    reference.content_type = url:match("^data:([^;,]+)")
     if not bytes or #url > DATA_URL_MAX then
       reference.problem = bytes and "is too long for a data URL" or "is no valid data URL"
       return reference
@@ -75,11 +79,12 @@ local function from_url(world, url)
     return with_content(reference, bytes)
   elseif is_foreign(world, url) then
     reference.source = "fetched"
-    local blob, message = fetching.fetch(world, url)
+    local blob, said = fetching.fetch(world, url)
     if not blob then
-      reference.problem = message
+      reference.problem = said
       return reference
     end
+    reference.content_type = said
     return with_content(reference, blob)
   end
   reference.source = "link"
@@ -118,6 +123,7 @@ local mime_by_extension = { png = "image/png", jpg = "image/jpeg", jpeg = "image
 local function from_part(part, order)
   local extension = part.filename:match("%.([^.]*)$")
   local reference = { order = order, source = "part", name = part.filename,
+    content_type = part.content_type,
     declared = mime_by_extension[(extension or ""):lower()] or "image/png" }
   reference.content, reference.sha256 = part.blob, part.sha256
   reference.picture = part.picture
@@ -147,8 +153,9 @@ end
 local function shown(reference)
   local picture = reference.picture or {}
   return json.object("order", reference.order, "source", reference.source, "url", reference.url,
-    "filename", reference.name, "bytes", reference.content and #reference.content,
-    "sha256", reference.sha256, "type", picture.type, "width", picture.width,
+    "filename", reference.name, "content_type", reference.content_type,
+    "bytes", reference.content and #reference.content, "sha256", reference.sha256,
+    "type", picture.type, "width", picture.width,
     "height", picture.height, "problem", reference.problem)
 end
 

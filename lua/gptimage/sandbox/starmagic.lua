@@ -186,9 +186,10 @@ end
 local function models()
   local data = json.array {}
   for _, id in ipairs { "gpt-image-1.5", "gpt-image-2", "gpt-image-2-beta" } do
-    data[#data + 1] = json.object("id", id, "object", "model")
+    data[#data + 1] = json.object("id", id, "object", "model", "created", 1776700800,
+      "owned_by", "custom")
   end
-  return { status = 200, headers = {}, json = json.object("data", data) }
+  return { status = 200, headers = {}, json = json.object("object", "list", "data", data) }
 end
 
 local routes = {

@@ -107,6 +107,7 @@ local function store(self, request, blob, names)
     picture = picture, original = names.original, path = names.path,
     name = safe_name(names.name or names.original or "", picture.type),
     uploaded = now, expires = now + LIFETIME, sha256 = names.sha256,
+    content_type = names.content_type,
   }
   file.url = ("%s://%s/uploads/%s/%s"):format(request.scheme, request.authority, token, file.name)
   self.by_token[token] = file
@@ -142,7 +143,7 @@ local function stream(self, request)
     return reply(400, "The file is required")
   end
   return store(self, request, found.blob, {
-    original = text_of(found.filename), sha256 = found.sha256,
+    original = text_of(found.filename), sha256 = found.sha256, content_type = found.content_type,
     name = texts.file_name or texts.fileName, path = texts.upload_path or texts.uploadPath,
   })
 end
