@@ -58,6 +58,28 @@ describe("over HTTP/2", function()
     assert.equal("ok", slow.status)
   end)
 
+  -- libcurl leaves such a handle its receive buffer, and would not have its size set again (7.88).
+  it("the handle of a request that ended beside others serves the next one, of any class", function()
+    sandbox:fault { match = { kind = "submit" }, times = 2, fault = { stall = "head" } }
+    local slow = 0
+    local function count() slow = slow + 1 end
+    assert(net:start(request("paid"), count))
+    for round = 1, 3 do
+      local done = 0
+      for _ = 1, 8 do
+        assert(net:start(request("poll"), function(o)
+          assert(o.status == "ok" and o.response.version == 20)
+          done = done + 1
+        end))
+      end
+      misbehave.drive(net, {}, function() return done == 8 end)
+      if round == 1 then assert(net:start(request("paid"), count)) end
+    end
+    sandbox:release()
+    misbehave.drive(net, {}, function() return slow == 2 end)
+    assert.equal(2, sandbox:ledger().submits)
+  end)
+
   for _, how in ipairs { "refused", "cancel", "goaway", "rst", "close" } do
     for _, reset in ipairs { "before", "read", "accepted" } do
       for _, reused in ipairs { false, true } do

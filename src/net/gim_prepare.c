@@ -15,10 +15,11 @@
 #define POST_IDLE_S 4L
 #define IDLE_S 118L /* libcurl's own default, for everything else */
 
-/* Large ones halve the cost of receiving; but what one holds is dealt with in
-   one go, and when a budget ends in the middle the rest is copied. */
+/* Large ones halve the cost of receiving pictures; but what one holds is dealt
+   with in one go, and when a budget ends in the middle the rest is copied. One
+   is made for each transfer: for a query that takes half of the time. */
 #define BUFFER_BYTES (256 * 1024L)
-#define BUDGETED_BUFFER_BYTES (16 * 1024L)
+#define SMALL_BUFFER_BYTES (16 * 1024L)
 
 #define SET(option, value) (curl_easy_setopt(easy, option, value) == CURLE_OK)
 
@@ -95,6 +96,19 @@ static bool set_route(gim_transfer *t, const gim_transfer_spec *spec,
   return SET(CURLOPT_PROXY, proxy) && SET(CURLOPT_NOPROXY, exceptions);
 }
 
+/*
+** libcurl leaves its buffer to a transfer that shared its connection (HTTP/2)
+** and has ended, and refuses to change the size of one that is there (7.88):
+** any will do.
+*/
+static bool set_buffer(gim_transfer *t, const gim_transfer_spec *spec) {
+  bool small =
+      spec->transfer_class == GIM_CLASS_POLL || t->carrier->brake->budgeted;
+  CURLcode code = curl_easy_setopt(t->easy, CURLOPT_BUFFERSIZE,
+                                   small ? SMALL_BUFFER_BYTES : BUFFER_BYTES);
+  return code == CURLE_OK || code == CURLE_BAD_FUNCTION_ARGUMENT;
+}
+
 static bool set_limits(gim_transfer *t, const gim_transfer_spec *spec,
                        const gim_url *url) {
   CURL *easy = t->easy;
@@ -103,9 +117,7 @@ static bool set_limits(gim_transfer *t, const gim_transfer_spec *spec,
   /* No CURLOPT_TIMEOUT: libcurl would count the time that the host keeps a
      transfer waiting. The net judges. */
   return SET(CURLOPT_MAXAGE_CONN, spec->post ? POST_IDLE_S : IDLE_S) &&
-         SET(CURLOPT_BUFFERSIZE, t->carrier->brake->budgeted
-                                     ? BUDGETED_BUFFER_BYTES
-                                     : BUFFER_BYTES) &&
+         set_buffer(t, spec) &&
          /* Worth waiting only where HTTP/2 can come of it: on plain http the
             others would wait for the first reply, which may take minutes. */
          SET(CURLOPT_PIPEWAIT, url->https && t->lane == 0 ? 1L : 0L) &&
