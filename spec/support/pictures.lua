@@ -4,6 +4,7 @@
 --   local pictures = require "spec.support.pictures"
 --   pictures.png { width = 64, height = 48, color = 0x3366CC }            opaque, colour type 2
 --   pictures.png { width = 64, height = 48, alpha = function(x, y) … end }  with alpha, type 6
+--   pictures.drawn "..##\n++##"                               with the alphas of the drawing
 --   pictures.jpeg(64, 48), pictures.webp(64, 48), pictures.gif(64, 48)    heads that say so, whole
 
 local checksums = require "spec.support.png"
@@ -63,6 +64,16 @@ function M.png(options)
   local filler = options.filler and M.chunk("juNk", ("\165"):rep(options.filler)) or ""
   return M.SIGNATURE .. M.header(options.width, options.height, 8, alpha and 6 or 2)
     .. M.chunk("IDAT", M.store(table.concat(rows))) .. filler .. M.chunk("IEND", "")
+end
+
+local alphas = { ["."] = 0, ["#"] = 255, ["+"] = 100 }
+
+---A red PNG with the alphas of a drawing: "." is 0, "#" 255, "+" 100; rows by lines.
+function M.drawn(rows)
+  local lines = {}
+  for line in rows:gmatch("[^\n]+") do lines[#lines + 1] = line end
+  return M.png { width = #lines[1], height = #lines, color = 0xFF0000,
+    alpha = function(x, y) return alphas[lines[y + 1]:sub(x + 1, x + 1)] end }
 end
 
 ---The head and the end of a JPEG, nothing to decode between them.

@@ -278,3 +278,41 @@ gim_status gim_mask_check(const char *input, gim_mask_count *count,
   gim_png_reader_free(r);
   return status == GIM_OK ? check_count(count, err) : status;
 }
+
+/* -------- a look -------- */
+
+static void see_alpha(gim_mask_seen *seen, const uint8_t *row, uint32_t n) {
+  unsigned none = 0, all = 0, some = 0; /* no branches: millions of pixels */
+  for (uint32_t i = 0; i < n; i++) {
+    unsigned alpha = row[4 * (size_t)i + 3];
+    none |= alpha == 0;
+    all |= alpha == 255;
+    some |= alpha - 1U < 254U;
+  }
+  seen->transparent |= none != 0;
+  seen->opaque |= all != 0;
+  seen->partial |= some != 0;
+}
+
+gim_status gim_mask_look(const char *path, gim_str bytes, gim_mask_seen *seen,
+                         gim_err *err) {
+  gim_png_reader *r;
+  gim_status status;
+  memset(seen, 0, sizeof(*seen));
+  if (path != NULL)
+    status = gim_png_reader_open(&r, path, err);
+  else
+    status = gim_png_reader_open_bytes(&r, bytes, err);
+  if (status != GIM_OK) return status;
+  seen->width_px = gim_png_reader_width(r);
+  seen->height_px = gim_png_reader_height(r);
+  while (!seen->transparent || !seen->opaque) {
+    const uint8_t *row;
+    uint32_t n = 0;
+    status = gim_png_reader_row(r, &row, &n, err);
+    if (status != GIM_OK || row == NULL) break;
+    see_alpha(seen, row, n);
+  }
+  gim_png_reader_free(r);
+  return status;
+}

@@ -31,6 +31,14 @@ typedef struct gim_mask_count {
   int64_t partial;     /* all others */
 } gim_mask_count;
 
+/* Which kinds of pixels a mask was seen to have. */
+typedef struct gim_mask_seen {
+  uint32_t width_px, height_px;
+  bool transparent; /* one of alpha 0 */
+  bool opaque;      /* one of alpha 255 */
+  bool partial;     /* one of another alpha */
+} gim_mask_seen;
+
 /*
 ** The dimensions of the PNG, JPEG or WebP at `path`. GIM_E_IO (it cannot be
 ** read), GIM_E_INVALID (it is none of these, or has no size).
@@ -72,6 +80,14 @@ GIM_MUST_CHECK gim_status gim_mask_invert(const char *input,
 */
 GIM_MUST_CHECK gim_status gim_mask_check(const char *input,
                                          gim_mask_count *count, gim_err *err);
+
+/*
+** Reads the PNG at `path` (NULL: the one in `bytes`) until it has seen both a
+** transparent and an opaque pixel, or all of it: a look that most masks pass
+** by their first rows. Whatever was seen is no failure. As gim_mask_check.
+*/
+GIM_MUST_CHECK gim_status gim_mask_look(const char *path, gim_str bytes,
+                                        gim_mask_seen *seen, gim_err *err);
 
 #pragma GCC visibility pop
 

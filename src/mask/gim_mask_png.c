@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <png.h>
 #include <setjmp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,7 +24,8 @@ typedef struct trouble {
 
 struct gim_png_reader {
   trouble trouble;
-  int fd;
+  int fd;        /* -1: the PNG is in memory */
+  gim_str bytes; /* BORROWED; what of it is still to be read */
   png_structp png;
   png_infop info;
   uint8_t *row; /* OWNED; four bytes a pixel */
@@ -70,6 +72,13 @@ static void give_memory(png_structp png, png_voidp p) {
 
 static void read_bytes(png_structp png, png_bytep p, size_t n) {
   gim_png_reader *r = png_get_io_ptr(png);
+  if (r->fd < 0) {
+    if (n > r->bytes.n) png_error(png, "it ends too early");
+    memcpy(p, r->bytes.p, n);
+    r->bytes.p += n;
+    r->bytes.n -= n;
+    return;
+  }
   while (n > 0) {
     ssize_t got = read(r->fd, p, n);
     if (got > 0) {
@@ -115,9 +124,11 @@ static gim_status read_failure(const gim_png_reader *r, gim_err *err) {
   return gim_fail(err, GIM_E_INVALID, "the PNG is damaged: %s", t->message);
 }
 
+#define HEAD 24 /* signature, and the first chunk as far as the height */
+
+/* Opens the file and reads its first bytes, `n` of them. */
 static gim_status open_file(gim_png_reader *r, const char *path,
-                            gim_err *err) {
-  uint8_t head[SIGNATURE];
+                            uint8_t head[HEAD], size_t *n, gim_err *err) {
   struct stat st;
   ssize_t got;
   /* A pipe that nobody writes to must not hold us up. */
@@ -127,24 +138,25 @@ static gim_status open_file(gim_png_reader *r, const char *path,
                     strerror(errno));
   if (!S_ISREG(st.st_mode))
     return gim_fail(err, GIM_E_IO, "\"%.160s\" is no file", path);
-  do got = read(r->fd, head, sizeof(head));
+  do got = pread(r->fd, head, HEAD, 0);
   while (got < 0 && errno == EINTR);
   if (got < 0)
     return gim_fail(err, GIM_E_IO, "cannot read \"%.160s\": %s", path,
                     strerror(errno));
-  if (got != SIGNATURE || png_sig_cmp(head, 0, SIGNATURE) != 0)
-    return gim_fail(err, GIM_E_INVALID, "\"%.160s\" is no PNG", path);
+  *n = (size_t)got;
   return GIM_OK;
 }
 
-/* Width and height, from the first chunk, before libpng works with them. */
-static gim_status check_declared(gim_png_reader *r, gim_err *err) {
-  uint8_t head[16];
-  ssize_t got = pread(r->fd, head, sizeof(head), SIGNATURE);
-  if (got != (ssize_t)sizeof(head) || memcmp(head + 4, "IHDR", 4) != 0)
+/* Is it a PNG? Width and height, from the first chunk, before libpng works
+   with them. */
+static gim_status check_declared(gim_png_reader *r, const uint8_t head[HEAD],
+                                 size_t n, const char *name, gim_err *err) {
+  if (n < SIGNATURE || png_sig_cmp(head, 0, SIGNATURE) != 0)
+    return gim_fail(err, GIM_E_INVALID, "%.170s is no PNG", name);
+  if (n != HEAD || memcmp(head + 12, "IHDR", 4) != 0)
     return gim_fail(err, GIM_E_INVALID, "the PNG is damaged: no header");
-  r->width = png_get_uint_32(head + 8);
-  r->height = png_get_uint_32(head + 12);
+  r->width = png_get_uint_32(head + 16);
+  r->height = png_get_uint_32(head + 20);
   if (r->width == 0 || r->height == 0)
     return gim_fail(err, GIM_E_INVALID, "the PNG is damaged: no pixels");
   if (r->width > GIM_MASK_EDGE_MAX || r->height > GIM_MASK_EDGE_MAX ||
@@ -181,7 +193,6 @@ static gim_status read_header(gim_png_reader *r, gim_err *err) {
   bool alpha;
   if (setjmp(png_jmpbuf(r->png)) != 0) return read_failure(r, err);
   png_set_read_fn(r->png, r, read_bytes);
-  png_set_sig_bytes(r->png, SIGNATURE);
   png_set_user_limits(r->png, GIM_MASK_EDGE_MAX, GIM_MASK_EDGE_MAX);
   png_set_chunk_malloc_max(r->png, GIM_MASK_CHUNK_MAX);
   png_read_info(r->png, r->info);
@@ -202,15 +213,25 @@ static gim_status read_header(gim_png_reader *r, gim_err *err) {
   return GIM_OK;
 }
 
-gim_status gim_png_reader_open(gim_png_reader **reader, const char *path,
-                               gim_err *err) {
+/* `path` NULL: it is in `bytes`. */
+static gim_status open_png(gim_png_reader **reader, const char *path,
+                           gim_str bytes, gim_err *err) {
   gim_png_reader *r = calloc(1, sizeof(*r));
-  gim_status status;
+  gim_status status = GIM_OK;
+  uint8_t head[HEAD];
+  size_t n = bytes.n < HEAD ? bytes.n : HEAD;
+  char name[172] = "it";
   *reader = NULL;
   if (r == NULL) return fail_memory(err);
   r->fd = -1;
-  status = open_file(r, path, err);
-  if (status == GIM_OK) status = check_declared(r, err);
+  r->bytes = bytes;
+  if (path != NULL) {
+    snprintf(name, sizeof(name), "\"%.160s\"", path);
+    status = open_file(r, path, head, &n, err);
+  }
+  else if (n > 0)
+    memcpy(head, bytes.p, n);
+  if (status == GIM_OK) status = check_declared(r, head, n, name, err);
   if (status == GIM_OK) {
     r->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &r->trouble,
                                       on_error, on_warning, &r->trouble,
@@ -230,6 +251,16 @@ gim_status gim_png_reader_open(gim_png_reader **reader, const char *path,
   if (r->interlaced) next_pass(r);
   *reader = r;
   return GIM_OK;
+}
+
+gim_status gim_png_reader_open(gim_png_reader **reader, const char *path,
+                               gim_err *err) {
+  return open_png(reader, path, (gim_str){NULL, 0}, err);
+}
+
+gim_status gim_png_reader_open_bytes(gim_png_reader **reader, gim_str bytes,
+                                     gim_err *err) {
+  return open_png(reader, NULL, bytes, err);
 }
 
 uint32_t gim_png_reader_width(const gim_png_reader *r) {

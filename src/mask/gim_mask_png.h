@@ -31,6 +31,12 @@ typedef struct gim_png_writer gim_png_writer;
 GIM_MUST_CHECK gim_status gim_png_reader_open(gim_png_reader **reader,
                                               const char *path, gim_err *err);
 
+/* As gim_png_reader_open, of a PNG in memory: `bytes` is BORROWED until
+   gim_png_reader_free. */
+GIM_MUST_CHECK gim_status gim_png_reader_open_bytes(gim_png_reader **reader,
+                                                    gim_str bytes,
+                                                    gim_err *err);
+
 /* What the header says. */
 uint32_t gim_png_reader_width(const gim_png_reader *r);
 uint32_t gim_png_reader_height(const gim_png_reader *r);

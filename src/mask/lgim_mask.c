@@ -11,7 +11,7 @@
 
 /* The options of all functions; each reads those that it has. */
 typedef struct request {
-  gim_str image, mask, output; /* BORROWED from the caller's table */
+  gim_str image, mask, data, output; /* BORROWED from the caller's table */
   int64_t image_width, image_height;
   int64_t x, y, width, height;
   int64_t threshold;
@@ -186,10 +186,47 @@ static int mask_check(lua_State *L) {
   return 1;
 }
 
+static void set_boolean(lua_State *L, const char *name, bool value) {
+  lua_pushboolean(L, value);
+  lua_setfield(L, -2, name);
+}
+
+/* mask.look{mask= or data=} -> {width, height, transparent, opaque, partial}
+   | nil, kind, message */
+static int mask_look(lua_State *L) {
+  static const lgim_option options[] = {
+      {"mask", LGIM_STRING, HERE(mask)},
+      {"data", LGIM_STRING, HERE(data)},
+      {NULL, LGIM_ANY, LGIM_NOWHERE, LGIM_NOWHERE}};
+  const lgim_argument argument = {"look", 1, "option"};
+  request r = {0};
+  gim_err err;
+  gim_mask_seen seen;
+  gim_status status;
+  const char *mask;
+  lgim_options_read(L, 1, "look", "option", options, &r);
+  if ((r.mask.p != NULL) == (r.data.p != NULL))
+    return lgim_options_raise(L, &argument, NULL,
+                              "either mask (a file) or data (its bytes)");
+  mask = path_of(L, "look", r.mask, "mask", r.data.p == NULL);
+  status = gim_mask_look(mask, r.data, &seen, &err);
+  if (status != GIM_OK) return fail(L, &err);
+  lua_createtable(L, 0, 5);
+  set_integer(L, "width", seen.width_px);
+  set_integer(L, "height", seen.height_px);
+  set_boolean(L, "transparent", seen.transparent);
+  set_boolean(L, "opaque", seen.opaque);
+  set_boolean(L, "partial", seen.partial);
+  return 1;
+}
+
 void lgim_mask_push(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"rectangle", mask_rectangle},   {"ellipse", mask_ellipse},
-      {"from_alpha", mask_from_alpha}, {"invert", mask_invert},
-      {"check", mask_check},           {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"rectangle", mask_rectangle},
+                                       {"ellipse", mask_ellipse},
+                                       {"from_alpha", mask_from_alpha},
+                                       {"invert", mask_invert},
+                                       {"check", mask_check},
+                                       {"look", mask_look},
+                                       {NULL, NULL}};
   luaL_newlib(L, functions);
 }

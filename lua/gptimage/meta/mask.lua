@@ -33,6 +33,12 @@ function mask.invert(options) end
 ---@return gptimage.mask_pixels? pixels, gptimage.error? err
 function mask.check(options) end
 
+---Which kinds of pixels has this mask? Reads it only until it has seen both a wholly transparent
+---and a wholly opaque one, as every request with a mask in a file or in bytes does by itself.
+---@param options gptimage.mask_glance
+---@return gptimage.mask_seen? seen, gptimage.error? err
+function mask.look(options) end
+
 ---Which part of a picture is painted anew. All numbers are whole pixels.
 ---@class gptimage.mask_shape
 ---@field image? string         a PNG, JPEG or WebP: the mask gets its size
@@ -63,5 +69,16 @@ function mask.check(options) end
 ---@field transparent integer   pixels that are painted anew whatever the service
 ---@field opaque integer        pixels that stay
 ---@field partial integer       pixels in between: services differ in what they do with them
+
+---@class gptimage.mask_glance
+---@field mask? string          a PNG with alpha: its file
+---@field data? string          or its bytes
+
+---@class gptimage.mask_seen
+---@field width integer
+---@field height integer
+---@field transparent boolean   a pixel of alpha 0
+---@field opaque boolean        a pixel of alpha 255
+---@field partial boolean       a pixel in between
 
 return mask
