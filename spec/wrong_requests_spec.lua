@@ -124,11 +124,10 @@ local refused = {
   { { image_urls = { "https://example.com/a b.png" } },
     "the link holds a space, a control character or a backslash; got https://example.com/a "
       .. "b.png (field image_urls[1])" },
-  { { image_urls = { PNG } },
-    "magick takes pictures as uploaded files; links to pictures cannot be sent to it yet "
-      .. "(field image_urls)", MAGICK },
+  { { image_urls = { "http://example.com/a.png" } },
+    "only https links are opened; got http://example.com/a.png (field image_urls[1])", MAGICK },
   { { callback_url = "http://example.com/" },
-    "the service only calls https links; got http://example.com/ (field callback_url)" },
+    "only https links are opened; got http://example.com/ (field callback_url)" },
   { { callback_url = "https://10.0.0.1/" },
     "the host is not on the public internet, the service cannot reach it; got "
       .. "https://10.0.0.1/ (field callback_url)" },
@@ -166,7 +165,7 @@ local refused = {
     "gpt-image-2-beta of starmagic has no background (field background)" },
   { { extra = { prompt = "y" } },
     "prompt is a field of its own, and cannot be in extra; got prompt (field extra)" },
-  { { }, "an edit needs at least one picture (field image_urls)", { edit = true } },
+  { { }, "an edit needs at least one picture (field images)", { edit = true } },
   { { image_urls = { PNG } },
     "edit_path begins with a slash, holds no space and has less than 256 bytes; got edits "
       .. "(field edit_path)", { edit_path = "edits" } },

@@ -8,6 +8,7 @@ describe("gim_ending", function()
     local look_first = 'Unless `billed` is "no" it may have been accepted: look at the '
       .. "service's log before you send it again."
     for i, case in ipairs {
+      { "no_memory", "No memory for the request's reference pictures." },
       { "timeout", "No answer to the request in time. " .. look_first },
       { "timeout", "The task's time was over before the request could be sent: give it more "
         .. "time with `timeout`, or submit fewer at once." },
@@ -29,6 +30,6 @@ describe("gim_ending", function()
       assert.same({ kind = case[1], message = case[2], retryable = case[1] == "timeout",
         status = 0, retry_after_ms = -1, offset = -1 }, err)
     end
-    assert.has_error(function() window.ending(10) end)
+    assert.has_error(function() window.ending(11) end)
   end)
 end)

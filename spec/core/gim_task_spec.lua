@@ -45,7 +45,7 @@ describe("gim_task: a life", function()
     state = job.task:state()
     assert.same({ name = "pending", state = "pending", billed = "maybe", id = ID, progress = 0,
       model = "gpt-image-2", request_id = "req-1", estimated_ms = 40000, can_cancel = 1,
-      created = 1764000000, linked = 0, reserved = 2500000, used = -1, done = false,
+      created = 1764000000, linked = 0, reserved = 2500000, used = -1, done = false, uploading = false,
       needs_body = false, exchanging = false, may_send = false, resubmits = 0,
       reason = "it was accepted, and its end was not seen", pictures = {} }, state)
 

@@ -114,6 +114,11 @@ static int start(lua_State *L, const char *function, bool edit) {
   rules.edit_path = hub->edit_path;
   if (gim_request_make(request, &fields, &rules, &err) != GIM_OK)
     return lgim_request_fail(L, request, &err);
+  if (request->enclosed.multipart || request->enclosed.hole_count > 0) {
+    (void)gim_fail(&err, GIM_E_INVALID,
+                   "Pictures cannot be sent as files yet.");
+    return lgim_fail(L, &err, NULL, GIM_BILLED_NO);
+  }
   options = job_options(&c, fields.model);
   options.price_micro = c.has_price
                             ? price_micro

@@ -109,6 +109,7 @@ static void read_options(lua_State *L, gim_task_options *o) {
   o->save = flag_of(L, 1, "save");
   o->idempotent = flag_of(L, 1, "idempotent");
   o->resubmit = (int)lgim_window_integer(L, 1, "resubmit", 0);
+  o->references = (int)lgim_window_integer(L, 1, "references", 0);
   magick = strcmp(text_of(L, 1, "provider", "starmagic"), "magick") == 0;
   o->retry_codes =
       gim_provider_get(magick ? GIM_MAGICK : GIM_STARMAGIC)->retry_codes;
@@ -199,6 +200,19 @@ static int task_fetched(lua_State *L) {
   return 0;
 }
 
+/* task:uploaded(now, picture [, {kind=, ...} [, random]]) */
+static int task_uploaded(lua_State *L) {
+  gim_task *t = task_of(L);
+  int64_t now_ms = luaL_checkinteger(L, 2);
+  int picture = (int)luaL_checkinteger(L, 3);
+  uint32_t random = random_of(L, 5);
+  gim_err err;
+  bool failed = lua_istable(L, 4);
+  if (failed) (void)read_failure(L, 4, "kind", &err);
+  gim_task_uploaded(t, picture, failed ? &err : NULL, now_ms, random);
+  return 0;
+}
+
 /* task:saved(now, picture [, {kind=, message=, retryable=, retry_after_ms=}
    [, random]]) */
 static int task_saved(lua_State *L) {
@@ -226,7 +240,7 @@ static int task_lost(lua_State *L) {
 
 /* task:next(now [, random]) -> kind, at_ms, picture, attempt */
 static int task_next(lua_State *L) {
-  static const char *const kinds[] = {"none",  "wait", "send",
+  static const char *const kinds[] = {"none",  "wait", "upload", "send",
                                       "fetch", "save", "done"};
   gim_action action =
       gim_task_next(task_of(L), luaL_checkinteger(L, 2), random_of(L, 3));
@@ -308,6 +322,7 @@ static int task_state(lua_State *L) {
   lgim_window_set_integer(L, "reserved", t->credits_reserved_micro);
   lgim_window_set_integer(L, "used", t->credits_used_micro);
   set_flag(L, "done", gim_task_is_done(t));
+  set_flag(L, "uploading", gim_task_is_uploading(t));
   set_flag(L, "needs_body", gim_task_needs_body(t));
   lgim_window_set_integer(L, "resubmits", t->resubmits);
   set_flag(L, "may_send", gim_task_may_send(t));
@@ -336,20 +351,16 @@ static int task_free(lua_State *L) {
 /*
 ** window.task{kind=, id=, url=, payload=, retry={max=, base=, cap=},
 ** poll={first=, min=, max=, jitter_permille=}, submit_ms=, task_ms=, save=,
-** idempotent=, resubmit=, provider=, now=} -> task | nil, kind
+** idempotent=, resubmit=, references=, provider=, now=} -> task | nil, kind
 */
 static int window_task(lua_State *L) {
-  static const luaL_Reg methods[] = {{"next", task_next},
-                                     {"started", task_started},
-                                     {"handed", task_handed},
-                                     {"sent", task_sent},
-                                     {"fetched", task_fetched},
-                                     {"saved", task_saved},
-                                     {"lost", task_lost},
-                                     {"cancel", task_cancel},
-                                     {"state", task_state},
-                                     {"billed", task_billed},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"next", task_next},       {"started", task_started},
+      {"handed", task_handed},   {"sent", task_sent},
+      {"fetched", task_fetched}, {"uploaded", task_uploaded},
+      {"saved", task_saved},     {"lost", task_lost},
+      {"cancel", task_cancel},   {"state", task_state},
+      {"billed", task_billed},   {NULL, NULL}};
   gim_task_options options;
   const char *kind;
   gim_str id, url;

@@ -138,8 +138,7 @@ static int take_month(date *d) {
   return 1;
 }
 
-/* Days from 1970-01-01 in the Gregorian calendar; year > 0. */
-static int64_t days_of(int64_t year, int month, int day) {
+int64_t gim_backoff_days(int64_t year, int month, int day) {
   int64_t shifted = year - (month <= 2); /* years begin in March */
   int64_t in_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
   return shifted * 365 + shifted / 4 - shifted / 100 + shifted / 400 +
@@ -197,8 +196,8 @@ static int64_t read_date(gim_str s, int64_t now_unix_s) {
   if (!d.good || d.p != d.end || year < 1601 || day < 1 || day > 31 ||
       hour > 23 || minute > 59 || second > 60)
     return INT64_MIN;
-  return days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 +
-         second;
+  return gim_backoff_days(year, month, day) * 86400 + hour * 3600 +
+         minute * 60 + second;
 }
 
 int64_t gim_backoff_retry_after_ms(gim_str value, int64_t now_unix_s) {

@@ -66,6 +66,9 @@ int64_t gim_backoff_retry_after_ms(gim_str value, int64_t now_unix_s);
 /* The same for `retry-after-ms`: milliseconds, a fraction is accepted. */
 int64_t gim_backoff_retry_after_millis(gim_str value);
 
+/* Days from 1970-01-01 in the Gregorian calendar; year > 0, month from 1. */
+int64_t gim_backoff_days(int64_t year, int month, int day);
+
 #pragma GCC visibility pop
 
 #endif

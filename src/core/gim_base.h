@@ -46,6 +46,7 @@
 #define GIM_LIMIT_TASK_ID 256            /* id given by a service */
 #define GIM_LIMIT_IMAGES 128             /* pictures in one reply */
 #define GIM_LIMIT_REFERENCES 16          /* seeds: image_urls */
+#define GIM_LIMIT_SOURCES 64             /* pictures given to one request */
 #define GIM_LIMIT_ISSUES 32              /* problems listed per request */
 #define GIM_LIMIT_PATH 4096              /* a file name with its folder */
 #define GIM_LIMIT_DOWNLOAD (512LL * 1024 * 1024) /* one picture */

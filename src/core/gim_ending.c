@@ -12,6 +12,9 @@ gim_status gim_ending_explain(gim_ending ending, gim_err *err) {
     gim_status kind;
     const char *sentence;
   } endings[] = {
+      [GIM_ENDING_NO_ROOM] = {GIM_E_NO_MEMORY,
+                              "No memory for the request's reference "
+                              "pictures."},
       [GIM_ENDING_NO_ANSWER] = {GIM_E_TIMEOUT, "No answer to the request in "
                                                "time. " LOOK_FIRST},
       [GIM_ENDING_UNSENT] = {GIM_E_TIMEOUT,

@@ -14,6 +14,7 @@
 #pragma GCC visibility push(hidden)
 
 typedef enum gim_ending {
+  GIM_ENDING_NO_ROOM,    /* no memory to bring the references */
   GIM_ENDING_NO_ANSWER,  /* submit_ms is over */
   GIM_ENDING_UNSENT,     /* task_ms is over, no POST got out */
   GIM_ENDING_UNANSWERED, /* task_ms is over, the POST was not answered */

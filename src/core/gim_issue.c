@@ -87,6 +87,30 @@ void gim_report_choice(gim_report *report, gim_severity severity,
                  "%s of %s is one of %s", field, owner, choices);
 }
 
+gim_status gim_report_fail(const gim_report *report, gim_err *err) {
+  const gim_issue *first = report->issues;
+  int more = report->issue_count + report->dropped - 1;
+  bool got, near;
+  char rest[48] = "";
+  if (report->status != GIM_OK)
+    return gim_fail(err, report->status, "not enough memory");
+  if (report->issue_count == 0) return GIM_OK;
+  got = first->got[0] != '\0';
+  near = first->nearest[0] != '\0';
+  if (more > 0)
+    snprintf(rest, sizeof(rest), " (and %d more problem%s)", more,
+             more == 1 ? "" : "s");
+  (void)gim_fail(err, GIM_E_INVALID, "%s%s%s%s%s%s", first->message,
+                 got ? "; got " : "", first->got,
+                 !near ? ""
+                 : got ? ", nearest "
+                       : "; nearest ",
+                 first->nearest, rest);
+  if (err != NULL)
+    gim_copy_text(err->field, sizeof(err->field), gim_str_of(first->field));
+  return GIM_E_INVALID;
+}
+
 void gim_report_free(gim_report *report) {
   free(report->issues);
   free(report->warnings);

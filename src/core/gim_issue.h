@@ -65,6 +65,14 @@ void gim_report_choice(gim_report *report, gim_severity severity,
                        const char *const *list, const char *owner,
                        const char *nearest);
 
+/*
+** What came of a report: GIM_OK where there is no issue; GIM_E_INVALID with the
+** first in err->message and err->field, and the others counted; or, where an
+** issue was lost, GIM_E_NO_MEMORY.
+*/
+GIM_MUST_CHECK gim_status gim_report_fail(const gim_report *report,
+                                          gim_err *err);
+
 /* Releases what the report OWNS and leaves it zeroed. Idempotent. */
 void gim_report_free(gim_report *report);
 

@@ -98,7 +98,7 @@ void gim_link_check(gim_str link, const gim_link_rule *rule, const char *field,
   }
   if (rule->https_only && !url.https && !rule->allow_private)
     gim_report_add(report, GIM_REFUSAL, field, "https", shown(link), NULL,
-                   "the service only calls https links");
+                   "only https links are opened");
   if (!rule->allow_private) check_host(&url, link, field, report);
   if (rule->formats != NULL) check_format(&url, rule, link, field, report);
 }

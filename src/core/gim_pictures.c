@@ -114,14 +114,18 @@ void gim_pictures_give_up(gim_pictures *p, const gim_err *err) {
     if (!is_settled(&p->list[i])) fail(&p->list[i], err);
 }
 
-gim_status gim_pictures_outcome(const gim_pictures *p, const gim_err **err) {
+gim_status gim_pictures_failure(const gim_pictures *p, const gim_err **err) {
   const gim_picture *failed = NULL;
+  for (int i = 0; i < p->count && failed == NULL; i++)
+    if (p->list[i].state == GIM_PICTURE_FAILED) failed = &p->list[i];
+  *err = failed == NULL ? NULL : failed->err;
+  if (failed == NULL) return GIM_OK;
+  return failed->err == NULL ? GIM_E_NO_MEMORY : failed->err->status;
+}
+
+gim_status gim_pictures_outcome(const gim_pictures *p, const gim_err **err) {
   *err = NULL;
-  for (int i = 0; i < p->count; i++) {
+  for (int i = 0; i < p->count; i++)
     if (p->list[i].state != GIM_PICTURE_FAILED) return GIM_OK;
-    if (failed == NULL) failed = &p->list[i];
-  }
-  if (failed == NULL || failed->err == NULL) return GIM_E_NO_MEMORY;
-  *err = failed->err;
-  return failed->err->status;
+  return p->count == 0 ? GIM_E_NO_MEMORY : gim_pictures_failure(p, err);
 }

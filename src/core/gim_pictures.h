@@ -4,7 +4,8 @@
 ** [floor 4]
 **
 ** Links and payloads as the reply named them, each with its own tries and
-** delays: one that fails does not hold up or spoil the others.
+** delays: one that fails does not hold up or spoil the others. References are
+** brought likewise, where SAVED means that they are where they are needed.
 */
 #ifndef gim_pictures_h
 #define gim_pictures_h
@@ -85,6 +86,12 @@ void gim_pictures_lose(gim_pictures *p, int picture, const gim_err *err);
 
 /* Every picture that is not settled has FAILED with a COPY of `err`. */
 void gim_pictures_give_up(gim_pictures *p, const gim_err *err);
+
+/*
+** Why the first that FAILED did, with `*err` BORROWED from it (NULL: no
+** memory); GIM_OK where none has.
+*/
+gim_status gim_pictures_failure(const gim_pictures *p, const gim_err **err);
 
 /*
 ** How the whole went, when all are settled: GIM_OK where one picture is there

@@ -1,28 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_request.h"
 
-#include "gim_json.h"
 #include "gim_link.h"
-#include "gim_size.h"
+#include "gim_request_private.h"
 #include "gim_value.h"
 
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
-/* All that is known while one request is made. */
-typedef struct maker {
-  const gim_fields *fields;
-  const gim_rules *rules;
-  const gim_provider_row *provider;
-  const gim_model *model;
-  gim_request *request;
-  gim_report report;
-  gim_severity rule; /* of what the model's page forbids */
-  gim_sized sized;
-} maker;
-
-static gim_str text_field(const gim_fields *fields, gim_field field) {
+gim_str gim_maker_text(const gim_maker *m, gim_field field) {
+  const gim_fields *fields = m->fields;
   switch (field) {
   case GIM_FIELD_MODEL: return fields->model;
   case GIM_FIELD_PROMPT: return fields->prompt;
@@ -40,22 +27,35 @@ static gim_str text_field(const gim_fields *fields, gim_field field) {
   return GIM_NOTHING;
 }
 
-static bool is_given(const gim_fields *fields, gim_field field) {
-  if (field == GIM_FIELD_IMAGE_URLS) return fields->image_urls != NULL;
-  if (field == GIM_FIELD_N) return fields->has_n;
-  return text_field(fields, field).p != NULL;
+bool gim_maker_is_given(const gim_maker *m, gim_field field) {
+  const gim_fields *fields = m->fields;
+  switch (field) {
+  case GIM_FIELD_IMAGE_URLS:
+    return fields->images != NULL || fields->image_urls != NULL;
+  case GIM_FIELD_MASK_URL:
+    return fields->mask != NULL || fields->mask_url.p != NULL;
+  case GIM_FIELD_N: return fields->has_n;
+  default: return gim_maker_text(m, field).p != NULL;
+  }
 }
 
-static bool has_field(const gim_model *model, gim_field field) {
-  return ((model->fields | model->newer_fields) & GIM_HAS(field)) != 0;
+bool gim_maker_has(const gim_maker *m, gim_field field) {
+  return ((m->model->fields | m->model->newer_fields) & GIM_HAS(field)) != 0;
+}
+
+const char *gim_maker_name(const gim_maker *m, gim_field field) {
+  if (field == GIM_FIELD_IMAGE_URLS && m->fields->images != NULL)
+    return "images";
+  if (field == GIM_FIELD_MASK_URL && m->fields->mask != NULL) return "mask";
+  return gim_field_name(field);
 }
 
 /* Given, and the model has it: then its value is worth judging. */
-static bool is_due(const maker *m, gim_field field) {
-  return is_given(m->fields, field) && has_field(m->model, field);
+static bool is_due(const gim_maker *m, gim_field field) {
+  return gim_maker_is_given(m, field) && gim_maker_has(m, field);
 }
 
-static void find_model(maker *m) {
+static void find_model(gim_maker *m) {
   gim_str name = m->fields->model;
   m->model = gim_model_find(m->rules->provider, name);
   m->request->known_model = m->model != NULL;
@@ -76,23 +76,25 @@ static void find_model(maker *m) {
 
 /*
 ** Fields that the model does not have. n = 1 is what it makes anyway. A
-** resolution is used up where ratios are solved here, and a service without
-** links gets its answer in check_edit.
+** resolution is used up where ratios are solved here, and pictures have parts
+** of their own where the service opens no links.
 */
-static void check_field_names(maker *m) {
+static void check_field_names(gim_maker *m) {
   for (int i = 0; i < GIM_FIELD_COUNT; i++) {
     gim_field field = (gim_field)i;
-    const char *name = gim_field_name(field);
-    if (!is_given(m->fields, field)) continue;
+    const char *name = gim_maker_name(m, field);
+    bool picture =
+        field == GIM_FIELD_IMAGE_URLS || field == GIM_FIELD_MASK_URL;
+    if (!gim_maker_is_given(m, field)) continue;
     if ((m->model->newer_fields & GIM_HAS(field)) != 0)
       gim_report_add(&m->report, GIM_WARNING, name, "newer_page", GIM_NOTHING,
                      NULL,
                      "only newer pages of %s have %s; the service may refuse "
                      "or ignore it",
                      gim_model_title(m->model), name);
-    if (has_field(m->model, field)) continue;
+    if (gim_maker_has(m, field)) continue;
     if (field == GIM_FIELD_N && m->model->n_max > 0) continue;
-    if (field == GIM_FIELD_IMAGE_URLS && !m->provider->links) continue;
+    if (picture && !m->provider->links) continue;
     if (field == GIM_FIELD_RESOLUTION && m->model->solves_ratios) continue;
     gim_report_add(&m->report, GIM_REFUSAL, name, "not_a_field", GIM_NOTHING,
                    NULL, "%s of %s has no %s%s", gim_model_title(m->model),
@@ -103,30 +105,25 @@ static void check_field_names(maker *m) {
   }
 }
 
-/* Does gim_link_check look at it? */
-static bool is_judged_link(const maker *m, gim_field field) {
-  if (!is_due(m, field)) return false;
-  return field == GIM_FIELD_CALLBACK_URL ||
-         (field == GIM_FIELD_MASK_URL && m->request->known_model);
-}
-
 /*
 ** Text that no service can read, and what would break out of a line: in every
-** field, also in those that the model does not have.
+** field, also in those that the model does not have. Links are judged as such.
 */
-static void check_texts(maker *m) {
+static void check_texts(gim_maker *m) {
   for (int i = GIM_FIELD_SIZE; i < GIM_FIELD_COUNT; i++) {
     gim_field field = (gim_field)i;
-    gim_str text = text_field(m->fields, field);
-    if (text.p != NULL && !is_judged_link(m, field))
-      (void)gim_value_text(text, gim_field_name(field), &m->report);
+    gim_str text = gim_maker_text(m, field);
+    if (text.p == NULL) continue;
+    if (field == GIM_FIELD_CALLBACK_URL && is_due(m, field)) continue;
+    if (field == GIM_FIELD_MASK_URL && gim_maker_judges_mask(m)) continue;
+    (void)gim_value_text(text, gim_field_name(field), &m->report);
   }
 }
 
-static void check_size(maker *m) {
+static void check_size(gim_maker *m) {
   gim_size_input input;
   gim_request *request = m->request;
-  if (!has_field(m->model, GIM_FIELD_SIZE)) return;
+  if (!gim_maker_has(m, GIM_FIELD_SIZE)) return;
   input.model = m->model;
   input.procedure = m->rules->sizes;
   input.severity = m->rule;
@@ -139,40 +136,7 @@ static void check_size(maker *m) {
   request->scaled_down = m->sized.scaled_down;
 }
 
-static void check_image_urls(maker *m) {
-  static const char *const formats[] = {"png", "jpg", "jpeg", "webp", NULL};
-  const gim_fields *fields = m->fields;
-  gim_link_rule rule = {false, m->rules->allow_private, 0, formats};
-  char field[48], got[24], nearest[24];
-  size_t least = (size_t)m->model->image_urls_min;
-  size_t most = (size_t)m->model->image_urls_max;
-  size_t count = fields->image_url_count;
-  if (!is_due(m, GIM_FIELD_IMAGE_URLS)) return;
-  if (count < least || count > most) {
-    snprintf(got, sizeof(got), "%zu", count);
-    snprintf(nearest, sizeof(nearest), "%zu", count < least ? least : most);
-    gim_report_add(&m->report, GIM_REFUSAL, "image_urls",
-                   count < least ? "too_few" : "too_many", gim_str_of(got),
-                   nearest, "image_urls of %s holds %zu to %zu links",
-                   gim_model_title(m->model), least, most);
-  }
-  for (size_t i = 0; i < count; i++) {
-    snprintf(field, sizeof(field), "image_urls[%zu]", i + 1);
-    gim_link_check(fields->image_urls[i], &rule, field, &m->report);
-  }
-}
-
-static void check_mask(maker *m) {
-  static const char *const formats[] = {"png", NULL};
-  gim_link_rule rule = {false, m->rules->allow_private, 0, formats};
-  if (!is_judged_link(m, GIM_FIELD_MASK_URL)) return;
-  gim_link_check(m->fields->mask_url, &rule, "mask_url", &m->report);
-  if (m->fields->image_url_count == 0)
-    gim_report_add(&m->report, GIM_WARNING, "mask_url", "ignored", GIM_NOTHING,
-                   NULL, "the service ignores a mask without image_urls");
-}
-
-static void check_callback(maker *m) {
+static void check_callback(gim_maker *m) {
   gim_link_rule rule = {true, m->rules->allow_private, GIM_LIMIT_CALLBACK_URL,
                         NULL};
   if (is_due(m, GIM_FIELD_CALLBACK_URL))
@@ -180,7 +144,7 @@ static void check_callback(maker *m) {
 }
 
 /* Quality, n, and the fields whose values are lists. */
-static void check_choices(maker *m) {
+static void check_choices(gim_maker *m) {
   const gim_fields *fields = m->fields;
   const gim_model *model = m->model;
   const struct {
@@ -196,7 +160,7 @@ static void check_choices(maker *m) {
     if (is_due(m, lists[i].field) && lists[i].list != NULL)
       gim_report_choice(&m->report, GIM_REFUSAL,
                         gim_field_name(lists[i].field),
-                        text_field(fields, lists[i].field), lists[i].list,
+                        gim_maker_text(m, lists[i].field), lists[i].list,
                         gim_model_title(model), NULL);
   if (model->backgrounds != NULL &&
       gim_str_equal(fields->background, GIM_STR("transparent")) &&
@@ -207,40 +171,8 @@ static void check_choices(maker *m) {
                    "than jpeg");
 }
 
-/*
-** Where a request with pictures goes. The one place that knows that a
-** service without links cannot be given any: what makes multipart edits
-** replaces the refusal here.
-*/
-static void check_edit(maker *m) {
-  const gim_rules *rules = m->rules;
-  gim_request *request = m->request;
-  gim_str path;
-  request->edit = m->fields->edit || m->fields->image_url_count > 0;
-  path = gim_str_of(!request->edit             ? m->provider->generate_path
-                    : rules->edit_path != NULL ? rules->edit_path
-                                               : m->provider->edit_path);
-  if (m->fields->edit && m->fields->image_url_count == 0)
-    gim_report_add(&m->report, GIM_SAFETY, "image_urls", "required",
-                   GIM_NOTHING, NULL, "an edit needs at least one picture");
-  else if (m->fields->image_urls != NULL && !m->provider->links)
-    gim_report_add(&m->report, GIM_SAFETY, "image_urls", "edit_needs_files",
-                   GIM_NOTHING, NULL,
-                   "%s takes pictures as uploaded files; links to pictures "
-                   "cannot be sent to it yet",
-                   m->provider->name);
-  if (path.n == 0 || path.p[0] != '/' || path.n >= sizeof(request->path) ||
-      memchr(path.p, ' ', path.n) != NULL)
-    gim_report_add(&m->report, GIM_SAFETY, "edit_path", "path", path, NULL,
-                   "edit_path begins with a slash, holds no space and has "
-                   "less than %zu bytes",
-                   sizeof(request->path));
-  else if (gim_value_text(path, "edit_path", &m->report))
-    memcpy(request->path, path.p, path.n + 1);
-}
-
 /* What the service will take for what was left out, and the price. */
-static void fill_in(maker *m) {
+static void fill_in(gim_maker *m) {
   const gim_fields *fields = m->fields;
   const gim_model *model = m->model;
   gim_request *request = m->request;
@@ -256,114 +188,9 @@ static void fill_in(maker *m) {
       gim_size_price_micro(model, &m->sized, fields->quality, request->n);
 }
 
-/* Given, but for what is dropped on purpose. */
-static bool is_sent(const maker *m, gim_field field) {
-  if (!is_given(m->fields, field)) return false;
-  if (field == GIM_FIELD_RESOLUTION) return !m->sized.resolution_dropped;
-  if (field == GIM_FIELD_N)
-    return has_field(m->model, field) || m->fields->n != 1;
-  return true;
-}
-
-/* The size as it goes out: solved, or with x for the multiplication sign. */
-static gim_str sent_size(const maker *m, char to[64]) {
-  const gim_str cross = GIM_STR("\xC3\x97");
-  gim_str size = m->fields->size;
-  size_t n = 0;
-  if (m->sized.solved) {
-    snprintf(to, 64, "%dx%d", m->sized.width_px, m->sized.height_px);
-    return gim_str_of(to);
-  }
-  if (!m->sized.size.cross || size.n >= 64) return size;
-  for (size_t i = 0; i < size.n; i++) {
-    gim_str rest = {size.p + i, size.n - i};
-    bool here = gim_str_starts(rest, cross);
-    to[n++] = here ? 'x' : size.p[i];
-    if (here) i += cross.n - 1;
-  }
-  to[n] = '\0';
-  return gim_str_of(to);
-}
-
-static gim_status write_links(const gim_fields *fields, gim_buffer *b) {
-  gim_status status = gim_buffer_append_byte(b, '[');
-  for (size_t i = 0; i < fields->image_url_count && status == GIM_OK; i++) {
-    if (i > 0) status = gim_buffer_append_byte(b, ',');
-    if (status == GIM_OK)
-      status = gim_json_write_string(b, fields->image_urls[i]);
-  }
-  return status != GIM_OK ? status : gim_buffer_append_byte(b, ']');
-}
-
-static gim_status write_value(const maker *m, gim_field field, gim_buffer *b) {
-  char text[64];
-  if (field == GIM_FIELD_N) return gim_json_write_int(b, m->fields->n);
-  if (field == GIM_FIELD_IMAGE_URLS) return write_links(m->fields, b);
-  if (field == GIM_FIELD_SIZE)
-    return gim_json_write_string(b, sent_size(m, text));
-  return gim_json_write_string(b, text_field(m->fields, field));
-}
-
-/* The comma before every member but the first. */
-static gim_status write_comma(gim_buffer *b) {
-  return b->n == 1 ? GIM_OK : gim_buffer_append_byte(b, ',');
-}
-
-static gim_status write_extra(gim_str extra, gim_buffer *b) {
-  gim_json object;
-  gim_json_cursor at;
-  gim_status status =
-      gim_json_parse(extra, GIM_LIMIT_JSON_DEPTH, &object, NULL);
-  if (status != GIM_OK) return status;
-  for (bool more = gim_json_first(&object, &at); more && status == GIM_OK;
-       more = gim_json_next(&at)) {
-    status = write_comma(b);
-    if (status == GIM_OK) status = gim_buffer_append_str(b, at.key.text);
-    if (status == GIM_OK) status = gim_buffer_append_byte(b, ':');
-    if (status == GIM_OK) status = gim_buffer_append_str(b, at.value.text);
-  }
-  return status;
-}
-
-static gim_status write_body(const maker *m) {
-  gim_buffer *b = &m->request->body;
-  gim_status status = gim_buffer_append_byte(b, '{');
-  for (int i = 0; i < GIM_FIELD_COUNT && status == GIM_OK; i++) {
-    gim_field field = (gim_field)i;
-    if (!is_sent(m, field)) continue;
-    status = write_comma(b);
-    if (status == GIM_OK)
-      status = gim_json_write_string(b, gim_str_of(gim_field_name(field)));
-    if (status == GIM_OK) status = gim_buffer_append_byte(b, ':');
-    if (status == GIM_OK) status = write_value(m, field, b);
-  }
-  if (status == GIM_OK && m->fields->extra.p != NULL)
-    status = write_extra(m->fields->extra, b);
-  return status != GIM_OK ? status : gim_buffer_append_byte(b, '}');
-}
-
-static gim_status fail_invalid(const gim_report *report, gim_err *err) {
-  const gim_issue *first = &report->issues[0];
-  int more = report->issue_count + report->dropped - 1;
-  bool got = first->got[0] != '\0', near = first->nearest[0] != '\0';
-  char rest[48] = "";
-  if (more > 0)
-    snprintf(rest, sizeof(rest), " (and %d more problem%s)", more,
-             more == 1 ? "" : "s");
-  (void)gim_fail(err, GIM_E_INVALID, "%s%s%s%s%s%s", first->message,
-                 got ? "; got " : "", first->got,
-                 !near ? ""
-                 : got ? ", nearest "
-                       : "; nearest ",
-                 first->nearest, rest);
-  if (err != NULL)
-    gim_copy_text(err->field, sizeof(err->field), gim_str_of(first->field));
-  return GIM_E_INVALID;
-}
-
 gim_status gim_request_make(gim_request *request, const gim_fields *fields,
                             const gim_rules *rules, gim_err *err) {
-  maker m;
+  gim_maker m;
   gim_status status = GIM_OK;
   memset(request, 0, sizeof(*request));
   gim_buffer_init(&request->body, GIM_LIMIT_REQUEST_BODY);
@@ -381,9 +208,7 @@ gim_status gim_request_make(gim_request *request, const gim_fields *fields,
   check_field_names(&m);
   check_size(&m);
   check_choices(&m);
-  check_edit(&m);
-  check_image_urls(&m);
-  check_mask(&m);
+  gim_maker_pictures(&m);
   check_callback(&m);
   if (fields->extra.p != NULL)
     gim_value_extra(m.model, fields->extra, &m.report);
@@ -392,10 +217,9 @@ gim_status gim_request_make(gim_request *request, const gim_fields *fields,
   request->issue_count = m.report.issue_count;
   request->warnings = m.report.warnings;
   request->warning_count = m.report.warning_count;
-  if (m.report.status == GIM_OK && request->issue_count > 0)
-    return fail_invalid(&m.report, err);
-  status = m.report.status;
-  if (status == GIM_OK) status = write_body(&m);
+  status = gim_report_fail(&m.report, err);
+  if (status != GIM_OK) return status;
+  status = gim_maker_write(&m);
   if (status == GIM_OK) return GIM_OK;
   gim_buffer_free(&request->body);
   if (status == GIM_E_TOO_BIG)
@@ -411,5 +235,6 @@ void gim_request_free(gim_request *request) {
   report.warnings = request->warnings;
   gim_report_free(&report);
   gim_buffer_free(&request->body);
+  gim_enclosure_free(&request->enclosed);
   memset(request, 0, sizeof(*request));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** gim_request.h - caller's fields, checked, to method, path and body
-** [floor 4]
+** [floor 5]
 **
 ** The one place where a request is judged and written. Rules come from the
 ** row of gim_model, sizes from gim_size. A refusal lists every problem at
@@ -24,7 +24,10 @@
 **   conflict               two fields that exclude each other
 **   json, duplicate        extra
 **   path                   the rule edit_path is no path
-**   edit_needs_files       links to a service that takes files only
+**   files_url_required     a file, and nobody knows where to upload it
+**   missing, link_loop, unreadable, directory, not_a_file, empty,
+**   image_format, truncated, too_big, edge_max, pixels_max, mask_alpha,
+**   mask_size              pictures and masks: gim_source.h
 ** Warnings have these names (strict = false, or a page that states no
 ** limits), and:
 **   unknown_model, newer_page, long_prompt
@@ -32,15 +35,19 @@
 **   solved                 a ratio was turned into pixels for this service
 **   fewer_pixels           a lower tier gives as many pixels, or more
 **   scaled_down            the pixels were fitted into the service's limits
+**   extension              a file's ending names another type than it has
 ** Of these are safety, and never lifted by strict = false: utf8,
-** control_character, json, duplicate, path, edit_needs_files, links over
-** GIM_LIMIT_URL, n over GIM_LIMIT_IMAGES, an edit without pictures.
+** control_character, json, duplicate, path, files_url_required, links over
+** GIM_LIMIT_URL, n over GIM_LIMIT_IMAGES, more than GIM_LIMIT_SOURCES
+** pictures, an edit without pictures, a form with a mask alone, mask beside
+** mask_url, and files that cannot be read.
 */
 #ifndef gim_request_h
 #define gim_request_h
 
 #include "gim_base.h"
 #include "gim_buffer.h"
+#include "gim_enclosure.h"
 #include "gim_issue.h"
 #include "gim_model.h"
 
@@ -61,8 +68,12 @@ typedef struct gim_fields {
   gim_str output_format;
   gim_str mask_url;
   gim_str callback_url;
-  const gim_str *image_urls; /* NULL: left out */
+  const gim_source *images; /* looked at before, where they are files or
+                               bytes; NULL: left out */
+  size_t image_count;
+  const gim_str *image_urls; /* go out behind `images`; NULL: left out */
   size_t image_url_count;
+  const gim_source *mask; /* likewise looked at; NULL: left out */
   bool has_n;
   int64_t n;
   gim_str extra; /* a JSON object whose members are added unchecked (its
@@ -76,6 +87,8 @@ typedef struct gim_rules {
   gim_size_procedure sizes; /* how gpt-image-2 turns a ratio into pixels */
   bool strict;
   bool allow_private;    /* callback and reference links may be private */
+  bool can_upload;       /* a file service is known: where the service opens
+                            links, files go there first */
   const char *edit_path; /* BORROWED; NULL: the provider's */
 } gim_rules;
 
@@ -83,10 +96,15 @@ typedef struct gim_request {
   const gim_model *model; /* row; the provider's row for unknown models when
                              the name is not in the table */
   bool known_model;
-  bool edit;          /* goes to the edits endpoint or carries images */
-  const char *method; /* static storage */
-  char path[256];     /* "/v1/images/generations" */
-  gim_buffer body;    /* JSON, compact, no trailing newline */
+  bool edit;              /* goes to the edits endpoint or carries images */
+  const char *method;     /* static storage */
+  char path[256];         /* "/v1/images/generations" */
+  gim_buffer body;        /* JSON, compact, no trailing newline. With holes
+                         where enclosed.hole_count > 0: see
+                         gim_enclosure_fill. Of a multipart request a
+                         description, for journals and plans: it names
+                         the pictures and is not sent */
+  gim_enclosure enclosed; /* its pictures; may be MOVED */
   /* what it will be, 0 / -1 / "" where nobody can know */
   int width_px, height_px;
   int tier;                   /* 1, 2, 4; 0: unknown or none */

@@ -22,6 +22,14 @@ void gim_task_forget(gim_task *t) {
   t->credits_used_micro = -1;
 }
 
+/* They are there, or nobody needs them any more. */
+static void drop_references(gim_task *t) {
+  if (t->references == NULL) return;
+  gim_pictures_free(t->references);
+  free(t->references);
+  t->references = NULL;
+}
+
 static void set_up(gim_task *t, const gim_task_options *options,
                    int64_t now_ms) {
   memset(t, 0, sizeof(*t));
@@ -35,6 +43,16 @@ void gim_task_init(gim_task *t, const gim_task_options *options,
                    int64_t now_ms) {
   set_up(t, options, now_ms);
   t->phase = PHASE_READY;
+  if (options->references == 0) return;
+  t->references = calloc(1, sizeof(*t->references));
+  if (t->references == NULL ||
+      gim_pictures_init(t->references, options->references) != GIM_OK) {
+    gim_task_finish_as(t, GIM_ENDING_NO_ROOM);
+    return;
+  }
+  for (int i = 0; i < options->references; i++)
+    gim_pictures_put(t->references, i, NULL, NULL, -1, true);
+  t->phase = PHASE_UPLOADING;
 }
 
 gim_status gim_task_init_attach(gim_task *t, const gim_task_options *options,
@@ -75,6 +93,7 @@ gim_status gim_task_init_paid(gim_task *t, const gim_task_options *options,
 }
 
 void gim_task_free(gim_task *t) {
+  drop_references(t);
   gim_pictures_free(&t->pictures);
   free(t->id);
   free(t->model);
@@ -90,8 +109,13 @@ bool gim_task_is_done(const gim_task *t) {
   return t->phase == PHASE_DONE;
 }
 
+bool gim_task_is_uploading(const gim_task *t) {
+  return t->phase == PHASE_UPLOADING;
+}
+
 bool gim_task_needs_body(const gim_task *t) {
-  return t->phase == PHASE_READY || t->phase == PHASE_SENDING;
+  return t->phase == PHASE_UPLOADING || t->phase == PHASE_READY ||
+         t->phase == PHASE_SENDING;
 }
 
 bool gim_task_may_send(const gim_task *t) {
@@ -106,6 +130,7 @@ bool gim_task_is_exchanging(const gim_task *t) {
 
 const char *gim_task_status_name(const gim_task *t) {
   switch (t->phase) {
+  case PHASE_UPLOADING: return "uploading";
   case PHASE_READY:
   case PHASE_SENDING: return "submitting";
   case PHASE_SAVING: return "saving";
@@ -139,6 +164,7 @@ void gim_task_finish(gim_task *t, gim_status status, const gim_err *err) {
   t->status = status;
   if (status == GIM_OK) return;
   t->err = keep(err);
+  drop_references(t);
   if (t->evidence == GIM_EVIDENCE_PICTURES)
     gim_task_prove(t, GIM_EVIDENCE_UNSAVED);
 }
@@ -155,6 +181,26 @@ void gim_task_blame(gim_task *t, const gim_err *err) {
   t->trouble = keep(err);
 }
 
+void gim_task_uploaded(gim_task *t, int picture, const gim_err *err,
+                       int64_t now_ms, uint32_t random) {
+  gim_pictures *all = t->references;
+  gim_status status;
+  if (t->phase != PHASE_UPLOADING) return;
+  gim_pictures_report(all, picture, err, &t->options->retry, now_ms,
+                      t->deadline_ms, random);
+  if (err != NULL) gim_task_blame(t, err);
+  status = gim_pictures_failure(all, &err);
+  if (status != GIM_OK) {
+    gim_task_finish(t, status, err);
+  }
+  else if (gim_pictures_settled(all)) {
+    drop_references(t);
+    gim_task_blame(t, NULL);
+    t->phase = PHASE_READY;
+    t->due_ms = now_ms;
+  }
+}
+
 void gim_task_saved(gim_task *t, int picture, const gim_err *err,
                     int64_t now_ms, uint32_t random) {
   if (t->phase != PHASE_SAVING) return;
@@ -169,21 +215,27 @@ static void finish_saving(gim_task *t) {
   gim_task_finish(t, status, err);
 }
 
-/* The next picture to bring, or when to look again, or the end. */
-static gim_action next_save(gim_task *t, int64_t now_ms) {
+/* The next picture of `all` to bring, which is `kind`, or when to look again. */
+static gim_action next_picture(gim_task *t, gim_pictures *all,
+                               gim_action_kind kind, int64_t now_ms) {
   gim_action action = {GIM_ACTION_WAIT, t->deadline_ms, 0, 0};
   bool under_way;
-  int picture =
-      gim_pictures_next(&t->pictures, now_ms, &action.at_ms, &under_way);
+  int picture = gim_pictures_next(all, now_ms, &action.at_ms, &under_way);
   if (picture >= 0) {
-    action.kind = GIM_ACTION_SAVE;
+    action.kind = kind;
     action.picture = picture;
-    action.attempt = t->pictures.list[picture].attempt;
+    action.attempt = all->list[picture].attempt;
   }
   else if (under_way) {
     action.kind = GIM_ACTION_NONE;
   }
-  else if (gim_pictures_settled(&t->pictures)) {
+  return action;
+}
+
+/* The next picture to save, or when to look again, or the end. */
+static gim_action next_save(gim_task *t, int64_t now_ms) {
+  gim_action action = next_picture(t, &t->pictures, GIM_ACTION_SAVE, now_ms);
+  if (action.kind == GIM_ACTION_WAIT && gim_pictures_settled(&t->pictures)) {
     finish_saving(t);
     action.kind = GIM_ACTION_DONE;
   }
@@ -222,6 +274,8 @@ gim_action gim_task_next(gim_task *t, int64_t now_ms, uint32_t random) {
     if (t->phase == PHASE_READY) return act(t, GIM_ACTION_WAIT, t->due_ms);
   }
   switch (t->phase) {
+  case PHASE_UPLOADING:
+    return next_picture(t, t->references, GIM_ACTION_UPLOAD, now_ms);
   case PHASE_READY:
     if (now_ms < t->due_ms) break;
     t->phase = PHASE_SENDING;

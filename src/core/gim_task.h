@@ -3,7 +3,7 @@
 ** gim_task.h - one job as a state machine without I/O   [floor 5]
 **
 ** A task says what to do next (gim_task_next) and is told what came of it
-** (gim_task_sent, _fetched, _saved). It never does anything itself: retries,
+** (gim_task_uploaded, _sent, _fetched, _saved). It never does anything itself: retries,
 ** polling, deadlines, cancelling, wrong replies and billing are decided here,
 ** from reports and a clock that the caller passes in.
 **
@@ -30,6 +30,9 @@
 typedef enum gim_action_kind {
   GIM_ACTION_NONE = 0, /* wait for what is under way, at most until at_ms */
   GIM_ACTION_WAIT,     /* nothing is under way; ask again at at_ms */
+  GIM_ACTION_UPLOAD,   /* bring reference `picture` to where the POST needs
+                          it: up to the file service, or down from its link;
+                          report with gim_task_uploaded */
   GIM_ACTION_SEND,     /* send the paid POST; report with gim_task_sent */
   GIM_ACTION_FETCH,    /* query the task; report with gim_task_fetched */
   GIM_ACTION_SAVE,     /* bring `picture`; report with gim_task_saved */
@@ -39,8 +42,8 @@ typedef enum gim_action_kind {
 typedef struct gim_action {
   gim_action_kind kind;
   int64_t at_ms; /* ask again no later than this */
-  int picture;   /* SAVE: which */
-  int attempt;   /* SEND, FETCH, SAVE: 0 for the first try of this kind */
+  int picture;   /* UPLOAD, SAVE: which, from 0 */
+  int attempt; /* UPLOAD, SEND, FETCH, SAVE: 0 for the first try of this kind */
 } gim_action;
 
 /* What the caller decided for one task. COPIED. */
@@ -49,6 +52,7 @@ typedef struct gim_task_options {
   gim_poll poll;
   int64_t submit_ms; /* longest time of one paid POST */
   int64_t task_ms;   /* longest time of everything */
+  int references;    /* pictures to be brought before the POST */
   bool save;         /* pictures are to be saved as they come */
   bool keep;         /* those that came with the answer even if not `save` */
   bool idempotent;   /* the user vouches for Idempotency-Key: a POST that
@@ -84,6 +88,8 @@ typedef struct gim_task {
   int64_t started_ms, accepted_ms, deadline_ms, due_ms, exchange_ms;
   size_t handed, total;
   int phase, attempt, polls, missing;
+  gim_pictures *references; /* OWNED; how far each was brought; NULL: all
+                               are there, or there are none */
   gim_err *trouble; /* OWNED; why the last try brought nothing, or NULL */
   bool attached;
   bool doubtful; /* an earlier POST may have been accepted */
@@ -94,7 +100,8 @@ typedef struct gim_task {
 ** service's task `id` (COPIED); one that brings a single picture of another
 ** (url COPIED, or NULL with payload >= 0) and is `yes` from the start.
 ** `options` is BORROWED until gim_task_free. Release with gim_task_free
-** whatever is returned. GIM_E_NO_MEMORY; GIM_OK.
+** whatever is returned. GIM_E_NO_MEMORY; GIM_OK. A paid request without memory
+** for its references is done at once, of that kind.
 */
 void gim_task_init(gim_task *t, const gim_task_options *options,
                    int64_t now_ms);
@@ -118,12 +125,22 @@ GIM_MUST_CHECK gim_status gim_task_init_paid(gim_task *t,
                                              int64_t now_ms);
 
 /*
-** What to do now. SEND, FETCH and SAVE are said once and then count as under
-** way until reported; a SEND or FETCH that is under way while something other
-** than NONE comes back has to be abandoned (its time is over), and with DONE
-** every SAVE too. `random` is 32 random bits.
+** What to do now. UPLOAD, SEND, FETCH and SAVE are said once and then count as
+** under way until reported; a SEND or FETCH that is under way while something
+** other than NONE comes back has to be abandoned (its time is over), and with
+** DONE every UPLOAD and SAVE too. `random` is 32 random bits.
 */
 gim_action gim_task_next(gim_task *t, int64_t now_ms, uint32_t random);
+
+/*
+** What came of UPLOAD number `picture`: `err` NULL, it is where the POST needs
+** it. Else err->retryable says whether another try may help: it then comes by
+** the rules of `retry`, within the deadline. One that fails for good ends the
+** task, of which nothing was sent. When all are there SEND comes; they are
+** not asked for again, whatever is sent again.
+*/
+void gim_task_uploaded(gim_task *t, int picture, const gim_err *err,
+                       int64_t now_ms, uint32_t random);
 
 /*
 ** The POST that SEND asked for goes out now: until then it waited for a free
@@ -168,8 +185,12 @@ void gim_task_saved(gim_task *t, int picture, const gim_err *err,
 */
 void gim_task_cancel(gim_task *t, gim_status status, const char *message);
 
-/* Is it over? Is the POST due or under way? Is a SEND or FETCH under way? */
+/*
+** Is it over? Are references being brought? Is the POST due or under way, or
+** will it be once they are there? Is a SEND or FETCH under way?
+*/
 bool gim_task_is_done(const gim_task *t);
+bool gim_task_is_uploading(const gim_task *t);
 bool gim_task_needs_body(const gim_task *t);
 bool gim_task_is_exchanging(const gim_task *t);
 
@@ -177,7 +198,7 @@ bool gim_task_is_exchanging(const gim_task *t);
 bool gim_task_may_send(const gim_task *t);
 
 /*
-** For users: "submitting", "pending", "processing", "saving", "completed",
+** For users: "uploading", "submitting", "pending", "processing", "saving", "completed",
 ** "failed", "cancelled". Of a task whose time was over while it went on at
 ** the service: "pending" or "processing", as that last said. Static storage.
 */

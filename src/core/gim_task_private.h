@@ -14,11 +14,12 @@
 #pragma GCC visibility push(hidden)
 
 enum {
-  PHASE_READY,    /* the POST may go out (again), at due_ms */
-  PHASE_SENDING,  /* the POST is under way */
-  PHASE_WAITING,  /* accepted; the next query is due at due_ms */
-  PHASE_FETCHING, /* a query is under way */
-  PHASE_SAVING,   /* pictures are being brought */
+  PHASE_UPLOADING, /* references are being brought */
+  PHASE_READY,     /* the POST may go out (again), at due_ms */
+  PHASE_SENDING,   /* the POST is under way */
+  PHASE_WAITING,   /* accepted; the next query is due at due_ms */
+  PHASE_FETCHING,  /* a query is under way */
+  PHASE_SAVING,    /* pictures are being brought */
   PHASE_DONE
 };
 

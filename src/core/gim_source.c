@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+#include "gim_source.h"
+
+#include "gim_link.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Where a model's page says nothing (see gim_model.c for the two numbers). */
+#define USUAL_MAX_BYTES 52428800
+#define USUAL_WARN_BYTES 50000000
+
+/* Of a mask that goes out as a file: OpenAI's page of the same endpoint. */
+#define MASK_WARN_BYTES 4000000
+
+/* What the newest page of gpt-image-2 names. */
+#define EDGE_MAX_PX 23170
+#define PIXELS_MAX 178956970
+
+/* Types that are told from endings: the first of a type is the one that is
+   written. */
+static const struct {
+  const char *ending;
+  gim_image_type type;
+  const char *mime; /* NULL: that of the type */
+} endings[] = {
+    {"png", GIM_IMAGE_PNG, NULL},
+    {"jpeg", GIM_IMAGE_JPEG, NULL},
+    {"jpg", GIM_IMAGE_JPEG, NULL},
+    {"webp", GIM_IMAGE_WEBP, NULL},
+    {"gif", GIM_IMAGE_GIF, NULL},
+    {"avif", GIM_IMAGE_UNKNOWN, "image/avif"},
+    {"heic", GIM_IMAGE_UNKNOWN, "image/heic"},
+    {"heif", GIM_IMAGE_UNKNOWN, "image/heif"},
+    {"bmp", GIM_IMAGE_UNKNOWN, "image/bmp"},
+    {"tif", GIM_IMAGE_UNKNOWN, "image/tiff"},
+    {"tiff", GIM_IMAGE_UNKNOWN, "image/tiff"},
+    {"jxl", GIM_IMAGE_UNKNOWN, "image/jxl"},
+};
+
+#define ENDINGS ((int)(sizeof(endings) / sizeof(endings[0])))
+
+bool gim_source_is_link(gim_str text) {
+  static const gim_str schemes[] = {{"https://", 8}, {"http://", 7}};
+  for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+    gim_str begin = {text.p, schemes[i].n};
+    if (text.n >= begin.n && gim_str_equal_nocase(begin, schemes[i]))
+      return true;
+  }
+  return false;
+}
+
+static bool has_control(gim_str text) {
+  for (size_t i = 0; i < text.n; i++)
+    if ((unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7F) return true;
+  return false;
+}
+
+bool gim_source_is_path(gim_str text) {
+  return text.n > 0 && text.n < GIM_LIMIT_PATH && !has_control(text);
+}
+
+void gim_source_title(const gim_source *source, char to[GIM_SOURCE_TITLE]) {
+  if (source->number > 0)
+    snprintf(to, GIM_SOURCE_TITLE, "%.16s[%d]", source->field, source->number);
+  else
+    snprintf(to, GIM_SOURCE_TITLE, "%.16s", source->field);
+}
+
+/* ---- names ---- */
+
+/* What stands behind the last slash; of a link before its query. */
+static gim_str base_of(const gim_source *source) {
+  gim_str s = source->kind == GIM_SOURCE_BYTES ? source->name : source->text;
+  size_t end = 0, start;
+  if (source->kind == GIM_SOURCE_LINK) {
+    while (end < s.n && s.p[end] != '?' && s.p[end] != '#') end++;
+    s.n = end;
+    while (s.n > 0 && s.p[0] != '/') s.p++, s.n--; /* the scheme */
+    while (s.n > 0 && s.p[0] == '/') s.p++, s.n--;
+    if (s.n == 0 || memchr(s.p, '/', s.n) == NULL) return GIM_NOTHING;
+  }
+  /* Names of bytes may come from another system. */
+  for (start = s.n; start > 0; start--)
+    if (s.p[start - 1] == '/' ||
+        (s.p[start - 1] == '\\' && source->kind == GIM_SOURCE_BYTES))
+      break;
+  return (gim_str){s.p + start, s.n - start};
+}
+
+/* The ending of a name, without its dot; empty where there is none. */
+static gim_str ending_of(gim_str name) {
+  for (size_t i = name.n; i > 1; i--)
+    if (name.p[i - 1] == '.') return (gim_str){name.p + i, name.n - i};
+  return GIM_NOTHING;
+}
+
+/* Its row, or -1. */
+static int find_ending(gim_str ending) {
+  for (int i = 0; i < ENDINGS; i++)
+    if (gim_str_equal_nocase(ending, gim_str_of(endings[i].ending))) return i;
+  return -1;
+}
+
+static bool is_safe(char c) {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+         (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+}
+
+void gim_source_name(const gim_source *source, char to[GIM_SOURCE_NAME]) {
+  const char *type = gim_image_type_name(source->image.type);
+  gim_str base = base_of(source), ending = ending_of(base);
+  int row = find_ending(ending);
+  size_t n = 0, room = GIM_SOURCE_NAME - sizeof(".jpeg");
+  bool said = row >= 0 && endings[row].type == source->image.type;
+  if (type == NULL && row < 0) type = "png"; /* see gim_source_mime */
+  if (row >= 0) base.n -= ending.n + 1;
+  for (size_t i = 0; i < base.n && n < room; i++) {
+    bool safe = is_safe(base.p[i]);
+    /* A name that begins with a dot hides, one with a dash is an option; of
+       what cannot stay one sign is enough. */
+    if (n == 0 && (base.p[i] == '.' || base.p[i] == '-')) continue;
+    if (!safe && n > 0 && to[n - 1] == '_') continue;
+    to[n++] = safe ? base.p[i] : '_';
+  }
+  to[n] = '\0';
+  if (n == 0 || strcmp(to, "_") == 0)
+    n = (size_t)(source->number > 0
+                     ? snprintf(to, room, "image-%d", source->number)
+                     : snprintf(to, room, "mask"));
+  if (said || type == NULL)
+    snprintf(to + n, GIM_SOURCE_NAME - n, ".%.*s", (int)ending.n, ending.p);
+  else
+    snprintf(to + n, GIM_SOURCE_NAME - n, ".%s", type);
+}
+
+const char *gim_source_mime(const gim_source *source) {
+  int row = find_ending(ending_of(base_of(source)));
+  if (source->image.type != GIM_IMAGE_UNKNOWN)
+    return gim_image_mime(source->image.type);
+  if (row < 0) return gim_image_mime(GIM_IMAGE_PNG);
+  return endings[row].mime != NULL ? endings[row].mime
+                                   : gim_image_mime(endings[row].type);
+}
+
+/* ---- judging ---- */
+
+/* What the helpers share while one source is judged. */
+typedef struct judging {
+  const gim_source *source;
+  const gim_source_rule *rule;
+  gim_report *report;
+  char title[GIM_SOURCE_TITLE];
+} judging;
+
+static void check_link(const judging *j) {
+  static const char *const pictures[] = {"png", "jpg", "jpeg", "webp", NULL};
+  static const char *const masks[] = {"png", NULL};
+  gim_link_rule rule = {!j->rule->links, j->rule->allow_private, 0,
+                        j->rule->mask ? masks : pictures};
+  gim_link_check(j->source->text, &rule, j->title, j->report);
+}
+
+static gim_str shown(const gim_source *source) {
+  return source->kind == GIM_SOURCE_FILE ? source->text : GIM_NOTHING;
+}
+
+static void refuse(const judging *j, const char *rule, const char *message) {
+  gim_report_add(j->report, GIM_SAFETY, j->title, rule, shown(j->source), NULL,
+                 "%s", message);
+}
+
+/* False: nobody can or may look at it. */
+static bool check_path(const judging *j) {
+  gim_str path = j->source->text;
+  if (j->source->kind != GIM_SOURCE_FILE || gim_source_is_path(path))
+    return true;
+  if (path.n == 0)
+    refuse(j, "empty", "the path is empty");
+  else if (has_control(path))
+    refuse(j, "control_character", "the path holds a control character");
+  else
+    gim_report_add(j->report, GIM_SAFETY, j->title, "path", GIM_NOTHING, NULL,
+                   "the path has %zu bytes, at most %d are possible", path.n,
+                   GIM_LIMIT_PATH - 1);
+  return false;
+}
+
+/* False: there are no bytes to judge. */
+static bool check_trouble(const judging *j) {
+  static const struct {
+    const char *rule, *message;
+  } troubles[] = {
+      [GIM_SOURCE_MISSING] = {"missing", "there is no such file"},
+      [GIM_SOURCE_LOOP] = {"link_loop",
+                           "the path goes round in symbolic links"},
+      [GIM_SOURCE_DENIED] = {"unreadable",
+                             "the file may not be read: its permissions"},
+      [GIM_SOURCE_DIRECTORY] = {"directory", "it is a folder, not a file"},
+      [GIM_SOURCE_SPECIAL] = {"not_a_file",
+                              "it is a pipe, socket or device, not a file"},
+      [GIM_SOURCE_UNREADABLE] = {"unreadable", "the file cannot be read"},
+  };
+  gim_source_trouble trouble = j->source->trouble;
+  if (trouble != GIM_SOURCE_FINE)
+    refuse(j, troubles[trouble].rule, troubles[trouble].message);
+  else if (j->source->size == 0)
+    refuse(j, "empty", "it is empty");
+  else
+    return true;
+  return false;
+}
+
+static void check_size(const judging *j) {
+  const gim_model *model = j->rule->model;
+  int64_t size = j->source->size, warn = model->reference_warn_bytes;
+  int64_t most = model->reference_max_bytes;
+  char got[32];
+  if (most == 0) {
+    most = USUAL_MAX_BYTES;
+    warn = USUAL_WARN_BYTES;
+  }
+  snprintf(got, sizeof(got), "%" PRId64 " bytes", size);
+  if (size > most)
+    gim_report_add(j->report, GIM_REFUSAL, j->title, "too_big",
+                   gim_str_of(got), NULL,
+                   "a picture has at most 50 MB (%" PRId64 " bytes)", most);
+  else if (size > warn)
+    gim_report_add(
+        j->report, GIM_WARNING, j->title, "too_big", gim_str_of(got), NULL,
+        "50 MB may mean %" PRId64 " bytes: the service may refuse the picture",
+        warn);
+  else if (j->rule->mask && !j->rule->links && size > MASK_WARN_BYTES)
+    gim_report_add(j->report, GIM_WARNING, j->title, "too_big",
+                   gim_str_of(got), NULL,
+                   "services behind this one take masks of up to 4 MB");
+}
+
+/* False: it is no picture whose header can be judged. */
+static bool check_type(const judging *j) {
+  const gim_image *image = &j->source->image;
+  const char *type = gim_image_type_name(image->type);
+  if (image->type == GIM_IMAGE_UNKNOWN) {
+    gim_report_add(j->report, GIM_REFUSAL, j->title, "image_format",
+                   shown(j->source), j->rule->mask ? "png" : "png, jpeg, webp",
+                   "its bytes are no picture that is known here");
+    return false;
+  }
+  if (j->rule->mask && image->type != GIM_IMAGE_PNG)
+    gim_report_add(j->report, GIM_REFUSAL, j->title, "image_format",
+                   gim_str_of(type), "png", "a mask is a PNG");
+  else if (image->type == GIM_IMAGE_GIF)
+    gim_report_add(j->report, GIM_REFUSAL, j->title, "image_format",
+                   gim_str_of(type), "png, jpeg, webp",
+                   "the service does not take .gif pictures");
+  if (image->width_px > 0) return true;
+  /* Where the look ended before the file did, nobody knows. */
+  if (image->settled || j->source->whole)
+    gim_report_add(j->report, GIM_REFUSAL, j->title, "truncated",
+                   shown(j->source), NULL,
+                   "the %s ends or breaks within its header: its size in "
+                   "pixels is not there",
+                   type);
+  return false;
+}
+
+static void check_pixels(const judging *j) {
+  const gim_image *image = &j->source->image;
+  uint64_t pixels = (uint64_t)image->width_px * image->height_px;
+  char got[32];
+  snprintf(got, sizeof(got), "%" PRIu32 "x%" PRIu32, image->width_px,
+           image->height_px);
+  if (image->width_px > EDGE_MAX_PX || image->height_px > EDGE_MAX_PX)
+    gim_report_add(
+        j->report, GIM_REFUSAL, j->title, "edge_max", gim_str_of(got), NULL,
+        "no side of a picture has more than %d pixels", EDGE_MAX_PX);
+  else if (pixels > PIXELS_MAX)
+    gim_report_add(j->report, GIM_REFUSAL, j->title, "pixels_max",
+                   gim_str_of(got), NULL, "a picture has at most %d pixels",
+                   PIXELS_MAX);
+}
+
+static void check_mask(const judging *j) {
+  const gim_image *image = &j->source->image;
+  const gim_source *first = j->rule->first;
+  char got[32], nearest[32];
+  if (image->type == GIM_IMAGE_PNG && !image->alpha &&
+      (image->settled || j->source->whole))
+    gim_report_add(j->report, GIM_REFUSAL, j->title, "mask_alpha",
+                   shown(j->source), NULL,
+                   "a mask has an alpha channel: where it is transparent the "
+                   "picture is painted anew");
+  if (first == NULL || !first->seen || first->image.width_px == 0 ||
+      (first->image.width_px == image->width_px &&
+       first->image.height_px == image->height_px))
+    return;
+  snprintf(got, sizeof(got), "%" PRIu32 "x%" PRIu32, image->width_px,
+           image->height_px);
+  snprintf(nearest, sizeof(nearest), "%" PRIu32 "x%" PRIu32,
+           first->image.width_px, first->image.height_px);
+  gim_report_add(j->report, GIM_REFUSAL, j->title, "mask_size",
+                 gim_str_of(got), nearest,
+                 "a mask has the pixels of the first picture");
+}
+
+static void check_ending(const judging *j) {
+  gim_str ending = ending_of(base_of(j->source));
+  int row = find_ending(ending);
+  if (row < 0 || endings[row].type == j->source->image.type) return;
+  gim_report_add(j->report, GIM_WARNING, j->title, "extension", ending,
+                 gim_image_type_name(j->source->image.type),
+                 "its bytes are %s, whatever its name says: it is sent as "
+                 "that",
+                 gim_image_mime(j->source->image.type));
+}
+
+void gim_source_judge(const gim_source *source, const gim_source_rule *rule,
+                      gim_report *report) {
+  judging j;
+  memset(&j, 0, sizeof(j));
+  j.source = source;
+  j.rule = rule;
+  j.report = report;
+  gim_source_title(source, j.title);
+  if (source->kind == GIM_SOURCE_LINK && !source->seen) {
+    check_link(&j);
+    return;
+  }
+  if (!check_path(&j) || !source->seen || !check_trouble(&j)) return;
+  check_size(&j);
+  if (source->image.type != GIM_IMAGE_UNKNOWN) check_ending(&j);
+  if (!check_type(&j)) return;
+  check_pixels(&j);
+  if (rule->mask) check_mask(&j);
+}
