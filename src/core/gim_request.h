@@ -27,6 +27,7 @@
 **   files_url_required     a file, and nobody knows where to upload it
 **   missing, link_loop, unreadable, directory, not_a_file, empty,
 **   image_format, truncated, too_big, edge_max, pixels_max, mask_alpha,
+**   mask_opaque, mask_transparent, mask_damaged,
 **   mask_size              pictures and masks: gim_source.h
 ** Warnings have these names (strict = false, or a page that states no
 ** limits), and:

@@ -281,6 +281,26 @@ static void check_pixels(const judging *j) {
                    PIXELS_MAX);
 }
 
+/* A mask whose header is in order may still leave nothing to do. */
+static void check_mask_pixels(const judging *j) {
+  static const struct {
+    const char *rule, *message;
+  } problems[] = {
+      [GIM_SOURCE_ALL_OPAQUE] = {"mask_opaque",
+                                 "no pixel of the mask is transparent: "
+                                 "nothing would be painted anew"},
+      [GIM_SOURCE_NONE_OPAQUE] = {"mask_transparent",
+                                  "no pixel of the mask is opaque: nothing "
+                                  "would stay as it is"},
+      [GIM_SOURCE_DAMAGED] = {"mask_damaged",
+                              "the pixels of the mask cannot be decoded"},
+  };
+  gim_source_pixels pixels = j->source->pixels;
+  if (pixels != GIM_SOURCE_UNSEEN)
+    gim_report_add(j->report, GIM_REFUSAL, j->title, problems[pixels].rule,
+                   shown(j->source), NULL, "%s", problems[pixels].message);
+}
+
 static void check_mask(const judging *j) {
   const gim_image *image = &j->source->image;
   const gim_source *first = j->rule->first;
@@ -291,6 +311,8 @@ static void check_mask(const judging *j) {
                    shown(j->source), NULL,
                    "a mask has an alpha channel: where it is transparent the "
                    "picture is painted anew");
+  else if (image->type == GIM_IMAGE_PNG)
+    check_mask_pixels(j);
   if (first == NULL || !first->seen || first->image.width_px == 0 ||
       (first->image.width_px == image->width_px &&
        first->image.height_px == image->height_px))

@@ -33,6 +33,14 @@ typedef enum gim_source_trouble {
   GIM_SOURCE_UNREADABLE /* anything else that open, fstat or read said */
 } gim_source_trouble;
 
+/* What somebody who can decode a mask saw of its pixels. */
+typedef enum gim_source_pixels {
+  GIM_SOURCE_UNSEEN = 0,  /* nobody looked, or all is well */
+  GIM_SOURCE_ALL_OPAQUE,  /* every alpha is 255 */
+  GIM_SOURCE_NONE_OPAQUE, /* no alpha is 255 */
+  GIM_SOURCE_DAMAGED      /* they cannot be decoded */
+} gim_source_pixels;
+
 typedef struct gim_source {
   gim_source_kind kind;
   gim_str text; /* link, path (NUL-terminated beyond its end) or bytes;
@@ -40,6 +48,7 @@ typedef struct gim_source {
   gim_str name; /* BYTES: the caller's file name; p NULL: none. BORROWED */
   const char *field; /* "images", "image_urls", "mask", "mask_url": static */
   int number;        /* from 1 in a list; 0: it stands alone */
+  gim_source_pixels pixels; /* of a mask */
   /* What was seen. Of a LINK: of the file that it was downloaded to. */
   bool seen; /* somebody looked; what follows counts */
   gim_source_trouble trouble;
@@ -104,6 +113,7 @@ typedef struct gim_source_rule {
 **   edge_max, pixels_max   declares a side over 23,170 pixels, or more than
 **                  178,956,970 of them
 **   mask_alpha     a mask without transparency
+**   mask_opaque, mask_transparent, mask_damaged   what `pixels` says
 **   mask_size      a mask of other pixels than the first picture
 **   extension      a warning: the ending names another type than it has
 */
