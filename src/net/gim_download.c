@@ -26,6 +26,8 @@ struct gim_download {
   int64_t timeout_ms;
   int64_t resume_from; /* of the hop under way */
   int hops;
+  int64_t max_bytes;
+  bool reference;
   bool allow_private;
   bool redirected; /* this hop's answer names another link */
   bool looked;     /* the first bytes were judged */
@@ -67,7 +69,12 @@ static gim_status refuse_status(gim_download *d, const gim_response *r) {
   int64_t wait_ms;
   int http = r->http_status;
   bool expired = http == 403 || http == 404 || http == 410;
-  if (expired)
+  if (expired && d->reference)
+    status = gim_fail(&d->err, GIM_E_NOT_FOUND,
+                      "The picture's link answers %d: it cannot be fetched "
+                      "there.",
+                      http);
+  else if (expired)
     status = gim_fail(&d->err, GIM_E_NOT_FOUND,
                       "The picture's link answers %d: links live 24 hours. "
                       "Attach to the task's id for a new one.",
@@ -136,11 +143,11 @@ static gim_status on_head(void *ud, const gim_response *r) {
   gim_copy_text(d->resume->etag, sizeof(d->resume->etag),
                 strncmp(r->etag, "W/", 2) == 0 ? GIM_STR("")
                                                : gim_str_of(r->etag));
-  if (r->content_length > GIM_LIMIT_DOWNLOAD)
+  if (r->content_length > d->max_bytes)
     return gim_fail(&d->err, GIM_E_TOO_BIG,
-                    "The picture would be %" PRId64
-                    " bytes long, more than any is.",
-                    r->content_length);
+                    "The picture would be %" PRId64 " bytes long, and %" PRId64
+                    " are the limit.",
+                    r->content_length, d->max_bytes);
   if (r->content_length > 0) gim_sink_expect(d->sink, r->content_length);
   return GIM_OK;
 }
@@ -283,7 +290,7 @@ static gim_status start_hop(gim_download *d, gim_err *err) {
   spec.url = d->url;
   spec.headers = headers;
   spec.timeout_ms = d->timeout_ms;
-  spec.max_bytes = GIM_LIMIT_DOWNLOAD;
+  spec.max_bytes = d->max_bytes;
   spec.resume_from = d->resume_from;
   spec.if_range = d->resume_from > 0 ? d->resume->etag : NULL;
   return gim_net_start(d->net, &spec, &callbacks, d, &d->transfer, err);
@@ -305,6 +312,8 @@ gim_status gim_download_start(gim_download **download, gim_net *net,
   d->secret = spec->secret;
   d->timeout_ms = spec->timeout_ms;
   d->allow_private = spec->allow_private;
+  d->reference = spec->reference;
+  d->max_bytes = spec->max_bytes > 0 ? spec->max_bytes : GIM_LIMIT_DOWNLOAD;
   d->url = gim_str_copy(gim_str_of(spec->url));
   d->private_host = gim_str_copy(spec->private_host);
   if (d->url == NULL || d->private_host == NULL) {

@@ -37,6 +37,8 @@ typedef struct gim_download_spec {
                              loopback. BORROWED until on_done or cancel */
   bool allow_private;   /* any host may be private, and http will do */
   int64_t timeout_ms;   /* each hop */
+  int64_t max_bytes;    /* 0: GIM_LIMIT_DOWNLOAD */
+  bool reference;       /* a link that the caller gave, not the service */
   gim_sink *sink;       /* BORROWED until on_done or cancel */
   gim_resume *resume;   /* BORROWED likewise */
   gim_str secret;       /* BORROWED likewise; what no error may quote */

@@ -320,7 +320,7 @@ void gim_filing_start(gim_filing *f, int picture, int64_t now_ms) {
                       gim_filing_bytes(f->source, f->source_picture) != NULL))
     conclude(f, slot, now_ms);
   else
-    gim_list_append(&f->hub->queues[GIM_CLASS_DOWNLOAD], &slot->want.link);
+    gim_hub_queue(f->hub, GIM_CLASS_DOWNLOAD, &slot->want);
 }
 
 static void on_downloaded(void *ud, const gim_err *err) {

@@ -296,9 +296,11 @@ void gim_hub_retain(gim_hub *hub) {
 }
 
 void gim_hub_release(gim_hub *hub) {
+  gim_list_item *deposit;
   gim_log *log;
   if (--hub->references > 0) return;
   gim_hub_close(hub);
+  while ((deposit = gim_list_shift(&hub->deposits)) != NULL) free(deposit);
   while ((log = gim_hub_take_log(hub)) != NULL) free(log);
   gim_heap_free(&hub->heap);
   gim_ledger_free(&hub->ledger);

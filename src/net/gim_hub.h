@@ -64,13 +64,17 @@ typedef struct gim_log {
 
 #define GIM_LIMIT_LOG 4096 /* records kept; older ones fall out */
 
+/* Pictures that a request is made of come behind those that were paid for. */
+#define GIM_ORDER_REFERENCE 1
+
 /*
 ** Something that waits for a slot of the net, inside what it belongs to.
 ** `start` is called when there is one.
 */
 typedef struct gim_want {
   gim_list_item link;
-  int64_t order; /* for gim_hub_queue */
+  int64_t order; /* for gim_hub_queue: of paid requests their number, else 0
+                    or GIM_ORDER_REFERENCE */
   void (*start)(struct gim_want *want, int64_t now_ms);
 } gim_want;
 
@@ -81,10 +85,18 @@ typedef struct gim_hub {
   gim_list queues[GIM_CLASS_COUNT]; /* of gim_want */
   gim_list events;                  /* of jobs with news */
   gim_list live;                    /* of jobs that are not done */
-  gim_pace paces[GIM_CLASS_COUNT];  /* of the queues */
+  gim_list deposits;                /* gim_depot's; OWNED: each item is the
+                                       beginning of a block for free() */
+  gim_list deliveries;              /* gim_depot's, under way */
+  int deposit_count;
+  gim_list unspooled; /* references of jobs that wait for room to be brought */
+  int spooled;        /* files that such references may have at the moment */
+  gim_pace paces[GIM_CLASS_COUNT]; /* of the queues */
   gim_ledger ledger;
   int64_t submissions; /* paid requests so far */
   gim_pool pool;
+  gim_pool spool; /* of no memory: what is brought for a request lies in files
+                     that have no name */
   int live_count;
   gim_hub_options options; /* its strings are those below */
   const gim_provider_row *provider;

@@ -17,6 +17,7 @@ static gim_status no_memory(gim_err *err) {
 }
 
 static void drop_body(gim_job *job) {
+  gim_job_drop_references(job);
   free(job->body);
   free(job->path);
   job->body = job->path = NULL;
@@ -114,6 +115,14 @@ static void log_repeat(gim_job *job, int http_status) {
                   : "it may have been accepted, but has an Idempotency-Key");
 }
 
+static void queue_post(gim_job *job) {
+  gim_err err;
+  if (gim_job_fill_body(job, &err) == GIM_OK)
+    gim_hub_queue(job->hub, GIM_CLASS_PAID, &job->want);
+  else
+    gim_task_cancel(&job->task, err.status, err.message);
+}
+
 void gim_job_advance(gim_job *job, int64_t now_ms) {
   note_handed(job);
   gim_filing_continue(&job->filing, now_ms);
@@ -127,9 +136,10 @@ void gim_job_advance(gim_job *job, int64_t now_ms) {
       abandon(job);
     }
     switch (action.kind) {
-    case GIM_ACTION_SEND:
-      gim_hub_queue(job->hub, GIM_CLASS_PAID, &job->want);
+    case GIM_ACTION_UPLOAD:
+      gim_job_bring(job, action.picture, now_ms);
       continue;
+    case GIM_ACTION_SEND: queue_post(job); continue;
     case GIM_ACTION_FETCH:
       gim_list_append(&job->hub->queues[GIM_CLASS_POLL], &job->want.link);
       continue;
@@ -259,10 +269,13 @@ static gim_status send(gim_job *job, gim_err *err) {
     size_t length;
     memcpy(idempotency, "Idempotency-Key: ", 17);
     memcpy(idempotency + 17, job->key, sizeof(job->key));
-    headers[n++] = "Content-Type: application/json";
     headers[n++] = idempotency;
-    spec.body = job->body;
-    spec.body_n = job->body_n;
+    spec.parts = gim_job_parts(job, &spec.parts_n);
+    if (spec.parts == NULL) {
+      headers[n++] = "Content-Type: application/json";
+      spec.body = job->body;
+      spec.body_n = job->body_n;
+    }
     gim_buffer_init(&b, GIM_LIMIT_URL);
     url = NULL;
     if (gim_buffer_append_format(&b, "%s%s", hub->base_url, job->path) ==

@@ -59,6 +59,9 @@ typedef struct gim_job {
   int resubmit, resubmits; /* wanted; done */
   char *body, *path;       /* OWNED, while the request may have to be sent */
   size_t body_n;
+  struct gim_job_references *references; /* OWNED; the pictures it is made
+                                            of, while they are needed; NULL:
+                                            none */
   gim_task_state told_state;
   int told_progress;
 } gim_job;
@@ -75,8 +78,9 @@ typedef struct gim_job_options {
 } gim_job_options;
 
 /*
-** A job that pays: the request's body is MOVED on success. The output folder
-** is tried first. GIM_E_INVALID (output), GIM_E_IO (its folder), GIM_E_QUOTA
+** A job that pays: the request's body is MOVED on success, and its pictures
+** in any case; bytes among these are BORROWED until the job is done. The output
+** folder is tried first. GIM_E_INVALID (output), GIM_E_IO (its folder), GIM_E_QUOTA
 ** (the budget, by price_micro), GIM_E_NO_MEMORY. `*job` is OWNED: gim_job_free.
 */
 GIM_MUST_CHECK gim_status gim_job_submit(gim_job **job, gim_hub *hub,

@@ -95,12 +95,15 @@ gim_status gim_job_submit(gim_job **result, gim_hub *hub, gim_request *request,
   gim_job *job = new_job(hub, options);
   gim_status status;
   if (job == NULL) return no_memory(err);
+  job->options.references = gim_enclosure_bring_count(&request->enclosed);
   gim_task_init(&job->task, &job->options, gim_net_now_ms());
   job->path = gim_str_copy(gim_str_of(request->path));
   status = job->path == NULL ? no_memory(err)
                              : gim_billing_open(&job->entry, hub, job->key,
                                                 job->price_micro, NULL, err);
   if (status == GIM_OK) status = prepare_journal(job, options, err);
+  if (status == GIM_OK)
+    status = gim_job_take_references(job, &request->enclosed, err);
   if (status == GIM_OK) status = go_live(job, options, false, err);
   if (status == GIM_OK)
     status = gim_filing_try_names(&job->filing, request->n, err);

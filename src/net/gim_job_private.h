@@ -3,7 +3,7 @@
 ** gim_job_private.h - what the files of gim_job share   [floor 10]
 **
 ** gim_job_make.c makes jobs, gim_job.c moves them, gim_job_journal.c tells the
-** journal.
+** journal, gim_job_references.c brings the pictures that they are made of.
 */
 #ifndef gim_job_private_h
 #define gim_job_private_h
@@ -35,6 +35,32 @@ void gim_job_note_answer(gim_job *job);
 
 /* For gim_exchange_spec: pictures go beside the journal as they come. */
 void gim_job_keep_pictures(gim_job *job, gim_exchange_spec *spec);
+
+/*
+** Takes over the pictures of its request, MOVED where anything of them is to
+** be brought or to be sent as a file. GIM_E_NO_MEMORY.
+*/
+GIM_MUST_CHECK gim_status gim_job_take_references(gim_job *job,
+                                                  gim_enclosure *enclosed,
+                                                  gim_err *err);
+
+/* The task said UPLOAD: up to the file service, or down from its link. */
+void gim_job_bring(gim_job *job, int number, int64_t now_ms);
+
+/*
+** Puts the links of what was uploaded into the body, before it is first sent.
+** GIM_E_TOO_BIG, GIM_E_NO_MEMORY, GIM_E_PROTOCOL.
+*/
+GIM_MUST_CHECK gim_status gim_job_fill_body(gim_job *job, gim_err *err);
+
+/*
+** The parts of a request that is a form, read from their beginning; `*n` of
+** them, BORROWED until gim_job_drop_references. NULL: it is its body.
+*/
+const gim_part *gim_job_parts(gim_job *job, int *n);
+
+/* Ends what is under way for them, and releases them. */
+void gim_job_drop_references(gim_job *job);
 
 /* For gim_filing.filed. */
 void gim_job_note_filed(gim_filing *filing, int picture);

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include "gim_reference.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PIECE (16 * 1024)
+
+static gim_source_trouble trouble_of(int error) {
+  switch (error) {
+  case ENOENT:
+  case ENOTDIR: return GIM_SOURCE_MISSING;
+  case ELOOP: return GIM_SOURCE_LOOP;
+  case EACCES:
+  case EPERM: return GIM_SOURCE_DENIED;
+  case EISDIR: return GIM_SOURCE_DIRECTORY;
+  case ENXIO: return GIM_SOURCE_SPECIAL; /* a socket */
+  default: return GIM_SOURCE_UNREADABLE;
+  }
+}
+
+/* The header of the open file `fd`. */
+static gim_source_trouble read_header(int fd, gim_source *source) {
+  unsigned char piece[PIECE];
+  int64_t at = 0;
+  while (at < GIM_REFERENCE_LOOK && !source->image.settled) {
+    ssize_t got = pread(fd, piece, sizeof(piece), (off_t)at);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return trouble_of(errno);
+    if (got == 0) break;
+    gim_image_feed(&source->image, piece, (size_t)got);
+    at += got;
+  }
+  source->whole = at >= source->size;
+  return GIM_SOURCE_FINE;
+}
+
+static gim_source_trouble look_at_open(int fd, gim_source *source) {
+  struct stat st;
+  if (fstat(fd, &st) != 0) return trouble_of(errno);
+  if (S_ISDIR(st.st_mode)) return GIM_SOURCE_DIRECTORY;
+  if (!S_ISREG(st.st_mode)) return GIM_SOURCE_SPECIAL;
+  source->size = (int64_t)st.st_size;
+  source->device = (uint64_t)st.st_dev;
+  source->inode = (uint64_t)st.st_ino;
+  source->modified_ns = gim_parts_modified_ns(&st);
+  return read_header(fd, source);
+}
+
+/* O_NONBLOCK: a pipe without a writer is not waited for. */
+static gim_source_trouble look_at_file(gim_source *source) {
+  gim_source_trouble trouble;
+  char path[GIM_LIMIT_PATH];
+  int fd;
+  memcpy(path, source->text.p, source->text.n);
+  path[source->text.n] = '\0';
+  do {
+    fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+  } while (fd < 0 && errno == EINTR);
+  if (fd < 0) return trouble_of(errno);
+  trouble = look_at_open(fd, source);
+  close(fd);
+  return trouble;
+}
+
+void gim_reference_look(gim_source *source) {
+  if (source->kind == GIM_SOURCE_LINK) return;
+  if (source->kind == GIM_SOURCE_FILE && !gim_source_is_path(source->text))
+    return;
+  gim_image_init(&source->image);
+  source->trouble = GIM_SOURCE_FINE;
+  source->whole = false;
+  source->size = 0;
+  source->seen = true;
+  if (source->kind == GIM_SOURCE_FILE) {
+    source->trouble = look_at_file(source);
+    return;
+  }
+  source->size = (int64_t)source->text.n;
+  /* Of bytes, which are there, all may be looked at: it stops by itself. */
+  gim_image_feed(&source->image, source->text.p, source->text.n);
+  source->whole = true;
+}
+
+void gim_reference_seen(gim_source *source, int64_t size,
+                        const gim_image *image) {
+  source->seen = true;
+  source->trouble = GIM_SOURCE_FINE;
+  source->whole = true;
+  source->size = size;
+  source->image = *image;
+}
+
+void gim_reference_part(const gim_source *source,
+                        char filename[GIM_SOURCE_NAME], gim_part *part) {
+  memset(part, 0, sizeof(*part));
+  gim_source_name(source, filename);
+  part->filename = filename;
+  part->mime = gim_source_mime(source);
+  part->size = source->size;
+  if (source->kind == GIM_SOURCE_BYTES) {
+    part->bytes = source->text.p;
+    return;
+  }
+  part->path = source->text.p;
+  part->seen = true;
+  part->device = source->device;
+  part->inode = source->inode;
+  part->modified_ns = source->modified_ns;
+}
