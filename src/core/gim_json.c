@@ -314,13 +314,20 @@ size_t gim_json_count(const gim_json *container) {
   return n;
 }
 
-bool gim_json_member(const gim_json *object, gim_str key, gim_json *value) {
+void gim_json_members(const gim_json *object, const gim_str *keys,
+                      gim_json *values, size_t count) {
   gim_json_cursor at;
-  gim_json found = none;
-  if (object->type == GIM_JSON_OBJECT)
-    for (bool more = gim_json_first(object, &at); more;
-         more = gim_json_next(&at))
-      if (gim_json_string_is(&at.key, key)) found = at.value;
+  for (size_t i = 0; i < count; i++) values[i] = none;
+  if (object->type != GIM_JSON_OBJECT) return;
+  for (bool more = gim_json_first(object, &at); more;
+       more = gim_json_next(&at))
+    for (size_t i = 0; i < count; i++)
+      if (gim_json_string_is(&at.key, keys[i])) values[i] = at.value;
+}
+
+bool gim_json_member(const gim_json *object, gim_str key, gim_json *value) {
+  gim_json found;
+  gim_json_members(object, &key, &found, 1);
   *value = found;
   return found.type != GIM_JSON_NONE;
 }
@@ -395,6 +402,11 @@ bool gim_json_string_is(const gim_json *value, gim_str s) {
   if (value->type != GIM_JSON_STRING) return false;
   p = value->text.p + 1;
   end = value->text.p + value->text.n - 1;
+  /* Nearly always no escape is in it, and an escape only makes it longer. */
+  if ((size_t)(end - p) < s.n) return false;
+  if ((size_t)(end - p) == s.n)
+    return memcmp(p, s.p, s.n) == 0 && memchr(p, '\\', s.n) == NULL;
+  if (memchr(p, '\\', (size_t)(end - p)) == NULL) return false;
   while (p < end) {
     gim_str run = gim_escape_take(&p, end, out);
     if (!gim_str_starts(s, run)) return false;

@@ -85,6 +85,13 @@ GIM_MUST_CHECK gim_status gim_json_parse(gim_str text, int max_depth,
 */
 bool gim_json_member(const gim_json *object, gim_str key, gim_json *value);
 
+/*
+** The same for `count` keys at once, in one walk: values[i] is the member
+** keys[i], GIM_JSON_NONE where it is absent. `object` is not among `values`.
+*/
+void gim_json_members(const gim_json *object, const gim_str *keys,
+                      gim_json *values, size_t count);
+
 /* Walks the members of an object or the elements of an array. */
 typedef struct gim_json_cursor {
   gim_json key; /* of a member; GIM_JSON_NONE in an array */

@@ -119,7 +119,12 @@ static size_t match_secret(gim_str s, gim_str secret, char before,
 ** front of it.
 */
 static size_t own_secret(gim_str s, gim_str secret, char before) {
-  size_t n = match_secret(s, secret, before, false);
+  size_t n;
+  /* Hardly any place of a text: looked at for every one of them. */
+  if (secret.n == 0 ||
+      (s.p[0] != secret.p[0] && s.p[0] != '%' && s.p[0] != '\\'))
+    return 0;
+  n = match_secret(s, secret, before, false);
   return n > 0 ? n : match_secret(s, secret, before, true);
 }
 

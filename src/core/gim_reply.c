@@ -12,13 +12,31 @@
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define KEY(literal)                                                          \
+  { "" literal, sizeof("" literal) - 1 }
+
+/* Members of an answer that every reply is asked for. */
+enum {
+  AT_DATA,
+  AT_ID,
+  AT_TASK_ID,
+  AT_STATUS,
+  AT_PROGRESS,
+  AT_TASK_INFO,
+  AT_CREATED,
+  AT_USAGE,
+  AT_MODEL,
+  AT_REQUEST_ID,
+  AT_COUNT
+};
 
 /* What the helpers share while one reply is read. */
 typedef struct reading {
   gim_reply *reply;
   const gim_reply_input *input;
-  gim_json root;     /* NONE: the body is no JSON */
-  gim_status status; /* GIM_E_NO_MEMORY from when that happened */
+  gim_json root;         /* NONE: the body is no JSON */
+  gim_json at[AT_COUNT]; /* its members */
+  gim_status status;     /* GIM_E_NO_MEMORY from when that happened */
 } reading;
 
 static const struct {
@@ -194,41 +212,40 @@ static void add_results(reading *r) {
 
 /* ---- numbers ---- */
 
-/* object[key] as micro-units, or -1. */
-static int64_t micro_at(const gim_json *object, gim_str key) {
-  gim_json value;
+/* In micro-units, or -1. */
+static int64_t micro_of(const gim_json *value) {
   int64_t micro = -1;
-  (void)gim_json_member(object, key, &value);
-  return gim_json_get_micro(&value, &micro) && micro >= 0 ? micro : -1;
+  return gim_json_get_micro(value, &micro) && micro >= 0 ? micro : -1;
+}
+
+static void read_usage(reading *r) {
+  static const gim_str keys[] = {KEY("credits_reserved"), KEY("credits_used"),
+                                 KEY("cost")};
+  gim_json values[COUNT(keys)], credits;
+  gim_json_members(&r->at[AT_USAGE], keys, values, COUNT(keys));
+  r->reply->credits_reserved_micro = micro_of(&values[0]);
+  r->reply->credits_used_micro = micro_of(&values[1]);
+  if (r->reply->credits_used_micro >= 0) return;
+  (void)gim_json_member(&values[2], GIM_STR("credits"), &credits);
+  r->reply->credits_used_micro = micro_of(&credits);
 }
 
 static void read_details(reading *r) {
   gim_reply *reply = r->reply;
-  const gim_json *root = &r->root;
-  gim_json value, usage;
+  static const gim_str keys[] = {KEY("estimated_time"), KEY("can_cancel")};
+  gim_json info[COUNT(keys)];
   bool can_cancel;
-  int64_t number = micro_at(root, GIM_STR("progress"));
+  int64_t number = micro_of(&r->at[AT_PROGRESS]);
   if (number >= 0)
     reply->progress = number > 100000000 ? 100 : (int)(number / 1000000);
-  if (gim_json_member(root, GIM_STR("task_info"), &value)) {
-    number = micro_at(&value, GIM_STR("estimated_time"));
-    if (number >= 0) reply->estimated_ms = number / 1000;
-    (void)gim_json_member(&value, GIM_STR("can_cancel"), &value);
-    if (gim_json_get_bool(&value, &can_cancel)) reply->can_cancel = can_cancel;
-  }
-  if (gim_json_member(root, GIM_STR("created"), &value) &&
-      gim_json_get_int64(&value, &number) && number > 0)
+  gim_json_members(&r->at[AT_TASK_INFO], keys, info, COUNT(keys));
+  number = micro_of(&info[0]);
+  if (number >= 0) reply->estimated_ms = number / 1000;
+  if (gim_json_get_bool(&info[1], &can_cancel)) reply->can_cancel = can_cancel;
+  if (gim_json_get_int64(&r->at[AT_CREATED], &number) && number > 0)
     reply->created_unix_s = number;
-  (void)gim_json_member(root, GIM_STR("usage"), &usage);
-  reply->credits_reserved_micro =
-      micro_at(&usage, GIM_STR("credits_reserved"));
-  reply->credits_used_micro = micro_at(&usage, GIM_STR("credits_used"));
-  if (reply->credits_used_micro < 0) {
-    (void)gim_json_member(&usage, GIM_STR("cost"), &value);
-    reply->credits_used_micro = micro_at(&value, GIM_STR("credits"));
-  }
-  (void)gim_json_member(root, GIM_STR("model"), &value);
-  reply->model = take_string(r, &value, value.text.n);
+  read_usage(r);
+  reply->model = take_string(r, &r->at[AT_MODEL], r->at[AT_MODEL].text.n);
   if (reply->model != NULL) gim_redact_secret(reply->model, r->input->secret);
 }
 
@@ -248,13 +265,12 @@ static gim_complaint complaint_of(const reading *r) {
 static void settle_request_id(reading *r) {
   gim_reply *reply = r->reply;
   gim_err *err = &reply->err;
-  gim_json value;
   if (reply->request_id[0] == '\0')
     memcpy(reply->request_id, err->request_id, sizeof(reply->request_id));
   if (reply->request_id[0] == '\0') {
-    (void)gim_json_member(&r->root, GIM_STR("request_id"), &value);
-    if (value.type == GIM_JSON_STRING) {
-      char *whole = take_string(r, &value, value.text.n);
+    const gim_json *value = &r->at[AT_REQUEST_ID];
+    if (value->type == GIM_JSON_STRING) {
+      char *whole = take_string(r, value, value->text.n);
       gim_redact(reply->request_id, sizeof(reply->request_id),
                  gim_str_of(whole), r->input->secret);
       free(whole);
@@ -294,16 +310,15 @@ static bool says_error(const gim_json *root) {
 */
 static bool read_task(reading *r) {
   gim_reply *reply = r->reply;
-  gim_json value, status;
-  if (gim_json_member(&r->root, GIM_STR("id"), &value) ||
-      gim_json_member(&r->root, GIM_STR("task_id"), &value))
-    reply->id = take_id(r, &value);
-  (void)gim_json_member(&r->root, GIM_STR("status"), &status);
-  reply->state = state_of(&status);
+  const gim_json *status = &r->at[AT_STATUS];
+  reply->id = take_id(
+      r, &r->at[r->at[AT_ID].type != GIM_JSON_NONE ? AT_ID : AT_TASK_ID]);
+  reply->state = state_of(status);
   if (reply->id == NULL && !is_over(reply->state) &&
       !(r->input->poll && reply->state != GIM_TASK_UNKNOWN))
     return false;
-  if (status.type == GIM_JSON_NONE && (r->input->poll || says_error(&r->root)))
+  if (status->type == GIM_JSON_NONE &&
+      (r->input->poll || says_error(&r->root)))
     return false;
   reply->shape = GIM_REPLY_TASK;
   if (reply->state == GIM_TASK_COMPLETED) add_results(r);
@@ -318,22 +333,29 @@ static bool read_task(reading *r) {
 
 static void read_success(reading *r) {
   gim_reply *reply = r->reply;
-  gim_json data;
+  bool data = r->at[AT_DATA].type == GIM_JSON_ARRAY;
   read_details(r);
-  (void)gim_json_member(&r->root, GIM_STR("data"), &data);
-  if (data.type == GIM_JSON_ARRAY) add_images(r, "data");
+  if (data) add_images(r, "data");
   if (reply->image_count > 0) {
     reply->shape = GIM_REPLY_IMAGES;
     reply->state = GIM_TASK_COMPLETED;
     return;
   }
   if (read_task(r)) return;
-  read_error(r, data.type == GIM_JSON_ARRAY ? "a picture in its data"
-                                            : "pictures or a task");
+  read_error(r, data ? "a picture in its data" : "pictures or a task");
 }
 
 gim_status gim_reply_read(gim_reply *reply, const gim_reply_input *input) {
-  reading r = {reply, input, {GIM_JSON_NONE, {NULL, 0}}, GIM_OK};
+  static const gim_str keys[AT_COUNT] = {
+      [AT_DATA] = KEY("data"),         [AT_ID] = KEY("id"),
+      [AT_TASK_ID] = KEY("task_id"),   [AT_STATUS] = KEY("status"),
+      [AT_PROGRESS] = KEY("progress"), [AT_TASK_INFO] = KEY("task_info"),
+      [AT_CREATED] = KEY("created"),   [AT_USAGE] = KEY("usage"),
+      [AT_MODEL] = KEY("model"),       [AT_REQUEST_ID] = KEY("request_id")};
+  reading r;
+  memset(&r, 0, sizeof(r));
+  r.reply = reply;
+  r.input = input;
   memset(reply, 0, sizeof(*reply));
   reply->state = GIM_TASK_UNKNOWN;
   reply->progress = reply->can_cancel = -1;
@@ -346,6 +368,7 @@ gim_status gim_reply_read(gim_reply *reply, const gim_reply_input *input) {
   if (gim_json_parse(input->body, GIM_LIMIT_JSON_DEPTH, &r.root, NULL) !=
       GIM_OK)
     r.root.type = GIM_JSON_NONE;
+  gim_json_members(&r.root, keys, r.at, AT_COUNT);
   if (input->http_status >= 200 && input->http_status <= 299 &&
       r.root.type == GIM_JSON_OBJECT)
     read_success(&r);

@@ -128,9 +128,25 @@ static size_t scan_outside(gim_split *s, const char *p, size_t n) {
   return run;
 }
 
+/* One byte more than a key can have says that it is none. */
+static void hold(gim_split *s, const char *p, size_t n) {
+  size_t room = KEY_RAW_MAX + 1 - s->held_n;
+  if (n > room) n = room;
+  memcpy(s->held + s->held_n, p, n);
+  s->held_n = (uint8_t)(s->held_n + n);
+}
+
 static size_t scan_string(gim_split *s, const char *p, size_t n) {
-  size_t i = 0;
+  const char *quote = memchr(p, '"', n);
+  size_t run = quote == NULL ? n : (size_t)(quote - p), i = 0;
   bool closed = false;
+  if (s->state == IN_STRING && memchr(p, '\\', run) == NULL) {
+    hold(s, p, run);
+    closed = quote != NULL;
+    i = run + closed;
+    if (keep(s, p, i) && closed) s->state = BEHIND_STRING;
+    return i;
+  }
   while (i < n && !closed) {
     char c = p[i++];
     if (s->state == IN_ESCAPE)
@@ -139,8 +155,7 @@ static size_t scan_string(gim_split *s, const char *p, size_t n) {
       s->state = IN_ESCAPE;
     else
       closed = c == '"';
-    /* One byte more than a key can have says that it is none. */
-    if (!closed && s->held_n <= KEY_RAW_MAX) s->held[s->held_n++] = c;
+    if (!closed) hold(s, &c, 1);
   }
   if (keep(s, p, i) && closed) s->state = BEHIND_STRING;
   return i;
@@ -154,8 +169,8 @@ static bool is_space(char c) {
 static size_t scan_behind(gim_split *s, const char *p) {
   if (is_space(*p))
     (void)keep(s, p, 1);
-  else if (s->state == BEHIND_STRING && *p == ':') {
-    s->state = is_key(s) ? BEHIND_KEY : OUTSIDE;
+  else if (s->state == BEHIND_STRING && *p == ':' && is_key(s)) {
+    s->state = BEHIND_KEY;
     (void)keep(s, p, 1);
   }
   else if (s->state == BEHIND_KEY && *p == '"') {
