@@ -118,6 +118,7 @@ build = {
         "src/net/gim_net_clock.c",
         "src/net/gim_parts.c",
         "src/net/gim_prepare.c",
+        "src/net/gim_process.c",
         "src/net/gim_proxy.c",
         "src/net/gim_reason.c",
         "src/net/gim_recover.c",

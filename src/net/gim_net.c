@@ -6,12 +6,13 @@
 #include "gim_lane.h"
 #include "gim_library.h"
 #include "gim_prepare.h"
+#include "gim_process.h"
 #include "gim_wait.h"
 
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/types.h>
 
 #define LANES 2
 #define TAG_WATCHED LANES /* of the descriptor that is not libcurl's */
@@ -58,7 +59,7 @@ static gim_status net_init(gim_net *net, const gim_net_options *options,
                            gim_err *err) {
   gim_status status;
   int i;
-  net->owner = getpid();
+  net->owner = gim_process_self();
   net->max_requests = options->max_requests < 1 ? 1 : options->max_requests;
   net->alarm_ms = net->deadline_ms = -1;
   net->parks = gim_library_blocks();
@@ -119,7 +120,7 @@ void gim_net_free(gim_net *net) {
 }
 
 bool gim_net_is_foreign(const gim_net *net) {
-  return net->owner != getpid();
+  return net->owner != gim_process_self();
 }
 
 static gim_status fail_foreign(gim_err *err) {

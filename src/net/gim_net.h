@@ -59,7 +59,7 @@ int64_t gim_net_now_us(void);
 int64_t gim_net_now_ms(void);
 int64_t gim_net_unix_s(void);
 
-/* 32 bits from getrandom(2); `n` bytes of it. Never fails: blocks only
+/* 32 bits that came from getrandom(2); `n` bytes of it. Never fails: blocks only
    before the kernel's pool is first filled. */
 uint32_t gim_net_random(void);
 void gim_net_random_bytes(void *p, size_t n);

@@ -3,6 +3,7 @@
 #include "gim_net.h"
 
 #include "gim_clock.h"
+#include "gim_process.h"
 
 int64_t gim_net_now_us(void) {
   return gim_clock_us();
@@ -20,8 +21,21 @@ void gim_net_random_bytes(void *p, size_t n) {
   gim_clock_random(p, n);
 }
 
+/*
+** Several are drawn for each query: the kernel is asked for many at once, in
+** each thread and, so that no two draw the same, in each process.
+*/
 uint32_t gim_net_random(void) {
-  uint32_t value;
-  gim_clock_random(&value, sizeof(value));
-  return value;
+  static _Thread_local struct {
+    pid_t owner;
+    size_t left;
+    uint32_t values[64];
+  } drawn;
+  pid_t self = gim_process_self();
+  if (drawn.left == 0 || drawn.owner != self) {
+    gim_clock_random(drawn.values, sizeof(drawn.values));
+    drawn.left = sizeof(drawn.values) / sizeof(drawn.values[0]);
+    drawn.owner = self;
+  }
+  return drawn.values[--drawn.left];
 }
