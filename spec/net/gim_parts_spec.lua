@@ -169,6 +169,26 @@ describe("gim_parts", function()
       server:close()
       refused({ field = "b", path = file "12345", size = 6 }, "another size")
     end)
+    for what, change in pairs {
+      ["was written anew"] = function(path) file("54321", path:match "[^/]+$") end,
+      ["was replaced"] = function(path)
+        assert(os.execute(("cp -p '%s' '%s.new' && mv '%s.new' '%s'"):format(path, path, path,
+          path)))
+      end,
+      ["was touched"] = function(path) assert(os.execute("touch -d @1 '" .. path .. "'")) end,
+    } do
+      it("a file that " .. what .. " since it was looked at", function()
+        local path = file "12345"
+        assert(os.execute("touch -d @2 '" .. path .. "'")) -- clocks of files are coarse
+        local seen = window.look { path = path }
+        local part = { field = "b", path = path, size = 5, seen = seen }
+        serve()
+        assert.equal("ok", post({ part }).status)
+        server:close()
+        change(path)
+        refused(part, "not the file any more that was looked at: it was changed or replaced")
+      end)
+    end
   end)
 
   -- The body is on its way, and the service does not read on: now something happens to the file.

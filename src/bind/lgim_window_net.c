@@ -20,5 +20,6 @@ void lgim_window_net(lua_State *L) {
   lgim_window_net_transfers(L);
   lgim_window_net_heads(L);
   lgim_window_net_files(L);
+  lgim_window_net_references(L);
   lgim_window_net_process(L);
 }

@@ -16,7 +16,8 @@
 void lgim_window_net_transfers(lua_State *L); /* gim_net */
 void lgim_window_net_heads(lua_State *L);     /* gim_response, _proxy, _wait */
 void lgim_window_net_files(lua_State *L);     /* gim_file, gim_sink */
-void lgim_window_net_process(lua_State *L);   /* fork, limits, signals */
+void lgim_window_net_references(lua_State *L); /* gim_reference */
+void lgim_window_net_process(lua_State *L);    /* fork, limits, signals */
 
 /*
 ** The string field `key` of the table at `index`, NUL-terminated and BORROWED
@@ -28,7 +29,8 @@ const char *lgim_window_net_text(lua_State *L, int index, const char *key,
 
 /*
 ** The field `parts` of the table at `index`: an array of {field=, filename=,
-** mime=, data= | path=, size= | generate=N, fail_at=, end_at=}. NULL when it is
+** mime=, data= | path=, size=, seen= | generate=N, fail_at=, end_at=}, `seen`
+** being what window.look said. NULL when it is
 ** nil; else an array of `*n`, in a userdata that stays on the stack, whose
 ** strings are the tables'.
 */

@@ -46,6 +46,14 @@ static void read_part(lua_State *L, int index, gim_part *part) {
   part->bytes = lgim_window_net_text(L, index, "data", &n);
   part->size = part->bytes != NULL ? (int64_t)n
                                    : lgim_window_integer(L, index, "size", -1);
+  if (lua_getfield(L, index, "seen") != LUA_TNIL) {
+    int seen = lua_gettop(L);
+    part->seen = true;
+    part->device = (uint64_t)lgim_window_integer(L, seen, "device", 0);
+    part->inode = (uint64_t)lgim_window_integer(L, seen, "inode", 0);
+    part->modified_ns = lgim_window_integer(L, seen, "modified_ns", 0);
+  }
+  lua_pop(L, 1);
   if (part->bytes != NULL || part->path != NULL) return;
   part->size = lgim_window_integer(L, index, "generate", 0);
   part->ud = keep_generator(L, index);

@@ -1,0 +1,158 @@
+-- SPDX-License-Identifier: MIT
+-- Tests src/net/gim_reference.c through the test window: what is seen of a file or of bytes.
+local window = require "gptimage.core_test"
+local pictures = require "spec.support.pictures"
+local program = require "spec.support.program"
+
+local folder
+
+before_each(function() folder = program.folder() end)
+after_each(function() folder:close() end)
+
+local function shell(command, ...)
+  assert(os.execute("cd '" .. folder.path .. "' && " .. command:format(...)))
+end
+
+local function write(name, bytes)
+  local path = folder.path .. "/" .. name
+  local file <close> = assert(io.open(path, "wb"))
+  file:write(bytes)
+  return path
+end
+
+local function facts(seen)
+  return { seen.trouble, seen.type, seen.width, seen.height, seen.alpha, seen.size, seen.mime }
+end
+
+describe("gim_reference sees", function()
+  local cases = {
+    ["an opaque PNG"] = { pictures.png { width = 64, height = 48 }, "png", 64, 48, false,
+      "image/png" },
+    ["a PNG with alpha"] = { pictures.png { width = 7, height = 9, alpha = true }, "png", 7, 9,
+      true, "image/png" },
+    ["a JPEG"] = { pictures.jpeg(640, 480), "jpeg", 640, 480, false, "image/jpeg" },
+    ["a WebP"] = { pictures.webp(31, 33), "webp", 31, 33, false, "image/webp" },
+    ["a GIF"] = { pictures.gif(12, 13), "gif", 12, 13, false, "image/gif" },
+  }
+  for name, case in pairs(cases) do
+    it(name .. ", in a file and in memory alike", function()
+      local bytes, kind, width, height, alpha, mime = table.unpack(case)
+      local expected = { "fine", kind, width, height, alpha, #bytes, mime }
+      assert.same(expected, facts(window.look { path = write("a." .. kind, bytes) }))
+      assert.same(expected, facts(window.look { data = bytes }))
+    end)
+  end
+
+  it("which file it is, and when it was written", function()
+    local path = write("a.png", pictures.png { width = 2, height = 2 })
+    shell "ln a.png b.png; ln -s b.png c.png; cp a.png d.png; touch -d @1700000000.25 a.png"
+    local seen = window.look { path = path }
+    assert.equal(1700000000250000000, seen.modified_ns)
+    for _, name in ipairs { "b.png", "c.png" } do
+      local other = window.look { path = folder.path .. "/" .. name }
+      assert.same({ seen.device, seen.inode, seen.size, seen.modified_ns },
+        { other.device, other.inode, other.size, other.modified_ns })
+    end
+    assert.not_equal(seen.inode, window.look { path = folder.path .. "/d.png" }.inode)
+  end)
+
+  it("a header that stands behind much else, and reads no more than it needs", function()
+    local far = pictures.SIGNATURE .. pictures.header(8, 8, 8, 2)
+      .. pictures.chunk("iCCP", ("x"):rep(300000)) .. pictures.chunk("tRNS", "\0\0\0\0\0\0")
+    local bytes = far .. pictures.chunk("IDAT", ("y"):rep(5000000))
+    local seen = window.look { path = write("far.png", bytes) }
+    assert.same({ "fine", "png", 8, 8, true, #bytes, "image/png" }, facts(seen))
+    assert.is_true(seen.settled)
+    assert.is_false(seen.whole)
+  end)
+
+  it("no more than a beginning, where the header never ends", function()
+    local bytes = pictures.SIGNATURE .. pictures.header(8, 8, 8, 2)
+      .. pictures.chunk("iCCP", ("x"):rep(3000000))
+    local seen = window.look { path = write("endless.png", bytes) }
+    assert.same({ "png", 8, 8, false }, { seen.type, seen.width, seen.height, seen.settled })
+    assert.is_false(seen.whole)
+    assert.is_true(window.look { data = bytes }.whole)
+  end)
+
+  it("what is cut, empty or no picture", function()
+    local png = pictures.png { width = 64, height = 48 }
+    for _, bytes in ipairs { "", "\137", png:sub(1, 11), "hello, this is no picture at all" } do
+      for _, seen in ipairs { window.look { path = write("x", bytes) },
+        window.look { data = bytes } } do
+        assert.same({ true, "fine", #bytes, true }, { seen.seen, seen.trouble, seen.size,
+          seen.whole })
+        assert.is_nil(seen.type)
+        assert.not_equal("application/octet-stream", seen.mime)
+      end
+    end
+    local cut = window.look { path = write("x", png:sub(1, 20)) }
+    assert.same({ "png", 0, 0, true }, { cut.type, cut.width, cut.height, cut.whole })
+  end)
+
+  it("nothing of a link", function()
+    local seen = window.look { link = "https://example.com/a.png" }
+    assert.same({ false, "fine" }, { seen.seen, seen.trouble })
+  end)
+end)
+
+describe("gim_reference says why a file cannot be read:", function()
+  local function trouble(path) return window.look { path = path }.trouble end
+
+  it("it is not there", function()
+    write("file", "x")
+    assert.equal("missing", trouble(folder.path .. "/none.png"))
+    assert.equal("missing", trouble(folder.path .. "/no/folder.png"))
+    assert.equal("missing", trouble(folder.path .. "/file/below.png"))
+    shell "ln -s none.png dangling.png"
+    assert.equal("missing", trouble(folder.path .. "/dangling.png"))
+  end)
+
+  it("links lead to each other", function()
+    shell "ln -s a.png b.png; ln -s b.png a.png"
+    assert.equal("loop", trouble(folder.path .. "/a.png"))
+  end)
+
+  it("it is a folder", function()
+    assert.equal("directory", trouble(folder.path))
+    assert.equal("directory", trouble(folder.path .. "/."))
+  end)
+
+  it("it is a pipe or a socket, which is not waited for", function()
+    shell "mkfifo pipe.png"
+    assert.equal("special", trouble(folder.path .. "/pipe.png"))
+    local listener = require "cqueues.socket".listen { path = folder.path .. "/socket.png" }
+    assert(listener:listen())
+    assert.equal("special", trouble(folder.path .. "/socket.png"))
+    listener:close()
+  end)
+
+  it("nobody may read it", function()
+    local path = write("closed.png", pictures.png { width = 2, height = 2 })
+    shell "chmod 000 closed.png"
+    local file = io.open(path, "rb")
+    if file then -- by root, who may
+      file:close()
+      assert.equal("fine", trouble(path))
+    else
+      assert.equal("denied", trouble(path))
+    end
+  end)
+
+  it("its path is none", function()
+    for _, path in ipairs { "", "a\0b", "a\nb.png", ("x"):rep(4096) } do
+      assert.is_false(window.look { path = path }.seen)
+    end
+    assert.equal("unreadable", trouble(("x"):rep(1000)))
+  end)
+
+  it("and leaves no descriptor open", function()
+    shell "mkfifo pipe.png; ln -s l.png l.png"
+    write("a.png", pictures.png { width = 2, height = 2 })
+    local before = window.open_fds()
+    for _, name in ipairs { "a.png", "pipe.png", "l.png", "none", "" } do
+      window.look { path = folder.path .. "/" .. name }
+    end
+    assert.equal(before, window.open_fds())
+  end)
+end)
