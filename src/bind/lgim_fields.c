@@ -21,40 +21,158 @@ static const lgim_option wire_fields[] = {
     TEXT(mask_url),
     TEXT(callback_url),
     {"n", LGIM_INTEGER, offsetof(gim_fields, n), offsetof(gim_fields, has_n)},
+    {"images", LGIM_TABLE, LGIM_NOWHERE, LGIM_NOWHERE},
     {"image_urls", LGIM_TABLE, LGIM_NOWHERE, LGIM_NOWHERE},
+    {"mask", LGIM_ANY, LGIM_NOWHERE, LGIM_NOWHERE},
     TEXT(extra), /* JSON text here: the Lua layer writes it */
     {NULL, LGIM_ANY, 0, 0}};
 
 /*
-** Pushes a userdata that holds the slices of request.image_urls, or nil. The
-** strings themselves stay in the caller's table.
+** What the slices of `fields` lie in: the pictures with their mask, then the
+** links. Its user value is a list of all the strings that they point to.
 */
-static void read_image_urls(lua_State *L, int index,
-                            const lgim_argument *argument,
-                            gim_fields *fields) {
-  gim_str *links;
+typedef struct holder {
+  lua_State *L;
+  const lgim_argument *argument;
+  int index;   /* of the request */
+  int strings; /* of that list */
+  lua_Integer kept;
+} holder;
+
+/* The string on top of the stack, which the list keeps. Pops it. */
+static gim_str keep(holder *h) {
+  gim_str text;
+  text.p = lua_tolstring(h->L, -1, &text.n);
+  lua_rawseti(h->L, h->strings, ++h->kept);
+  return text;
+}
+
+/* Pushes the list `field` of the request, or nil; its length. */
+static size_t push_list(const holder *h, const char *field,
+                        const char *expected) {
+  lua_State *L = h->L;
   lua_Unsigned count, keys = 0;
-  lua_pushliteral(L, "image_urls");
-  if (lua_rawget(L, index) == LUA_TNIL) return;
+  lua_pushstring(L, field);
+  if (lua_rawget(L, h->index) == LUA_TNIL) return 0;
   count = lua_rawlen(L, -1);
   for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) keys++;
   if (keys != count)
-    lgim_options_raise(L, argument, "image_urls",
-                       "a sequence of strings expected");
-  /* One more than needed: an empty list is a list that was given. */
-  links = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof(*links), 0);
-  for (lua_Unsigned i = 0; i < count; i++) {
-    int type = lua_rawgeti(L, -2, (lua_Integer)i + 1);
-    if (type != LUA_TSTRING)
-      lgim_options_raise(L, argument, "image_urls",
-                         "a sequence of strings expected, element %I is a %s",
-                         (LUAI_UACINT)i + 1, lua_typename(L, type));
-    links[i].p = lua_tolstring(L, -1, &links[i].n);
+    lgim_options_raise(L, h->argument, field, "%s expected", expected);
+  return (size_t)count;
+}
+
+/* Raises for what is none; `element` 0: it stands alone. */
+static void raise_picture(const holder *h, const char *field, int element,
+                          const char *what) {
+  if (element > 0)
+    lgim_options_raise(h->L, h->argument, field, "element %d %s", element,
+                       what);
+  else
+    lgim_options_raise(h->L, h->argument, field, "it %s", what);
+}
+
+/* {data = bytes, name = string or nil} on top of the stack. */
+static void read_bytes(holder *h, const char *field, int element,
+                       gim_source *source) {
+  lua_State *L = h->L;
+  source->kind = GIM_SOURCE_BYTES;
+  for (lua_pushnil(L); lua_next(L, -2) != 0;) {
+    const char *key =
+        lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+    bool data = strcmp(key, "data") == 0;
+    if (!data && strcmp(key, "name") != 0)
+      raise_picture(h, field, element, "has other keys than data and name");
+    if (lua_type(L, -1) != LUA_TSTRING)
+      raise_picture(h, field, element,
+                    data ? "has data that is no string"
+                         : "has a name that is no string");
+    if (data)
+      source->text = keep(h);
+    else
+      source->name = keep(h);
+  }
+  if (source->text.p == NULL)
+    raise_picture(h, field, element, "is a table without data");
+}
+
+/* The picture on top of the stack: a path, a link, or bytes. Pops it. */
+static void read_picture(holder *h, const char *field, int element,
+                         gim_source *source) {
+  lua_State *L = h->L;
+  memset(source, 0, sizeof(*source));
+  source->field = field;
+  source->number = element;
+  if (lua_type(L, -1) == LUA_TSTRING) {
+    source->text = keep(h);
+    source->kind = gim_source_is_link(source->text) ? GIM_SOURCE_LINK
+                                                    : GIM_SOURCE_FILE;
+    return;
+  }
+  if (!lua_istable(L, -1)) {
+    lua_pushfstring(L, "is a %s: a path, a link or {data = bytes} expected",
+                    luaL_typename(L, -1));
+    raise_picture(h, field, element, lua_tostring(L, -1));
+  }
+  read_bytes(h, field, element, source);
+  lua_pop(L, 1);
+}
+
+static void read_link(holder *h, int element, gim_str *link) {
+  int type = lua_type(h->L, -1);
+  if (type != LUA_TSTRING)
+    lgim_options_raise(h->L, h->argument, "image_urls",
+                       "a sequence of strings expected, element %d is a %s",
+                       element, lua_typename(h->L, type));
+  *link = keep(h);
+}
+
+/* Pushes the holder of images, mask and image_urls. */
+static void read_pictures(lua_State *L, int index,
+                          const lgim_argument *argument, gim_fields *fields) {
+  holder h = {L, argument, index, 0, 0};
+  int images = lua_gettop(L) + 1, links = images + 1;
+  gim_source *sources;
+  gim_str *slices;
+  size_t count = push_list(&h, "images",
+                           "a sequence of paths, links and {data = bytes}");
+  size_t link_count =
+      push_list(&h, "image_urls", "a sequence of strings");
+  /* Room for the mask; and one slice more than needed: an empty list is a list
+     that was given. */
+  sources = lua_newuserdatauv(L, (count + 1) * sizeof(*sources) +
+                                     (link_count + 1) * sizeof(*slices),
+                              1);
+  slices = (gim_str *)(void *)(sources + count + 1);
+  lua_newtable(L);
+  h.strings = lua_gettop(L);
+  for (size_t i = 0; i < count; i++) {
+    lua_rawgeti(L, images, (lua_Integer)i + 1);
+    read_picture(&h, "images", (int)i + 1, &sources[i]);
+  }
+  for (size_t i = 0; i < link_count; i++) {
+    lua_rawgeti(L, links, (lua_Integer)i + 1);
+    read_link(&h, (int)i + 1, &slices[i]);
+  }
+  fields->images = lua_isnil(L, images) ? NULL : sources;
+  fields->image_count = count;
+  fields->image_urls = lua_isnil(L, links) ? NULL : slices;
+  fields->image_url_count = link_count;
+  lua_pushliteral(L, "mask");
+  if (lua_rawget(L, index) != LUA_TNIL) {
+    read_picture(&h, "mask", 0, &sources[count]);
+    fields->mask = &sources[count];
+  }
+  else {
     lua_pop(L, 1);
   }
-  lua_remove(L, -2); /* the table */
-  fields->image_urls = links;
-  fields->image_url_count = (size_t)count;
+  if (fields->mask_url.p != NULL) {
+    lua_pushliteral(L, "mask_url");
+    lua_rawget(L, index);
+    (void)keep(&h);
+  }
+  lua_setiuservalue(L, -2, 1);
+  lua_replace(L, images);
+  lua_settop(L, images);
 }
 
 void lgim_fields_read(lua_State *L, int index, const lgim_argument *argument,
@@ -71,7 +189,7 @@ void lgim_fields_read(lua_State *L, int index, const lgim_argument *argument,
   sets[0].out = fields;
   if (others != NULL) sets[count++] = *others;
   lgim_options_read_sets(L, index, argument, sets, count);
-  read_image_urls(L, index, argument, fields);
+  read_pictures(L, index, argument, fields);
 }
 
 #define REQUEST "gptimage.request"

@@ -13,8 +13,6 @@
 
 #pragma GCC visibility push(hidden)
 
-/* The Lua values that lgim_fields_read leaves on the stack. */
-#define LGIM_FIELDS_ANCHORS 1
 
 /*
 ** Reads the request table at `index` into `fields` (which is cleared first;
@@ -22,10 +20,11 @@
 ** text of a JSON object (in Lua it is a table; gptimage/json.lua writes it).
 ** `others` (may be NULL) describes further keys of the request that are the
 ** caller's own: output, timeout, strict, ...
-** Unknown keys, wrong types and image_urls that are no sequence of strings
-** raise, by the rules of lgim_options_read_sets.
-** Pushes LGIM_FIELDS_ANCHORS values; `fields` is BORROWED from them and from
-** the table, until they leave the stack.
+** Unknown keys, wrong types and lists that are no sequence of what they are to
+** hold raise, by the rules of lgim_options_read_sets.
+** Pushes one value. `fields` is BORROWED from the table; but all that says
+** where pictures are, and the bytes that are in memory, from that value alone:
+** whoever keeps it may go on with gim_request.enclosed.
 */
 void lgim_fields_read(lua_State *L, int index, const lgim_argument *argument,
                       const lgim_option_set *others, gim_fields *fields);
