@@ -96,14 +96,28 @@ static void push_logs(lua_State *L, const gim_hub *hub) {
   }
 }
 
+/* References that nobody has to send any more may be collected. */
+static void forget_pictures(lua_State *L, const gim_job *job, int data) {
+  int top = lua_gettop(L);
+  if (job->references == NULL && lua_rawgetp(L, data, job) == LUA_TUSERDATA &&
+      lua_getiuservalue(L, -1, 1) == LUA_TTABLE &&
+      lua_rawgetp(L, -1, &lgim_key_pictures) != LUA_TNIL) {
+    lua_pushnil(L);
+    lua_rawsetp(L, -3, &lgim_key_pictures);
+  }
+  lua_settop(L, top);
+}
+
 /* What was pushed has been told. Allocates nothing, so it does not raise. */
 static void forget_told(lua_State *L, gim_hub *hub, int data) {
   gim_job *job;
-  while ((job = gim_client_next_news(hub)) != NULL)
-    if ((gim_job_take_news(job) & GIM_NEWS_DONE) != 0) {
-      lua_pushnil(L);
-      lua_rawsetp(L, data, job);
-    }
+  while ((job = gim_client_next_news(hub)) != NULL) {
+    bool done = (gim_job_take_news(job) & GIM_NEWS_DONE) != 0;
+    forget_pictures(L, job, data);
+    if (!done) continue;
+    lua_pushnil(L);
+    lua_rawsetp(L, data, job);
+  }
   while (hub->log_first != NULL) free(gim_hub_take_log(hub));
 }
 

@@ -102,22 +102,24 @@ static int start(lua_State *L, const char *function, bool edit) {
   fields.edit = edit;
   check_money(L, &argument, &c, &price_micro);
   lgim_task_push(L, 1);
-  lua_replace(L, 3); /* 3: the task; the anchors of the fields follow */
+  lua_replace(L, 3); /* 3: the task; what the fields lie in follows */
   lua_getiuservalue(L, 1, 1);
-  lua_insert(L, 4); /* 4: the client's user value */
+  lua_insert(L, 4); /* 4: the client's user value, 5: where pictures lie */
   request = lgim_request_new(L);
   memset(&rules, 0, sizeof(rules));
   rules.provider = hub->options.provider;
   rules.sizes = hub->options.sizes;
   rules.strict = c.strict;
   rules.allow_private = hub->options.allow_private;
+  rules.can_upload = hub->files_url != NULL;
   rules.edit_path = hub->edit_path;
   if (gim_request_make(request, &fields, &rules, &err) != GIM_OK)
     return lgim_request_fail(L, request, &err);
-  if (request->enclosed.multipart || request->enclosed.hole_count > 0) {
-    (void)gim_fail(&err, GIM_E_INVALID,
-                   "Pictures cannot be sent as files yet.");
-    return lgim_fail(L, &err, NULL, GIM_BILLED_NO);
+  if (request->enclosed.count > 0) { /* the job borrows them */
+    lua_getiuservalue(L, 3, 1);
+    lua_pushvalue(L, 5);
+    lua_rawsetp(L, -2, &lgim_key_pictures);
+    lua_pop(L, 1);
   }
   options = job_options(&c, fields.model);
   options.price_micro = c.has_price

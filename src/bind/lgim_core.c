@@ -6,6 +6,7 @@
 
 #include "lgim_client.h"
 #include "lgim_error.h"
+#include "lgim_models.h"
 #include "lgim_plan.h"
 #include "lgim_task.h"
 #include "gim_hub.h"
@@ -45,6 +46,7 @@ int luaopen_gptimage_core(lua_State *L) {
   lgim_client_open(L, -2);
   lgim_task_open(L, -2);
   lgim_plan_open(L);
+  lgim_models_open(L);
   lua_pop(L, 1);
   lua_setfield(L, -2, "methods");
   return 1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lgim_fields.h"
 
+#include "gim_reference.h"
 #include "lgim_error.h"
 
 #include <lauxlib.h>
@@ -104,8 +105,8 @@ static void read_picture(holder *h, const char *field, int element,
   source->number = element;
   if (lua_type(L, -1) == LUA_TSTRING) {
     source->text = keep(h);
-    source->kind = gim_source_is_link(source->text) ? GIM_SOURCE_LINK
-                                                    : GIM_SOURCE_FILE;
+    source->kind =
+        gim_source_is_link(source->text) ? GIM_SOURCE_LINK : GIM_SOURCE_FILE;
     return;
   }
   if (!lua_istable(L, -1)) {
@@ -133,15 +134,14 @@ static void read_pictures(lua_State *L, int index,
   int images = lua_gettop(L) + 1, links = images + 1;
   gim_source *sources;
   gim_str *slices;
-  size_t count = push_list(&h, "images",
-                           "a sequence of paths, links and {data = bytes}");
-  size_t link_count =
-      push_list(&h, "image_urls", "a sequence of strings");
+  size_t count =
+      push_list(&h, "images", "a sequence of paths, links and {data = bytes}");
+  size_t link_count = push_list(&h, "image_urls", "a sequence of strings");
   /* Room for the mask; and one slice more than needed: an empty list is a list
      that was given. */
-  sources = lua_newuserdatauv(L, (count + 1) * sizeof(*sources) +
-                                     (link_count + 1) * sizeof(*slices),
-                              1);
+  sources = lua_newuserdatauv(
+      L, (count + 1) * sizeof(*sources) + (link_count + 1) * sizeof(*slices),
+      1);
   slices = (gim_str *)(void *)(sources + count + 1);
   lua_newtable(L);
   h.strings = lua_gettop(L);
@@ -171,6 +171,9 @@ static void read_pictures(lua_State *L, int index,
     (void)keep(&h);
   }
   lua_setiuservalue(L, -2, 1);
+  for (size_t i = 0; i < count && count <= GIM_LIMIT_SOURCES; i++)
+    gim_reference_look(&sources[i]);
+  if (fields->mask != NULL) gim_reference_look(&sources[count]);
   lua_replace(L, images);
   lua_settop(L, images);
 }

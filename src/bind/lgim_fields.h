@@ -13,13 +13,13 @@
 
 #pragma GCC visibility push(hidden)
 
-
 /*
 ** Reads the request table at `index` into `fields` (which is cleared first;
 ** `edit` stays false): the fields of the wire, and `extra`, which here is the
 ** text of a JSON object (in Lua it is a table; gptimage/json.lua writes it).
 ** `others` (may be NULL) describes further keys of the request that are the
 ** caller's own: output, timeout, strict, ...
+** Files and bytes are looked at (gim_reference), which waits for the disk.
 ** Unknown keys, wrong types and lists that are no sequence of what they are to
 ** hold raise, by the rules of lgim_options_read_sets.
 ** Pushes one value. `fields` is BORROWED from the table; but all that says

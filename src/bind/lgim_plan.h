@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** lgim_plan.h - gptimage.plan, gptimage.models, gptimage.sizes   [floor 11]
+** lgim_plan.h - gptimage.plan   [floor 11]
 **
 ** plan(request [, options]) -> plan | nil, err
 **   options: provider, sizes, strict, prices, allow_private, edit_path as of
-**   a client, and edit (as if by `edit`). A request may hold what only a
+**   a client, files_url, and edit (as if by `edit`). A request may hold what only a
 **   client uses (output, timeout, ...): those keys are checked for their
 **   types and left alone.
 **   plan: provider, model, edit, endpoint, method, body (JSON text), width,
 **   height, tier ("2K"), n, price = {unit, factor, credits}, scaled_down,
+**   multipart, uploads = {{field, name, mime, size, width, height}, ...}: files
+**   and bytes that would be sent; in the body their names stand in angle
+**   brackets, for the links that they get. Files are looked at.
 **   assumes = {size, resolution, quality, n}: what the service takes for
 **   fields left out, warnings = {{field, rule, message, got, nearest}, ...}
-** models([provider]) -> {{name, provider, fields, ...}, ...}: the limits
-** sizes(provider, model [, procedure]) -> {{size, resolution, width, height,
-**   tier, factor, scaled_down}, ...} | nil, err: every size that the model
-**   lists; factor is for one picture in the default quality
 */
 #ifndef lgim_plan_h
 #define lgim_plan_h
@@ -26,7 +25,7 @@
 
 #pragma GCC visibility push(hidden)
 
-/* Adds plan, models and sizes to the table on top of the stack. */
+/* Adds plan to the table on top of the stack. */
 void lgim_plan_open(lua_State *L);
 
 /*

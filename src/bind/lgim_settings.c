@@ -21,6 +21,7 @@ static const lgim_option options_of_client[] = {
     {"provider", LGIM_STRING, LGIM_NOWHERE, LGIM_NOWHERE},
     {"api_key", LGIM_STRING, AT(hub.api_key), LGIM_NOWHERE},
     {"base_url", LGIM_STRING, AT(hub.base_url), LGIM_NOWHERE},
+    {"files_url", LGIM_STRING, AT(hub.files_url), LGIM_NOWHERE},
     {"max_requests", LGIM_INTEGER, AT(max_requests), LGIM_NOWHERE},
     {"timeout", LGIM_TABLE, LGIM_NOWHERE, LGIM_NOWHERE},
     {"journal", LGIM_STRING, AT(hub.journal), LGIM_NOWHERE},
@@ -50,6 +51,8 @@ static const lgim_option options_of_timeout[] = {
      LGIM_NOWHERE},
     {"poll", LGIM_TIMEOUT, offsetof(gim_hub_options, poll_ms), LGIM_NOWHERE},
     {"download", LGIM_TIMEOUT, offsetof(gim_hub_options, download_ms),
+     LGIM_NOWHERE},
+    {"upload", LGIM_TIMEOUT, offsetof(gim_hub_options, upload_ms),
      LGIM_NOWHERE},
     {"task", LGIM_TIMEOUT, offsetof(gim_hub_options, task_ms), LGIM_NOWHERE},
     {NULL, LGIM_ANY, 0, 0}};

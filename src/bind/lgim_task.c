@@ -11,6 +11,7 @@
 
 const char lgim_key_client = 'c';
 const char lgim_key_source = 's';
+const char lgim_key_pictures = 'p';
 
 typedef struct task {
   gim_job *job; /* OWNED; NULL while half made, and after __gc */

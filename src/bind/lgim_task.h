@@ -17,8 +17,10 @@
 #define LGIM_TASK "gptimage.task"
 
 /* Keys of the user values: their addresses, as light userdata. */
-extern const char lgim_key_client; /* in a task: its client */
-extern const char lgim_key_source; /* in a task: the task it fetches from */
+extern const char lgim_key_client;   /* in a task: its client */
+extern const char lgim_key_source;   /* in a task: the task it fetches from */
+extern const char lgim_key_pictures; /* in a task: what its references lie in
+                                        (lgim_fields), while they are needed */
 
 /*
 ** Pushes a task without a job, whose user value holds the client at index

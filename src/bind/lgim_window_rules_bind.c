@@ -2,6 +2,7 @@
 #include "lgim_window_rules.h"
 
 #include "lgim_error.h"
+#include "lgim_models.h"
 #include "lgim_options.h"
 #include "lgim_plan.h"
 
@@ -78,4 +79,5 @@ void lgim_window_rules_bind(lua_State *L) {
                                        {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   lgim_plan_open(L); /* here its allocations can be told to fail */
+  lgim_models_open(L);
 }
