@@ -154,6 +154,7 @@ build = {
     ["gptimage.meta.journal"] = "lua/gptimage/meta/journal.lua",
     ["gptimage.meta.mask"] = "lua/gptimage/meta/mask.lua",
     ["gptimage.meta.plans"] = "lua/gptimage/meta/plans.lua",
+    ["gptimage.meta.requests"] = "lua/gptimage/meta/requests.lua",
     ["gptimage.receiver"] = "lua/gptimage/receiver.lua",
     ["gptimage.report"] = "lua/gptimage/report.lua",
     ["gptimage.result"] = "lua/gptimage/result.lua",

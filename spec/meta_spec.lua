@@ -47,9 +47,13 @@ local function names(set)
   return list
 end
 
-local META = { "lua/gptimage/meta.lua", "lua/gptimage/meta/plans.lua",
-  "lua/gptimage/meta/journal.lua", "lua/gptimage/meta/mask.lua" }
-local meta = read(META[1]) .. read(META[2]) .. read(META[3]) .. read(META[4])
+local META = { "lua/gptimage/meta.lua", "lua/gptimage/meta/requests.lua",
+  "lua/gptimage/meta/plans.lua", "lua/gptimage/meta/journal.lua", "lua/gptimage/meta/mask.lua" }
+local texts = {}
+for i, path in ipairs(META) do
+  texts[i] = read(path)
+end
+local meta = table.concat(texts)
 local classes = parse(meta)
 
 -- The options that a static array of the binding describes: {"name", LGIM_...} and TEXT(name).
@@ -229,6 +233,7 @@ describe("meta.lua", function()
         base_url = sandbox.starmagic, api_key = "sk-x", poll = { first = 0.05, min = 0.05 } })
       local task = assert(client:submit { model = "gpt-image-2-beta", prompt = "x" })
       local documented = classes["gptimage.task"].fields.status
+        .. meta:match("@alias gptimage%.going ([^\n]*)")
       local seen = {}
       while not task:done() do
         seen[task.status] = true

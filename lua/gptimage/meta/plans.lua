@@ -12,7 +12,10 @@
 ---@field edit boolean
 ---@field endpoint string
 ---@field method string
----@field body string            the JSON that would be sent
+---@field body string            the JSON that would be sent. Where a link comes from an upload, the
+---                              file's name stands in angle brackets; of a form: what is in it
+---@field multipart boolean      a form with files is sent, not that JSON
+---@field uploads gptimage.upload[]  the pictures of this machine that would be sent
 ---@field width integer?         pixels
 ---@field height integer?
 ---@field tier "1K"|"2K"|"4K"|nil  of a ratio, or what pixels are billed as
@@ -21,6 +24,14 @@
 ---@field assumes gptimage.assumes
 ---@field scaled_down boolean    the table's cell did not fit, and is smaller than its tier says
 ---@field warnings gptimage.issue[]
+
+---@class gptimage.upload
+---@field field string           "images[2]", "mask"
+---@field name string            as the service is told
+---@field mime string            "image/png"
+---@field size integer           bytes
+---@field width integer?         pixels, where its header says
+---@field height integer?
 
 ---@class gptimage.price
 ---@field unit string?           what a factor of 1 is

@@ -1,0 +1,135 @@
+-- SPDX-License-Identifier: MIT
+---@meta
+-- What clients and requests are told: options and fields; goes with gptimage/meta.lua.
+
+-- Options ---------------------------------------------------------------------------------------
+
+---@class gptimage.options
+---@field provider? gptimage.provider  "starmagic" without
+---@field api_key? string       without: from the environment
+---@field base_url? string      without: $GPTIMAGE_BASE_URL, or the provider's; may carry a path
+---@field files_url? string    where pictures of this machine are uploaded for services that take
+---                             links: the key goes there, too. Without: the provider's, as long as
+---                             base_url is its own (starmagic's is not known)
+---@field max_requests? integer HTTP requests at once; 16 without. From 4 on one is kept for each of
+---                             paid requests, polls and downloads; of 3 one for the latter two
+---@field timeout? gptimage.timeouts
+---@field poll? gptimage.poll   how often a running task is asked for
+---@field retry? gptimage.retry how often what may be repeated is repeated
+---@field rate? gptimage.rate   paid requests that may go out, in order of submission
+---@field prices? table<string, number>  credits for a factor of 1, by model: see plan.price
+---@field budget? number        credits: a request that would pass it is refused before it is sent
+---                             (kind "quota"). Needs to know what each costs: by prices, or by
+---                             the request's own price
+---@field overwrite? gptimage.overwrite  where a file of that name exists: "number" (default) adds
+---                             one to the name, "replace" takes its place (a link's own, not that
+---                             of what it leads to; never a device's, FIFO's, socket's or
+---                             folder's, which is an error), "refuse" is an error
+---@field journal? string      a file by which what was paid for survives crashes: client:recover.
+---                             Has one client at a time, and holds the prompts
+---@field allow_private? boolean  links and callbacks on private addresses, plain http elsewhere
+---                             than on this machine
+---@field memory_limit? integer bytes of pictures kept in memory; 64 MiB without
+---@field idempotent? boolean   you vouch that the service honours Idempotency-Key: a paid request
+---                             whose answer was lost is sent again
+---@field sizes? gptimage.sizes how gpt-image-2 turns a ratio into pixels; "anchor" without
+---@field edit_path? string     where edits go, in place of the provider's path
+---@field task_path? string     where tasks are asked for, likewise
+---@field ca_file? string       certificates to trust beside the system's (PEM)
+---@field proxy? string         without: the environment's, as curl; "": none
+---@field user_agent? string
+---@field on_error? fun(err: any, traceback: string)  gets what callbacks and coroutines raise;
+---                             without it step, run and close raise it, or a loop that drives the
+---                             client (see gptimage.loop) deals with it in its own way
+---@field log? fun(event: gptimage.log_event)  every request, reply, retry and warning, inside
+---                             step, wait and run; keys and prompts never appear
+
+---Seconds. What is left out keeps its default.
+---@class gptimage.timeouts
+---@field connect? number   10
+---@field submit? number    until the service has answered: 30 for tasks, 600 where the answer is
+---                         the picture
+---@field poll? number      15
+---@field download? number  120; of a reference, too
+---@field upload? number    300, for one picture
+---@field task? number      1800, from submitting to the last byte
+
+---@class gptimage.poll
+---@field first? number   seconds until a task is first asked for; without: a quarter of what the
+---                       service estimates
+---@field min? number     2
+---@field max? number     15
+---@field jitter? number  0.1: up to a tenth more or less
+
+---@class gptimage.retry
+---@field max? integer     tries after the first
+---@field base? number     seconds: the pause before the second try is up to this, then it doubles
+---@field cap? number      seconds: no pause is longer
+
+---Up to `requests` at once, and evenly after that: a token bucket.
+---@class gptimage.rate
+---@field requests? integer     must be given
+---@field per_seconds? number   must be given
+
+---@class gptimage.plan_options
+---@field provider? gptimage.provider
+---@field edit? boolean        as if asked for by client:edit: at least one reference picture
+---@field sizes? gptimage.sizes
+---@field strict? boolean
+---@field prices? table<string, number>  credits for a factor of 1, by model
+---@field allow_private? boolean
+---@field edit_path? string
+---@field files_url? string    files can be uploaded: else that is so where the provider's is known
+
+---One line of the log.
+---@class gptimage.log_event
+---@field event "request"|"response"|"retry"|"warning"|"state"|"billing"
+---@field time number     unix time
+---@field task string     id, or our key where the service gave none yet
+---@field message string
+---@field status integer? HTTP status
+
+-- Requests --------------------------------------------------------------------------------------
+
+---What is left out is not sent: the service's default counts (see plan.assumes).
+---@class gptimage.request
+---@field model string
+---@field prompt string
+---@field size? string          "16:9", "1024x1536", "auto"
+---@field resolution? "1K"|"2K"|"4K"  with a ratio only
+---@field quality? "low"|"medium"|"high"
+---@field n? integer            pictures; each is billed
+---@field images? (string|gptimage.bytes)[]  references: paths, links (http:// or https://, any
+---                             case) and bytes; jpeg, png or webp, at most 50 MB each, 16 together
+---                             with image_urls. Uploaded or downloaded as the service needs it
+---@field mask? string|gptimage.bytes  a PNG with alpha and of the first picture's pixels: where it
+---                             is transparent, that is painted anew
+---@field image_urls? string[]  references as the wire has them: links alone; behind images
+---@field mask_url? string      likewise; not with mask. Newer pages only: sent, with a warning
+---@field background? string    likewise
+---@field output_format? string likewise
+---@field response_format? "url"|"b64_json"  magick only
+---@field callback_url? string  https, public; the service posts the task there when it ends
+---@field extra? table<string, any>  further fields, sent unchecked. Raises what JSON cannot hold
+---                             and integers that the installed cjson would change (Debian's: over
+---                             14 digits). An empty table is sent as {}; an empty list is
+---                             cjson.empty_array where cjson has it, else it cannot be sent
+---@field output? string        file name, with {id} {index} {format} {key} {model}; written as the
+---                             picture arrives. Without: save it later with image:save
+---@field timeout? number       seconds for this task, more than 0, in place of options.timeout.task
+---@field strict? boolean       false: send what the service's rules would refuse, with a warning
+---@field price? number         credits it costs at most, for the budget; without: by prices
+---@field resubmit? integer     times that the task, if it fails for a reason that may pass, is
+---                             submitted again: a new task, with a new key and id, that is paid
+---                             anew. Never where the failed one may have been billed. 0 without
+---@field on_progress? fun(task: gptimage.task)
+
+---A picture in memory, which is not copied; its type is told from the bytes.
+---@class gptimage.bytes
+---@field data string
+---@field name? string          a file name for the service; only its last part, made plain
+
+---@class gptimage.attach_options
+---@field output? string
+---@field timeout? number
+---@field on_progress? fun(task: gptimage.task)
