@@ -45,8 +45,9 @@ describe("gim_task: a life", function()
     state = job.task:state()
     assert.same({ name = "pending", state = "pending", billed = "maybe", id = ID, progress = 0,
       model = "gpt-image-2", request_id = "req-1", estimated_ms = 40000, can_cancel = 1,
-      created = 1764000000, linked = 0, reserved = 2500000, used = -1, done = false, uploading = false,
-      needs_body = false, exchanging = false, may_send = false, resubmits = 0,
+      created = 1764000000, linked = 0, reserved = 2500000, used = -1, done = false,
+      uploading = false, needs_body = false, exchanging = false, renewing = false,
+      may_send = false, resubmits = 0,
       reason = "it was accepted, and its end was not seen", pictures = {} }, state)
 
     assert.same(10000, job:fetch(Clocked.task("processing", { progress = 40 })))
@@ -307,19 +308,19 @@ describe("gim_task: pictures", function()
     local job = saving(3)
     for i = 0, 2 do assert.same(i, select(2, job:expect "save")) end
     job:expect "none"
-    job.task:saved(job.now, 1, { kind = "not_found", message = "gone" })
+    job.task:saved(job.now, 1, { kind = "too_big", message = "gone" })
     job.task:saved(job.now, 0)
     job.task:saved(job.now, 2)
     local state = job:over("ok", "yes")
     assert.same("saved failed saved", states(job))
-    assert.same({ "not_found", "gone" },
+    assert.same({ "too_big", "gone" },
       { state.pictures[2].err.kind, state.pictures[2].err.message })
   end)
 
   it("make a failure when all of them fail, with what the first says", function()
     local job = saving(2)
     job:save(0, { kind = "protocol", message = "no image" })
-    job:save(1, { kind = "not_found" })
+    job:save(1, { kind = "too_big" })
     local state = job:over("protocol", "yes")
     assert.same({ "no image", "https://files.example/2.png" },
       { state.err.message, state.pictures[2].url })

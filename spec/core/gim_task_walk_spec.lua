@@ -57,7 +57,8 @@ function Walk.new(seed)
   local kind = random:pick { "submit", "submit", "submit", "attach", "picture" }
   local self = { random = random, now = 0, sends = 0, saves = {}, kind = kind }
   self.options = {
-    kind = kind, id = kind == "attach" and Clocked.ID or nil,
+    kind = kind,
+    id = (kind == "attach" or kind == "picture" and random:below(2) == 1) and Clocked.ID or nil,
     url = kind == "picture" and "https://a.example/b" or nil,
     save = random:below(2) == 1, idempotent = random:below(4) == 1,
     retry = { max = random:below(6) - 1, base = random:pick { 0, 1, 500, 5000 }, cap = 5000 },
@@ -128,7 +129,7 @@ function Walk:advance()
     self:check(attempt == self.sends and attempt <= self.options.retry.max, "SEND too often")
     self.sends, self.sending, self.out, self.begun = self.sends + 1, true, false, false
   elseif kind == "fetch" then
-    self:check(self.accepted or self.kind == "attach", "FETCH before it was accepted")
+    self:check(self.accepted or self.options.id, "FETCH before it was accepted")
     self.fetching = true
   elseif kind == "save" then
     self:check(not self.saves[picture], "SAVE of what is being saved")

@@ -147,14 +147,41 @@ describe("a download", function()
     assert_failed(result, err, "protocol", "plain http", 0)
   end)
 
-  it("of a link that has expired says so, once", function()
+  it("of a link that has expired says so, once, after its task was asked for a new one", function()
     for _, status in ipairs { 403, 404, 410 } do
       start(function(conn) conn:reply("<Error>Request has expired</Error>", status .. " No") end)
       local result, err = generate()
-      assert_failed(result, err, "not_found", "links live 24 hours", 1)
+      assert_failed(result, err, "not_found", "links live 24 hours", 2)
+      assert.truthy(err.message:find("So does the new one", 1, true))
       assert.equal(status, err.status)
+      assert.equal(2, #service.polls)
       service:close()
     end
+  end)
+
+  it("by a new link does not go on with what the old one gave", function()
+    service = services.start {
+      poll = function(conn, _, number, s)
+        conn:reply(s:completed { ("%s/pictures/%d.png"):format(s.url, number) })
+      end,
+      download = function(conn, head, number)
+        if number == 1 then
+          conn:send(("HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nContent-Length: %d\r\n\r\n%s")
+            :format(#PICTURE, PICTURE:sub(1, 9000)))
+          return false
+        end
+        if head.target == "/pictures/1.png" then
+          assert(head.headers.range)
+          return conn:reply("", "410 Gone")
+        end
+        assert(not head.headers.range and not head.headers["if-range"])
+        conn:reply(PICTURE, nil, { 'ETag: "v1"' })
+      end,
+    }
+    client = service:client()
+    assert_filed(assert(generate()))
+    assert.equal(3, #service.downloads)
+    assert.equal(2, #service.polls)
   end)
 
   it("is tried again after 5xx, 408 and 429, and comes", function()

@@ -428,7 +428,9 @@ describe("the log", function()
     for _, event in ipairs(events) do
       if event.message:find("^picture 1: ") then found[#found + 1] = event end
     end
-    assert.same({ "retry", "warning" }, { found[1].event, found[2].event })
-    assert.same({ 503, 404 }, { found[1].status, found[2].status })
+    -- the second 404 is that of the new link
+    assert.same({ "retry", "retry", "warning" },
+      { found[1].event, found[2].event, found[3].event })
+    assert.same({ 503, 404, 404 }, { found[1].status, found[2].status, found[3].status })
   end)
 end)

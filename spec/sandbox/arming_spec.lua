@@ -8,7 +8,8 @@ describe("arming a fault", function()
   it("refuses numbers that are none, or that no clock holds", function()
     local armed = faults.new()
     for _, name in ipairs { "retry_after", "retry_after_date", "retry_after_ms", "status", "delay",
-      "at", "seconds", "cut", "lie", "latency", "images", "html", "expired" } do
+      "at", "seconds", "cut", "lie", "latency", "images", "html", "expired",
+      "gone" } do
       for _, value in ipairs { "0.5", "abc", true, {}, 1e30, -1e30, 0 / 0, math.huge } do
         local ids, message = armed:arm { fault = { [name] = value } }
         assert.is_nil(ids, name)

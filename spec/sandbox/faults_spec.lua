@@ -31,11 +31,6 @@ describe("a fault", function()
   local function accepted()
     return sandbox:ledger().accepted
   end
-  -- A finished task, and the link of its picture.
-  local function picture()
-    local id = cjson.decode(submit().body).id
-    return cjson.decode(poll(id).body).results[1], id
-  end
 
   describe("of the connection", function()
     for _, case in ipairs {
@@ -368,54 +363,6 @@ describe("a fault", function()
       assert.equal("iVBORw0KGgo", item.b64_json:sub(1, 11))
       item = cjson.decode(submit("magick").body).data[1]
       assert.same({ "", "" }, { item.url, item.b64_json })
-    end)
-  end)
-
-  describe("of the download", function()
-    it("can say that the link has expired", function()
-      local link = picture()
-      for _, status in ipairs { 403, 404, 410 } do
-        sandbox:fault { match = { kind = "download" }, fault = { expired = status } }
-        assert.equal(status, raw.request("GET", link).status)
-      end
-      assert.equal(200, raw.request("GET", link).status)
-    end)
-
-    it("can redirect", function()
-      local link = picture()
-      sandbox:fault {
-        { match = { kind = "download" }, fault = { redirect = "http://127.0.0.1:1/x" } },
-        { match = { kind = "download" }, fault = { redirect = link, status = 308 } } }
-      local reply = raw.request("GET", link)
-      assert.same({ 302, "http://127.0.0.1:1/x" }, { reply.status, reply.headers.location })
-      assert.equal(308, raw.request("GET", link).status)
-    end)
-
-    it("can be no picture", function()
-      local link = picture()
-      sandbox:fault { { match = { kind = "download" }, fault = { html_body = true } },
-        { match = { kind = "download" }, fault = { first = "GARBAGE!" } } }
-      assert.equal("<!DOCTYPE html>", raw.request("GET", link).body:sub(1, 15))
-      local reply = raw.request("GET", link)
-      assert.equal("GARBAGE!", reply.body:sub(1, 8))
-      assert.equal("image/png", reply.headers["content-type"])
-    end)
-
-    it("can be cut, and goes on where it was cut; or will not", function()
-      local link, id = picture()
-      sandbox:fault { match = { kind = "download", task = id }, fault = { cut = 1000 } }
-      local first = raw.request("GET", link)
-      assert.equal("closed", first.broken)
-      assert.equal(1000, #first.body)
-      local headers = { range = "bytes=1000-", ["if-range"] = first.headers.etag }
-      local rest = raw.request("GET", link, { headers = headers })
-      assert.equal(206, rest.status)
-      png.decode(first.body .. rest.body)
-      sandbox:fault { { match = { kind = "download" }, fault = { ignore_range = true } },
-        { match = { kind = "download" }, fault = { etag = "2" } } }
-      assert.equal(200, raw.request("GET", link, { headers = headers }).status)
-      assert.equal(200, raw.request("GET", link, { headers = headers }).status)
-      assert.equal(3, sandbox:ledger().downloaded)
     end)
   end)
 

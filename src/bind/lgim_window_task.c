@@ -287,8 +287,8 @@ static void set_err(lua_State *L, const gim_err *err) {
 }
 
 static void push_pictures(lua_State *L, const gim_pictures *pictures) {
-  static const char *const states[] = {"idle",    "needed", "waiting",
-                                       "running", "saved",  "failed"};
+  static const char *const states[] = {"idle",  "needed", "waiting", "running",
+                                       "saved", "failed", "stale"};
   lua_createtable(L, pictures->count, 0);
   for (int i = 0; i < pictures->count; i++) {
     const gim_picture *m = &pictures->list[i];
@@ -327,6 +327,7 @@ static int task_state(lua_State *L) {
   lgim_window_set_integer(L, "resubmits", t->resubmits);
   set_flag(L, "may_send", gim_task_may_send(t));
   set_flag(L, "exchanging", gim_task_is_exchanging(t));
+  set_flag(L, "renewing", gim_task_is_renewing(t));
   if (gim_task_is_done(t))
     lgim_window_set_text(L, "status", gim_status_name(t->status));
   set_err(L, t->err);
@@ -349,7 +350,7 @@ static int task_free(lua_State *L) {
 }
 
 /*
-** window.task{kind=, id=, url=, payload=, retry={max=, base=, cap=},
+** window.task{kind=, id=, url=, payload=, number=, retry={max=, base=, cap=},
 ** poll={first=, min=, max=, jitter_permille=}, submit_ms=, task_ms=, save=,
 ** idempotent=, resubmit=, references=, provider=, now=} -> task | nil, kind
 */
@@ -365,7 +366,7 @@ static int window_task(lua_State *L) {
   const char *kind;
   gim_str id, url;
   int64_t now_ms;
-  int payload;
+  int payload, number;
   job *made;
   gim_status status = GIM_OK;
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -375,14 +376,16 @@ static int window_task(lua_State *L) {
   id = lgim_window_field(L, 1, "id");
   url = lgim_window_field(L, 1, "url");
   payload = (int)lgim_window_integer(L, 1, "payload", -1);
+  number = (int)lgim_window_integer(L, 1, "number", 0);
   now_ms = lgim_window_integer(L, 1, "now", 0);
   made = lgim_window_task_object(L, sizeof(*made), TASK, methods, task_free);
   made->options = options;
   if (strcmp(kind, "attach") == 0)
     status = gim_task_init_attach(&made->task, &made->options, id, now_ms);
-  else if (strcmp(kind, "picture") == 0)
-    status = gim_task_init_picture(&made->task, &made->options, url, payload,
-                                   now_ms);
+  else if (strcmp(kind, "picture") == 0) {
+    gim_task_picture of = {url, payload, id, number};
+    status = gim_task_init_picture(&made->task, &made->options, &of, now_ms);
+  }
   else
     gim_task_init(&made->task, &made->options, now_ms);
   return status == GIM_OK ? 1 : lgim_window_status(L, status);

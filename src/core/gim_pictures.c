@@ -66,16 +66,32 @@ int gim_pictures_next(gim_pictures *p, int64_t now_ms, int64_t *at_ms,
   return -1;
 }
 
+bool gim_pictures_want_links(const gim_pictures *p) {
+  bool stale = false;
+  for (int i = 0; i < p->count; i++) {
+    if (p->list[i].state == GIM_PICTURE_STALE)
+      stale = true;
+    else if (!is_settled(&p->list[i]))
+      return false;
+  }
+  return stale;
+}
+
 bool gim_pictures_settled(const gim_pictures *p) {
   for (int i = 0; i < p->count; i++)
     if (!is_settled(&p->list[i])) return false;
   return true;
 }
 
-static void fail(gim_picture *m, const gim_err *err) {
-  m->state = GIM_PICTURE_FAILED;
+static void end(gim_picture *m, gim_picture_state state, const gim_err *err) {
+  m->state = state;
+  free(m->err);
   m->err = malloc(sizeof(*m->err));
   if (m->err != NULL) *m->err = *err;
+}
+
+static void fail(gim_picture *m, const gim_err *err) {
+  end(m, GIM_PICTURE_FAILED, err);
 }
 
 void gim_pictures_report(gim_pictures *p, int picture, const gim_err *err,
@@ -103,6 +119,29 @@ void gim_pictures_report(gim_pictures *p, int picture, const gim_err *err,
   fail(m, err);
 }
 
+void gim_pictures_expire(gim_pictures *p, int picture, const gim_err *err) {
+  if (picture >= 0 && picture < p->count &&
+      p->list[picture].state == GIM_PICTURE_RUNNING)
+    end(&p->list[picture], GIM_PICTURE_STALE, err);
+}
+
+void gim_pictures_relink(gim_pictures *p, int picture, char *url) {
+  gim_picture *m = &p->list[picture];
+  free(m->url);
+  m->url = url;
+  if (m->state != GIM_PICTURE_STALE) return;
+  m->state = GIM_PICTURE_NEEDED;
+  m->attempt = 0;
+  free(m->err);
+  m->err = NULL;
+}
+
+void gim_pictures_forsake(gim_pictures *p) {
+  for (int i = 0; i < p->count; i++)
+    if (p->list[i].state == GIM_PICTURE_STALE)
+      p->list[i].state = GIM_PICTURE_FAILED;
+}
+
 void gim_pictures_lose(gim_pictures *p, int picture, const gim_err *err) {
   if (picture >= 0 && picture < p->count &&
       p->list[picture].state != GIM_PICTURE_FAILED)
@@ -110,6 +149,7 @@ void gim_pictures_lose(gim_pictures *p, int picture, const gim_err *err) {
 }
 
 void gim_pictures_give_up(gim_pictures *p, const gim_err *err) {
+  gim_pictures_forsake(p);
   for (int i = 0; i < p->count; i++)
     if (!is_settled(&p->list[i])) fail(&p->list[i], err);
 }

@@ -22,7 +22,9 @@ typedef enum gim_picture_state {
   GIM_PICTURE_WAITING, /* a try failed, the next is due later */
   GIM_PICTURE_RUNNING,
   GIM_PICTURE_SAVED,
-  GIM_PICTURE_FAILED /* `err` says why */
+  GIM_PICTURE_FAILED, /* `err` says why */
+  GIM_PICTURE_STALE   /* its link has expired, as `err` says: a new one may
+                         come */
 } gim_picture_state;
 
 typedef struct gim_picture {
@@ -32,7 +34,7 @@ typedef struct gim_picture {
   gim_picture_state state;
   int attempt; /* 0 for the first try */
   int64_t due_ms;
-  gim_err *err; /* OWNED; FAILED: why (NULL: out of memory) */
+  gim_err *err; /* OWNED; FAILED, STALE: why (NULL: out of memory) */
 } gim_picture;
 
 typedef struct gim_pictures {
@@ -69,8 +71,11 @@ void gim_pictures_free(gim_pictures *p);
 int gim_pictures_next(gim_pictures *p, int64_t now_ms, int64_t *at_ms,
                       bool *under_way);
 
-/* True when no picture is NEEDED, WAITING or RUNNING. */
+/* True when no picture is NEEDED, WAITING, RUNNING or STALE. */
 bool gim_pictures_settled(const gim_pictures *p);
+
+/* True when all that is left to do is to find new links for STALE ones. */
+bool gim_pictures_want_links(const gim_pictures *p);
 
 /*
 ** What came of a RUNNING picture: `err` NULL, it is saved. Else it is tried
@@ -81,10 +86,23 @@ void gim_pictures_report(gim_pictures *p, int picture, const gim_err *err,
                          const gim_retry *retry, int64_t now_ms,
                          int64_t deadline_ms, uint32_t random);
 
+/* A RUNNING picture's link has expired: STALE, with a COPY of `err`. */
+void gim_pictures_expire(gim_pictures *p, int picture, const gim_err *err);
+
+/*
+** A new link (MOVED) for picture number `picture`; one that was STALE is
+** NEEDED again, as if for the first time.
+*/
+void gim_pictures_relink(gim_pictures *p, int picture, char *url);
+
+/* No new link comes: STALE ones have FAILED, for the reason they had. */
+void gim_pictures_forsake(gim_pictures *p);
+
 /* Its bytes are lost, whatever its state: FAILED with a COPY of `err`. */
 void gim_pictures_lose(gim_pictures *p, int picture, const gim_err *err);
 
-/* Every picture that is not settled has FAILED with a COPY of `err`. */
+/* Every picture that is not settled has FAILED with a COPY of `err`; a STALE
+   one for the reason it had. */
 void gim_pictures_give_up(gim_pictures *p, const gim_err *err);
 
 /*

@@ -73,22 +73,31 @@ static void set_up_paid(gim_task *t, const gim_task_options *options,
   gim_task_prove(t, GIM_EVIDENCE_PICTURES);
 }
 
+static gim_status set_id(gim_task *t, gim_str id) {
+  if (id.p == NULL) return GIM_OK;
+  t->id = gim_str_copy(id);
+  return t->id == NULL ? GIM_E_NO_MEMORY : GIM_OK;
+}
+
 gim_status gim_task_init_picture(gim_task *t, const gim_task_options *options,
-                                 gim_str url, int payload, int64_t now_ms) {
+                                 const gim_task_picture *of, int64_t now_ms) {
+  gim_status status;
   set_up_paid(t, options, now_ms);
-  return gim_pictures_init_one(&t->pictures, url, payload);
+  t->first = of->number;
+  status = set_id(t, of->id);
+  if (status != GIM_OK) return status;
+  return gim_pictures_init_one(&t->pictures, of->url, of->payload);
 }
 
 gim_status gim_task_init_paid(gim_task *t, const gim_task_options *options,
                               gim_str id, int count, int64_t linked_unix_s,
                               int64_t now_ms) {
+  gim_status status;
   set_up_paid(t, options, now_ms);
   t->progress = 100;
   t->linked_unix_s = linked_unix_s;
-  if (id.p != NULL) {
-    t->id = gim_str_copy(id);
-    if (t->id == NULL) return GIM_E_NO_MEMORY;
-  }
+  status = set_id(t, id);
+  if (status != GIM_OK) return status;
   return gim_pictures_init(&t->pictures, count);
 }
 
@@ -125,7 +134,17 @@ bool gim_task_may_send(const gim_task *t) {
 }
 
 bool gim_task_is_exchanging(const gim_task *t) {
-  return t->phase == PHASE_SENDING || t->phase == PHASE_FETCHING;
+  return t->phase == PHASE_SENDING || t->phase == PHASE_FETCHING ||
+         t->phase == PHASE_RENEWING;
+}
+
+bool gim_task_is_renewing(const gim_task *t) {
+  return t->phase == PHASE_RENEWING;
+}
+
+bool gim_task_has_pictures(const gim_task *t) {
+  return t->phase == PHASE_SAVING || t->phase == PHASE_RENEWAL ||
+         t->phase == PHASE_RENEWING;
 }
 
 const char *gim_task_status_name(const gim_task *t) {
@@ -133,7 +152,9 @@ const char *gim_task_status_name(const gim_task *t) {
   case PHASE_UPLOADING: return "uploading";
   case PHASE_READY:
   case PHASE_SENDING: return "submitting";
-  case PHASE_SAVING: return "saving";
+  case PHASE_SAVING:
+  case PHASE_RENEWAL:
+  case PHASE_RENEWING: return "saving";
   case PHASE_DONE:
     if (t->status == GIM_OK) return "completed";
     /* Our time was over, not the task. */
@@ -204,6 +225,10 @@ void gim_task_uploaded(gim_task *t, int picture, const gim_err *err,
 void gim_task_saved(gim_task *t, int picture, const gim_err *err,
                     int64_t now_ms, uint32_t random) {
   if (t->phase != PHASE_SAVING) return;
+  if (err != NULL && err->status == GIM_E_NOT_FOUND) {
+    gim_task_expired(t, picture, err, now_ms, random);
+    return;
+  }
   gim_pictures_report(&t->pictures, picture, err, &t->options->retry, now_ms,
                       t->deadline_ms, random);
 }
@@ -245,7 +270,7 @@ static gim_action next_save(gim_task *t, int64_t now_ms) {
 /* The time of everything is over: every phase has its own words for it. */
 static void expire(gim_task *t) {
   gim_err err;
-  if (t->phase == PHASE_SAVING) {
+  if (gim_task_has_pictures(t)) {
     (void)gim_ending_explain(GIM_ENDING_UNSAVED, &err);
     gim_pictures_give_up(&t->pictures, &err);
     finish_saving(t);
@@ -273,6 +298,8 @@ gim_action gim_task_next(gim_task *t, int64_t now_ms, uint32_t random) {
        before SEND is said again. */
     if (t->phase == PHASE_READY) return act(t, GIM_ACTION_WAIT, t->due_ms);
   }
+  if (t->phase == PHASE_SAVING && gim_pictures_want_links(&t->pictures))
+    gim_task_renew(t, now_ms);
   switch (t->phase) {
   case PHASE_UPLOADING:
     return next_picture(t, t->references, GIM_ACTION_UPLOAD, now_ms);
@@ -290,6 +317,11 @@ gim_action gim_task_next(gim_task *t, int64_t now_ms, uint32_t random) {
     return act(t, GIM_ACTION_FETCH, t->deadline_ms);
   case PHASE_FETCHING: return act(t, GIM_ACTION_NONE, t->deadline_ms);
   case PHASE_SAVING: return next_save(t, now_ms);
+  case PHASE_RENEWAL:
+    if (now_ms < t->due_ms) break;
+    t->phase = PHASE_RENEWING;
+    return act(t, GIM_ACTION_FETCH, t->deadline_ms);
+  case PHASE_RENEWING: return act(t, GIM_ACTION_NONE, t->deadline_ms);
   default: return act(t, GIM_ACTION_DONE, t->deadline_ms);
   }
   return act(t, GIM_ACTION_WAIT, t->due_ms);
@@ -321,6 +353,6 @@ void gim_task_cancel(gim_task *t, gim_status status, const char *message) {
   gim_err err;
   if (t->phase == PHASE_DONE) return;
   (void)gim_fail(&err, status, "%s", message);
-  if (t->phase == PHASE_SAVING) gim_pictures_give_up(&t->pictures, &err);
+  if (gim_task_has_pictures(t)) gim_pictures_give_up(&t->pictures, &err);
   gim_task_finish(t, status, &err);
 }

@@ -14,6 +14,11 @@
 **
 ** A task that failed at the service can be submitted anew, as a new paid
 ** request (`resubmit`): the task then starts over, without its id.
+**
+** A link that has expired (a SAVE that failed with GIM_E_NOT_FOUND) is no loss
+** yet: once nothing else is left to bring, the task is queried again, once, and
+** pictures that have new links by then are brought by those. Queries that
+** break or meet a passing trouble are repeated as `retry` says.
 */
 #ifndef gim_task_h
 #define gim_task_h
@@ -83,6 +88,7 @@ typedef struct gim_task {
   gim_err *err;      /* OWNED; once done and failed (NULL: no memory) */
   int resubmits;     /* times it was submitted anew: then a new key is due,
                         and a new SEND comes */
+  bool renewed;      /* it was queried for new links */
   /* private: */
   const gim_task_options *options;
   int64_t started_ms, accepted_ms, deadline_ms, due_ms, exchange_ms;
@@ -91,14 +97,15 @@ typedef struct gim_task {
   gim_pictures *references; /* OWNED; how far each was brought; NULL: all
                                are there, or there are none */
   gim_err *trouble; /* OWNED; why the last try brought nothing, or NULL */
+  int first;        /* picture of the service's task that is ours number 0 */
   bool attached;
   bool doubtful; /* an earlier POST may have been accepted */
 } gim_task;
 
 /*
 ** A new job in the caller's memory: a paid request; one that picks up the
-** service's task `id` (COPIED); one that brings a single picture of another
-** (url COPIED, or NULL with payload >= 0) and is `yes` from the start.
+** service's task `id` (COPIED); one that brings a single picture of another,
+** which is `of`, and is `yes` from the start.
 ** `options` is BORROWED until gim_task_free. Release with gim_task_free
 ** whatever is returned. GIM_E_NO_MEMORY; GIM_OK. A paid request without memory
 ** for its references is done at once, of that kind.
@@ -108,9 +115,16 @@ void gim_task_init(gim_task *t, const gim_task_options *options,
 GIM_MUST_CHECK gim_status gim_task_init_attach(gim_task *t,
                                                const gim_task_options *options,
                                                gim_str id, int64_t now_ms);
+typedef struct gim_task_picture {
+  gim_str url; /* COPIED; p NULL: none, then payload >= 0 */
+  int payload;
+  gim_str id; /* COPIED; the task that can be asked for a new link; p NULL:
+                   none can */
+  int number; /* which of its pictures, from 0 */
+} gim_task_picture;
 GIM_MUST_CHECK gim_status
 gim_task_init_picture(gim_task *t, const gim_task_options *options,
-                      gim_str url, int payload, int64_t now_ms);
+                      const gim_task_picture *of, int64_t now_ms);
 
 /*
 ** A job whose request was paid for in an earlier life: its pictures, `count` of
@@ -187,12 +201,14 @@ void gim_task_cancel(gim_task *t, gim_status status, const char *message);
 
 /*
 ** Is it over? Are references being brought? Is the POST due or under way, or
-** will it be once they are there? Is a SEND or FETCH under way?
+** will it be once they are there? Is a SEND or FETCH under way? Is that a
+** FETCH for new links?
 */
 bool gim_task_is_done(const gim_task *t);
 bool gim_task_is_uploading(const gim_task *t);
 bool gim_task_needs_body(const gim_task *t);
 bool gim_task_is_exchanging(const gim_task *t);
+bool gim_task_is_renewing(const gim_task *t);
 
 /* May the paid body be needed again, now or when the task fails? */
 bool gim_task_may_send(const gim_task *t);

@@ -255,6 +255,7 @@ static bool is_tolerated(gim_task *t, const gim_err *err) {
 void gim_task_fetched(gim_task *t, const gim_task_report *report,
                       int64_t now_ms, uint32_t random) {
   const gim_err *err;
+  if (t->phase == PHASE_RENEWING) gim_task_renewed(t, report, now_ms, random);
   if (t->phase != PHASE_FETCHING) return;
   if (report->status != GIM_OK && !report->salvaged) {
     /* Trust or a proxy that never was does not come by waiting. */

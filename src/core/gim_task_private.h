@@ -4,6 +4,7 @@
 **
 ** gim_task.c is a task's life: what to do next, deadlines, cancelling.
 ** gim_task_answer.c is what an answer, or its lack, makes of it.
+** gim_task_links.c is about links that have expired.
 */
 #ifndef gim_task_private_h
 #define gim_task_private_h
@@ -20,6 +21,8 @@ enum {
   PHASE_WAITING,   /* accepted; the next query is due at due_ms */
   PHASE_FETCHING,  /* a query is under way */
   PHASE_SAVING,    /* pictures are being brought */
+  PHASE_RENEWAL,   /* a query for new links is due at due_ms */
+  PHASE_RENEWING,  /* and is under way */
   PHASE_DONE
 };
 
@@ -36,6 +39,21 @@ void gim_task_forget(gim_task *t);
 /* Remembers why a try brought nothing (COPIED), for when time runs out; NULL:
    the last one did bring something. */
 void gim_task_blame(gim_task *t, const gim_err *err);
+
+/* Its pictures are known: SAVING, RENEWAL or RENEWING. */
+bool gim_task_has_pictures(const gim_task *t);
+
+/* A picture's link has expired, as `err` says: it waits for a new one, or the
+   reason is reported with more words. */
+void gim_task_expired(gim_task *t, int picture, const gim_err *err,
+                      int64_t now_ms, uint32_t random);
+
+/* Nothing is left to do but to query for new links. */
+void gim_task_renew(gim_task *t, int64_t now_ms);
+
+/* What came of that query. */
+void gim_task_renewed(gim_task *t, const gim_task_report *report,
+                      int64_t now_ms, uint32_t random);
 
 /* Was the whole body of the POST handed over? */
 bool gim_task_is_whole(const gim_task *t);

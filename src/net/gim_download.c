@@ -75,10 +75,9 @@ static gim_status refuse_status(gim_download *d, const gim_response *r) {
                       "there.",
                       http);
   else if (expired)
-    status = gim_fail(&d->err, GIM_E_NOT_FOUND,
-                      "The picture's link answers %d: links live 24 hours. "
-                      "Attach to the task's id for a new one.",
-                      http);
+    status =
+        gim_fail(&d->err, GIM_E_NOT_FOUND,
+                 "The picture's link answers %d: links live 24 hours.", http);
   else if (http == 429)
     status = gim_fail(&d->err, GIM_E_RATE_LIMITED,
                       "Too many downloads (429). Try again later.");
@@ -88,6 +87,8 @@ static gim_status refuse_status(gim_download *d, const gim_response *r) {
   else
     status = gim_fail(&d->err, GIM_E_PROTOCOL,
                       "The picture's host answers %d.", http);
+  /* A new link is another thing with other tags. */
+  if (expired) d->resume->etag[0] = '\0';
   d->err.http_status = http;
   d->err.retryable = http == 429 || http >= 500 || http == 408;
   wait_ms = gim_backoff_retry_after_millis(gim_str_of(r->retry_after_ms));

@@ -213,6 +213,7 @@ static void on_exchanged(void *ud, const gim_exchanged *e) {
   gim_job *job = ud;
   int64_t now_ms = gim_net_now_ms();
   bool sent = gim_task_needs_body(&job->task), anew;
+  bool renewing = gim_task_is_renewing(&job->task);
   gim_task_report report;
   job->exchange = NULL;
   memset(&report, 0, sizeof(report));
@@ -235,7 +236,11 @@ static void on_exchanged(void *ud, const gim_exchanged *e) {
   else
     gim_task_fetched(&job->task, &report, now_ms, gim_net_random());
   anew = start_over(job);
-  if (job->task.pictures.count > 0) {
+  if (renewing) {
+    if (e->status == GIM_OK && e->reply->shape != GIM_REPLY_ERROR)
+      keep_skeleton(job, e->skeleton);
+  }
+  else if (job->task.pictures.count > 0) {
     job->salvaged = e->salvaged;
     keep_skeleton(job, e->skeleton);
     gim_filing_take(&job->filing, e->sinks, e->sink_count);

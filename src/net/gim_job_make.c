@@ -171,6 +171,7 @@ gim_status gim_job_fetch(gim_job **result, gim_job *source, int picture,
   gim_job_options options;
   const gim_hub_options *defaults = &source->hub->options;
   const gim_picture *of;
+  gim_task_picture which;
   gim_job *job;
   gim_status status;
   gim_str url = {NULL, 0};
@@ -191,7 +192,11 @@ gim_status gim_job_fetch(gim_job **result, gim_job *source, int picture,
   options.price_micro = -1;
   job = new_job(source->hub, &options);
   if (job == NULL) return no_memory(err);
-  status = gim_task_init_picture(&job->task, &job->options, url, of->payload,
+  which.url = url;
+  which.payload = of->payload;
+  which.id = gim_str_of(source->task.id);
+  which.number = source->task.first + picture;
+  status = gim_task_init_picture(&job->task, &job->options, &which,
                                  gim_net_now_ms());
   gim_filing_from(&job->filing, &source->filing, picture);
   if (status == GIM_OK)

@@ -78,6 +78,7 @@
 --   format    "url" | "b64_json", whatever was asked
 -- The download
 --   expired   403 | 404 | 410
+--   gone      likewise, and for good: the task's next answer has a new link
 --   redirect  an URL; with `status` 301, 302 (without), 303, 307, 308
 --   first     bytes put in place of the picture's first ones
 --   html_body true: status 200 with an HTML page
@@ -101,7 +102,7 @@ local fault_fields = set [[
   reset how close status body error headers accept html retry_after retry_after_date retry_after_ms
   empty raw content_type chunked gzip json delay stall at seconds drip sip early success_false cut
   lie latency fail cancel task_id images pixels link task_status results omit shape format expired
-  redirect first html_body ignore_range etag]]
+  gone redirect first html_body ignore_range etag]]
 
 local choices = {
   reset = set "connect before middle read accepted", how = set "rst close refused cancel goaway",
@@ -112,7 +113,7 @@ local choices = {
 -- Numbers, within what a date and a clock can hold.
 local numbers = set [[
   status html retry_after retry_after_date retry_after_ms delay at seconds cut lie latency images
-  expired]]
+  expired gone]]
 local NUMBER_MAX = 1e9
 
 local methods = {}

@@ -27,6 +27,11 @@ function methods:add(task, index, width, height)
   return file
 end
 
+---A new link for a picture whose link has gone.
+function methods:renew(file)
+  return file.gone and self:add(file.task, file.index, file.width, file.height) or file
+end
+
 ---The result that a link of ours leads to, expired or not.
 ---@param url string  as it was given out
 function methods:by_url(url)
@@ -81,9 +86,13 @@ end
 function methods:answer(request)
   local token = request.path:match("^/files/(%x+)/")
   local file = token and self.by_token[token]
-  local expired = file and self.world.clock:now() >= file.expires
+  if file and request.fault.gone then
+    file.gone = request.fault.gone
+  end
+  local expired = file
+    and (file.gone or self.world.clock:now() >= file.expires and self.world.options.expired)
   if not file or expired then
-    return plain(expired and self.world.options.expired or 404, "Not found\n")
+    return plain(expired or 404, "Not found\n")
   elseif request.method ~= "GET" and request.method ~= "HEAD" then
     return plain(405, "Method not allowed\n", { { "allow", "GET, HEAD" } })
   end

@@ -168,14 +168,16 @@ function methods:status(task)
   return "processing", math.min(99, math.floor(part * 100))
 end
 
-local function results(task, shape)
+local function results(task, shape, files)
   if shape == "null" then
     return json.null
   elseif shape == "missing" then
     return nil
   end
   local list = json.array {}
-  for i, file in ipairs(task.images) do
+  for i = 1, #task.images do
+    local file = files:renew(task.images[i])
+    task.images[i] = file
     list[i] = shape == "objects" and json.object("url", file.url) or file.url
   end
   if shape == "empty" then
@@ -199,7 +201,8 @@ function methods:json(task, fault)
   local object = json.object(
     "created", task.created // 1 | 0, "id", task.id, "model", task.spec.model,
     "object", "image.generation.task", "progress", progress,
-    "results", status == "completed" and results(task, fault.results or own.results) or nil,
+    "results",
+    status == "completed" and results(task, fault.results or own.results, world.files) or nil,
     "status", fault.task_status or status,
     "task_info", info, "type", "image",
     "usage", json.object("billing_rule", "per_call",

@@ -1,0 +1,93 @@
+-- SPDX-License-Identifier: MIT
+-- Links that have expired, against the sandbox: whoever wants the picture, its task is asked for a
+-- new link once, and nothing is paid again.
+
+local journals = require "spec.support.journals"
+local program = require "spec.support.program"
+local sandboxes = require "spec.support.sandbox"
+
+local request = journals.request
+
+describe("a link that has expired", function()
+  local sandbox, J
+
+  setup(function() sandbox = sandboxes.start { latency = 0 } end)
+  teardown(function() sandbox:stop() end)
+
+  before_each(function()
+    sandbox:reset()
+    J = journals.new(sandbox)
+  end)
+
+  after_each(function()
+    assert.equal(1, sandbox:ledger().charged)
+    J.close()
+  end)
+
+  -- The next `times` links that are followed are gone for good.
+  local function gone(times)
+    sandbox:fault { match = { kind = "download" }, times = times, fault = { gone = 410 } }
+  end
+
+  local function assert_picture(path)
+    assert.equal(1024, (program.png_size(path)))
+  end
+
+  it("is replaced while a request is served", function()
+    gone(1)
+    local result = assert(J.open():generate(request { output = J.path "a.{format}" }))
+    assert.equal("yes", result.billed)
+    assert_picture(result.images[1].path)
+    -- What the result names is what holds now.
+    assert.equal(result.images[1].url, result.raw.results[1])
+    assert.equal(J.path "b.png", result.images[1]:save(J.path "b.png"))
+  end)
+
+  it("is an error where its successor has expired as well", function()
+    gone(2)
+    local result, err = J.open():generate(request { output = J.path "a.{format}" })
+    assert.is_nil(result)
+    assert.same({ "not_found", 410, "yes" }, { err.kind, err.status, err.billed })
+    assert.truthy(err.message:find("So does the new one", 1, true))
+    -- Later there is one more chance.
+    assert.equal(J.path "b.png", err.result.images[1]:save(J.path "b.png"))
+  end)
+
+  it("is replaced when the picture is saved later, or read", function()
+    local result = assert(J.open():generate(request()))
+    gone(1)
+    assert.equal(J.path "a.png", result.images[1]:save(J.path "a.png"))
+    assert_picture(J.path "a.png")
+    result = assert(J.open { journal = J.path "other.jsonl" }:attach(result.id)):wait()
+    gone(1)
+    assert.equal("\137PNG", result.images[1]:data():sub(1, 4))
+  end)
+
+  it("is replaced where a task is attached to", function()
+    local id = assert(J.open():generate(request())).id
+    gone(1)
+    local task = assert(J.open { journal = J.path "other.jsonl" }:attach(id,
+      { output = J.path "a.{format}" }))
+    assert_picture(assert(task:wait()).images[1].path)
+  end)
+
+  it("is replaced in the next life of the program", function()
+    local client = J.open()
+    assert(client:generate(request()))
+    client:close()
+    gone(1)
+    local _, tasks = J.open():recover()
+    local result = assert(tasks[1]:wait())
+    assert.equal(J.path "a.png", result.images[1]:save(J.path "a.png"))
+    assert_picture(J.path "a.png")
+  end)
+
+  it("is the end where the reply named no task", function()
+    gone(1)
+    local result, err = J.magick():generate(request { response_format = "url",
+      output = J.path "a.{format}" })
+    assert.is_nil(result)
+    assert.same({ "not_found", "yes" }, { err.kind, err.billed })
+    assert.truthy(err.message:find("There is no task that could be asked", 1, true))
+  end)
+end)

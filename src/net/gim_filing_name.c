@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* What the pictures of a task are to be called, and whether they may be. */
+#include "gim_filing.h"
+
+#include "gim_filing_private.h"
+#include "gim_name.h"
+
+#include <string.h>
+
+static gim_status no_memory(gim_err *err) {
+  return gim_fail(err, GIM_E_NO_MEMORY, "No memory to file a picture.");
+}
+
+static gim_name_values values_of(const gim_filing *f, int picture) {
+  gim_name_values v;
+  const gim_slot *slot = f->slots == NULL ? NULL : &f->slots[picture];
+  memset(&v, 0, sizeof(v));
+  v.id = gim_str_of(f->task->id);
+  v.key = gim_str_of(f->key);
+  v.model = f->model != NULL ? gim_str_of(f->model) : GIM_STR("unknown");
+  if (slot != NULL && slot->whole)
+    v.format = gim_str_of(gim_image_type_name(slot->image.type));
+  else if (slot != NULL && slot->sink != NULL)
+    v.format =
+        gim_str_of(gim_image_type_name(gim_sink_image(slot->sink)->type));
+  if (v.format.n == 0) v.format = GIM_STR("bin");
+  v.index = picture + 1;
+  return v;
+}
+
+gim_status gim_filing_aim(gim_filing *f, gim_str output, bool literal,
+                          gim_overwrite overwrite, gim_err *err) {
+  gim_name_values values = values_of(f, 0);
+  gim_buffer folder;
+  gim_status status = GIM_OK;
+  size_t n;
+  if (literal) {
+    size_t cut = output.n;
+    while (cut > 0 && output.p[cut - 1] != '/') cut--;
+    if (cut == output.n || output.n >= GIM_LIMIT_PATH ||
+        memchr(output.p, '\0', output.n) != NULL) {
+      status = gim_fail(err, GIM_E_INVALID, "path: it is no file name.");
+      if (err != NULL) memcpy(err->field, "path", sizeof("path"));
+      return status;
+    }
+    f->folder = gim_str_copy((gim_str){output.p, cut > 1 ? cut - 1 : cut});
+    f->pattern = gim_str_copy((gim_str){output.p + cut, output.n - cut});
+  }
+  else {
+    status = gim_name_check(output, err);
+    if (status != GIM_OK) return status;
+    gim_buffer_init(&folder, GIM_LIMIT_PATH);
+    status = gim_name_folder(output, &values, &folder);
+    if (status == GIM_E_TOO_BIG)
+      return gim_fail(err, GIM_E_INVALID, "output: it is too long.");
+    if (status == GIM_OK) {
+      f->folder = gim_buffer_take(&folder, &n);
+      if (f->folder == NULL) f->folder = gim_str_copy(GIM_STR(""));
+    }
+    gim_buffer_free(&folder);
+    f->pattern = gim_str_copy(output);
+  }
+  if (f->folder == NULL || f->pattern == NULL) return no_memory(err);
+  f->literal = literal;
+  f->overwrite = overwrite;
+  status = gim_file_try_folder(f->folder, err);
+  if (status == GIM_OK && literal)
+    status = gim_final_try(f->folder, f->pattern, overwrite, err);
+  return status;
+}
+
+/* The name of one picture while nobody has answered: the shortest it may be. */
+static gim_status try_name(const gim_filing *f, int picture, gim_err *err) {
+  gim_str pattern = gim_str_of(f->pattern);
+  gim_name_values values = values_of(f, picture);
+  gim_buffer name;
+  gim_status status;
+  values.id = GIM_STR("1");
+  gim_buffer_init(&name, GIM_LIMIT_PATH);
+  status = gim_name_file(pattern, &values, &name);
+  if (status == GIM_E_TOO_BIG) {
+    status = gim_fail(err, GIM_E_INVALID,
+                      "output: the file names that it makes are longer than "
+                      "%d bytes.",
+                      GIM_NAME_MAX);
+    if (err != NULL) memcpy(err->field, "output", sizeof("output"));
+  }
+  else if (status != GIM_OK)
+    status = no_memory(err);
+  else if (gim_name_is_known(pattern))
+    status = gim_final_try(f->folder, name.p, f->overwrite, err);
+  gim_buffer_free(&name);
+  return status;
+}
+
+gim_status gim_filing_try_names(const gim_filing *f, int count, gim_err *err) {
+  gim_status status = GIM_OK;
+  if (f->pattern == NULL || f->literal) return GIM_OK;
+  for (int i = 0; i < count && status == GIM_OK; i++)
+    status = try_name(f, i, err);
+  return status;
+}
+
+gim_status gim_filing_keep(gim_filing *f, const char *folder, gim_err *err) {
+  f->folder = gim_str_copy(gim_str_of(folder));
+  f->pattern = gim_str_copy(GIM_STR("{key}-{index}.{format}"));
+  if (f->folder == NULL || f->pattern == NULL) return no_memory(err);
+  f->overwrite = GIM_OVERWRITE_REPLACE;
+  return GIM_OK;
+}
+
+gim_status gim_filing_name(const gim_filing *f, int picture, gim_buffer *name,
+                           gim_err *err) {
+  gim_name_values values = values_of(f, picture);
+  gim_status status;
+  gim_buffer_init(name, GIM_LIMIT_PATH);
+  status = f->literal ? gim_buffer_append_str(name, gim_str_of(f->pattern))
+                      : gim_name_file(gim_str_of(f->pattern), &values, name);
+  if (status == GIM_E_TOO_BIG)
+    return gim_fail(err, GIM_E_IO,
+                    "The file name that `output` makes is longer than a name "
+                    "may be.");
+  return status == GIM_OK ? GIM_OK : no_memory(err);
+}
