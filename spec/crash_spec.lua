@@ -2,12 +2,14 @@
 -- A program with a journal is killed at random moments, again and again: what the sandbox was paid
 -- for is on the disk afterwards, or reported, and nothing is paid twice.
 --
--- Three ways to die, in turn: SIGKILL from outside after so many lines of its log; in the middle
--- of a call to the disk (any write, fsync, rename, unlink); and a power failure, in which the
--- journal loses everything since its last fsync. In every fourth round the recovery is killed as
--- well. GPTIMAGE_CRASHES=N sets the number of rounds.
+-- Three ways to die, in turn: SIGKILL from outside after so many lines of its log; before any call
+-- that changes the disk; and a power failure at such a call, of which spec/support/power.lua says
+-- what is left of both journals and all pictures. In every fourth round the recovery is struck as
+-- well. GPTIMAGE_CRASHES=N sets the number of rounds, GPTIMAGE_SEED where they begin. What is by
+-- lot here, spec/power_spec.lua does at every call of small runs.
 
 local Random = require "spec.support.random"
+local power = require "spec.support.power"
 local program = require "spec.support.program"
 local sandboxes = require "spec.support.sandbox"
 
@@ -16,7 +18,7 @@ local SEED = tonumber(os.getenv "GPTIMAGE_SEED") or 20240607
 local TASKS = 20
 
 -- More than a whole run has of either.
-local LOG_MAX, DISK_MAX = 150, 155
+local LOG_MAX, DISK_MAX, RECOVERY_MAX = 150, 400, 120
 
 describe("a program that is killed", function()
   local sandbox
@@ -29,13 +31,18 @@ describe("a program that is killed", function()
     sandbox:stop()
   end)
 
-  -- Runs the program, which dies as `death` says, or not; what it printed, by first word.
+  -- Runs the program, which dies as `death` says, or not; what it printed, by first word. After a
+  -- power failure the folder is as that may leave it.
   local function run(mode, folder, death)
+    local aside <close> = program.folder()
+    local before = death.way == "power" and power.disk(folder)
     local words = { "exec lua5.4 spec/support/programs/crash.lua", mode, program.quote(folder),
       program.quote(sandbox.starmagic), program.quote(sandbox.magick) }
     if death.way == "call" or death.way == "power" then
-      words[#words + 1] = death.way
       words[#words + 1] = tostring(death.at)
+    end
+    if death.way == "power" then
+      words[#words + 1] = program.quote(aside.path .. "/trace")
     end
     local pipe = assert(io.popen(table.concat(words, " ") .. " 2>&1", "r"))
     local said, logs, pid = {}, 0, nil
@@ -52,8 +59,14 @@ describe("a program that is killed", function()
       said[#said + 1] = { name = name, value = value, line = line }
     end
     pipe:close()
+    if death.way == "power" then
+      for _, call in ipairs(power.calls(aside.path .. "/trace")) do before:apply(call) end
+      power.put(folder, before:image(said[#said].name == "end" and power.kept or death.policy))
+    end
     return said
   end
+
+  local POLICIES = { power.lost, power.names, power.zeros, power.removed }
 
   local function has(said, name)
     for _, line in ipairs(said) do
@@ -105,7 +118,8 @@ describe("a program that is killed", function()
         local folder <close> = program.folder()
         sandbox:reset()
         local way = ways[(round - 1) % #ways + 1]
-        local death = { way = way, at = random:below(way == "log" and LOG_MAX or DISK_MAX) }
+        local death = { way = way, at = random:below(way == "log" and LOG_MAX or DISK_MAX),
+          policy = random:below(2) == 1 and random:pick(POLICIES) or power.lot(random) }
         local where = ("seed %d, round %d: %s %d"):format(SEED, round, way, death.at)
         if not has(run("work", folder.path, death), "end") then
           total.killed = total.killed + 1
@@ -124,7 +138,8 @@ describe("a program that is killed", function()
         end
         if round % 4 == 0 then
           local again = ways[random:below(#ways)]
-          if not has(recover { way = again, at = random:below(40) }, "end") then
+          if not has(recover { way = again, at = random:below(again == "log" and 40
+              or RECOVERY_MAX), policy = power.lot(random) }, "end") then
             total.recoveries_killed = total.recoveries_killed + 1
           end
         end

@@ -172,18 +172,20 @@ describe("client:recover gives back", function()
     end
     local line = J.intent("gim_a", { base_url = sandbox.magick,
       output = J.path "{key}-{index}.png" })
-    J.put({ line }, "m.jsonl")
+    J.put({ line, J.intent "gim_b", '{"event":"closed","key":"gim_b","time":1}' }, "m.jsonl")
     picture("gim_a-0.arrived", bytes)
     picture("gim_a-2.arrived", bytes)
     picture("gim_a-1.arrived", bytes:sub(1, -20)) -- the power failed before it was synced
     picture("gim_b-0.arrived", bytes)             -- of a request that is over
+    picture("gim_c-0.arrived", bytes)             -- of one that no line is left of
     picture(".gptimage-0123456789abcdef.part", "x")
     picture("mine.png", bytes)
     local client = J.magick { journal = J.path "m.jsonl" }
     local report, tasks = client:recover()
-    assert.same({ filed = 1 }, gist(report))
+    assert.same({ filed = 1, finished = 1 }, gist(report))
     local result = assert(tasks[1]:wait())
     assert.equal(2, #result.images)
+    assert.equal("cut", result.warnings[1].rule)
     assert.equal("yes", result.billed)
     for _, image in ipairs(result.images) do
       assert.equal(bytes, assert(image:data()))
@@ -191,12 +193,13 @@ describe("client:recover gives back", function()
     end
     client:close()
     client = J.magick { journal = J.path "m.jsonl" }
-    assert.same({ finished = 1 }, gist(client:recover()))
+    assert.same({ finished = 2 }, gist(client:recover()))
     local left = window.list(J.path "m.jsonl.d")
     assert.is_not_nil(left["mine.png"])
     for name in pairs(left) do assert.is_nil(name:find("%.part$")) end
     assert.is_nil(left["gim_a-0.arrived"])
     assert.is_nil(left["gim_b-0.arrived"])
+    assert.is_not_nil(left["gim_c-0.arrived"])
   end)
 
   it("whatever stands between its lines", function()

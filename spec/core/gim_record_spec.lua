@@ -26,6 +26,10 @@ describe("gim_record", function()
           { url = "https://x", expires_at = 9 }, { file = "k-1.png", size = 7 }, {} } },
       ['{"event":"done","key":"k","time":5,"images":[]}'] = {
         event = "done", key = "k", time = 5, images = {} },
+      ['{"event":"done","key":"k","time":5,"images":[{"file":"k-0.arrived","size":7}],'
+        .. '"cut":true}'] = {
+        event = "done", key = "k", time = 5, cut = true,
+        images = { { file = "k-0.arrived", size = 7 } } },
       ['{"event":"saved","key":"k","time":5,"index":2,"path":"a/b.png","size":7}'] = {
         event = "saved", key = "k", time = 5, index = 2, path = "a/b.png", size = 7 },
       ['{"event":"failed","key":"k","time":5,"id":"t","kind":"server","billed":"no"}'] = {
@@ -46,6 +50,10 @@ describe("gim_record", function()
     read = window.record_read(write { event = "done", key = "k", time = 1,
       images = { { url = "https://x/?a=b&c" }, {}, { file = "f", size = 1 << 50 } } })
     assert.same({ { url = "https://x/?a=b&c" }, {}, { file = "f", size = 1 << 50 } }, read.images)
+    assert.is_nil(read.cut)
+    read = window.record_read(write { event = "done", key = "k", time = 1, cut = true })
+    assert.is_true(read.cut)
+    assert.is_nil(window.record_read('{"event":"done","key":"k","cut":1}').cut)
   end)
 
   it("keeps every byte of names that are not UTF-8, and of names that are", function()

@@ -86,7 +86,8 @@ static void push_warnings(lua_State *L, const gim_job *job) {
   (void)lgim_issues_push(L, job->warnings, job->warning_count);
   if (job->salvaged) {
     append(L, "images", "cut",
-           "the answer broke off: these are the pictures that had come whole");
+           "the answer broke off, or we did before its end: these are the "
+           "pictures that had come whole");
     lua_pop(L, 1);
   }
   if (job->scribe.lost) {

@@ -50,11 +50,11 @@ static int journal_append(lua_State *L) {
   return 1;
 }
 
-/* journal:append_filed(line, file [, spare]) -> boolean */
+/* journal:append_filed(line [, file [, spare]]) -> boolean */
 static int journal_append_filed(lua_State *L) {
   gim_str line = lgim_window_str(L, 2);
   lua_pushboolean(L, gim_journal_append_filed(check(L), line,
-                                              luaL_checkstring(L, 3),
+                                              luaL_optstring(L, 3, NULL),
                                               luaL_optstring(L, 4, NULL)));
   return 1;
 }

@@ -70,6 +70,9 @@ static int window_record_write(lua_State *L) {
   if (lua_getfield(L, 1, "images") == LUA_TTABLE)
     r.image_count = read_images(L, images);
   r.images = images;
+  lua_getfield(L, 1, "cut");
+  r.cut = lua_toboolean(L, -1);
+  lua_pop(L, 1);
   b = lgim_window_buffer(L, limit);
   status = gim_record_write(b, &r);
   if (status != GIM_OK) return lgim_window_status(L, status);
@@ -125,6 +128,10 @@ static int window_record_read(lua_State *L) {
   lgim_window_set_integer(L, "time", r.time_unix_s);
   for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
     set_read_text(L, &r, texts[i]);
+  if (gim_record_flag(&r, "cut")) {
+    lua_pushboolean(L, 1);
+    lua_setfield(L, -2, "cut");
+  }
   lgim_window_set_integer(L, "index", gim_record_number(&r, "index", -1));
   lgim_window_set_integer(L, "size", gim_record_number(&r, "size", -1));
   b = lgim_window_buffer(L, GIM_LIMIT_JOURNAL_LINE);

@@ -110,6 +110,7 @@ static void write_members(writer *w, const gim_record *r) {
   case GIM_EVENT_DONE:
     text_member(w, "id", r->id);
     write_images(w, r);
+    if (r->cut) put(w, ",\"cut\":true");
     break;
   case GIM_EVENT_SAVED:
     number_member(w, "index", r->index);
@@ -190,13 +191,9 @@ static bool is_latin(const gim_buffer *text) {
 
 static bool get_text(const gim_recorded *r, const gim_json *value,
                      gim_buffer *to) {
-  gim_json member;
-  bool bytes = false;
   gim_buffer_clear(to);
   if (gim_json_get_string(value, to) != GIM_OK) return false;
-  if (gim_json_member(&r->root, GIM_STR("bytes"), &member) &&
-      gim_json_get_bool(&member, &bytes) && bytes && is_latin(to))
-    narrow(to);
+  if (gim_record_flag(r, "bytes") && is_latin(to)) narrow(to);
   return true;
 }
 
@@ -214,6 +211,13 @@ int64_t gim_record_number(const gim_recorded *r, const char *name,
   if (gim_json_member(&r->root, gim_str_of(name), &value))
     (void)gim_json_get_int64(&value, &number);
   return number;
+}
+
+bool gim_record_flag(const gim_recorded *r, const char *name) {
+  gim_json value;
+  bool flag = false;
+  return gim_json_member(&r->root, gim_str_of(name), &value) &&
+         gim_json_get_bool(&value, &flag) && flag;
 }
 
 bool gim_record_is(const gim_recorded *r, const char *name, const char *text) {

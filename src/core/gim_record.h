@@ -12,14 +12,15 @@
 **   accepted  id                                       the service has it
 **   arrived   file, size                               a picture came whole
 **   done      id, images: [{url, expires_at} |         paid; these are the
-**             {file, size} | {}]                       pictures
+**             {file, size} | {}], cut                  pictures
 **   saved     index, path, size                        picture `index` (from
 **                                                      1) is at `path`
 **   failed    id, kind, billed                         no picture will come
 **   closed                                             told to the user; it
 **                                                      is nobody's any more
 **
-** `request` is the JSON body as it is sent (null: it is none), `output` is absent where pictures
+** `cut` is true, or absent: the answer's end was not seen, and there may have
+** been more pictures. `request` is the JSON body as it is sent (null: it is none), `output` is absent where pictures
 ** are not to be filed, `file` is a name in the folder beside the journal. No
 ** line holds a key of a service. What else a line has is left alone.
 */
@@ -68,6 +69,7 @@ typedef struct gim_record {
   gim_str id;                               /* p NULL: there is none */
   const gim_record_image *images;           /* image_count of them */
   int image_count;
+  bool cut;
   int index; /* from 1 */
   int64_t size;
   const char *kind, *billed;
@@ -107,6 +109,9 @@ bool gim_record_text(const gim_recorded *recorded, const char *name,
 /* Member `name` as a number; `otherwise` where it is none. */
 int64_t gim_record_number(const gim_recorded *recorded, const char *name,
                           int64_t otherwise);
+
+/* Is member `name` true? */
+bool gim_record_flag(const gim_recorded *recorded, const char *name);
 
 /* Is member `name` the string `text`? */
 bool gim_record_is(const gim_recorded *recorded, const char *name,

@@ -2,6 +2,7 @@
 #include "gim_archive.h"
 
 #include "gim_file.h"
+#include "gim_record.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -36,6 +37,89 @@ static gim_status read_past(gim_archive *a, int64_t *size, gim_err *err) {
   return status;
 }
 
+/* -------- left-overs -------- */
+
+static bool ends_with(const char *name, const char *ending) {
+  size_t n = strlen(name), m = strlen(ending);
+  return n >= m && memcmp(name + n - m, ending, m) == 0;
+}
+
+/* A picture of a request that is not open. */
+typedef struct leftover {
+  struct leftover *next;
+  bool over; /* the journal has lines of the request, so it was and is over */
+  char key[GIM_RECORD_KEY_SIZE];
+  char name[]; /* in the folder */
+} leftover;
+
+/* The key before the last dash; false: it is none. */
+static bool copy_key(const char *name, char key[GIM_RECORD_KEY_SIZE]) {
+  const char *dash = strrchr(name, '-');
+  size_t n = dash == NULL ? 0 : (size_t)(dash - name);
+  if (n == 0 || n >= GIM_RECORD_KEY_SIZE) return false;
+  memcpy(key, name, n);
+  key[n] = '\0';
+  return true;
+}
+
+/* Adds the file to the list, unless it is none of ours or still needed. */
+static void look_at(const gim_archive *a, const char *name, leftover **list) {
+  char key[GIM_RECORD_KEY_SIZE];
+  leftover *item;
+  if (!ends_with(name, GIM_ARRIVED) || !copy_key(name, key) ||
+      gim_recovery_find(&a->past, key) != NULL)
+    return;
+  item = malloc(sizeof(*item) + strlen(name) + 1);
+  if (item == NULL) return; /* the next time will do */
+  memcpy(item->key, key, sizeof(key));
+  memcpy(item->name, name, strlen(name) + 1);
+  item->over = false;
+  item->next = *list;
+  *list = item;
+}
+
+static gim_status read_key(void *ud, gim_str line, gim_range range) {
+  gim_recorded recorded;
+  (void)range;
+  gim_record_read(line, &recorded);
+  if (recorded.event == GIM_EVENT_UNKNOWN) return GIM_OK;
+  for (leftover *item = ud; item != NULL; item = item->next)
+    if (strcmp(item->key, recorded.key) == 0) item->over = true;
+  return GIM_OK;
+}
+
+/*
+** Removes pictures that were cut in mid-air, and those of requests that are
+** over. A whole picture of which the journal says nothing stays: it was paid
+** for, and a journal may have been removed, or damaged. The lock says that
+** nobody else works there.
+*/
+static void sweep(const gim_archive *a) {
+  DIR *folder = opendir(gim_journal_pictures(a->journal));
+  struct dirent *entry;
+  leftover *list = NULL;
+  bool known;
+  if (folder == NULL) return;
+  while ((entry = readdir(folder)) != NULL) {
+    const char *name = entry->d_name;
+    if (strncmp(name, ".gptimage-", 10) == 0 && ends_with(name, ".part"))
+      (void)unlinkat(dirfd(folder), name, 0);
+    else
+      look_at(a, name, &list);
+  }
+  known = list != NULL &&
+          gim_journal_read(a->journal, read_key, list, NULL) == GIM_OK;
+  while (list != NULL) {
+    leftover *item = list;
+    list = item->next;
+    if (known && item->over) (void)unlinkat(dirfd(folder), item->name, 0);
+    free(item);
+  }
+  closedir(folder);
+}
+
+/* -------- compacting -------- */
+
 static gim_status compact(gim_archive *a, gim_err *err) {
   gim_range *ranges;
   size_t count;
@@ -52,6 +136,7 @@ static gim_status load_past(gim_archive *a, gim_err *err) {
   size_t finished;
   gim_status status = read_past(a, &size, err);
   if (status != GIM_OK) return status;
+  sweep(a); /* while there are lines of what is over */
   gone = size - a->past.kept_bytes;
   if (gone < COMPACT_BYTES || gone < size / 2) return GIM_OK;
   /* That it cannot be made smaller is no reason to work without it. */
@@ -61,40 +146,6 @@ static gim_status load_past(gim_archive *a, gim_err *err) {
   status = read_past(a, &size, err);
   a->past.finished += finished;
   return status;
-}
-
-/* -------- left-overs -------- */
-
-static bool ends_with(const char *name, const char *ending) {
-  size_t n = strlen(name), m = strlen(ending);
-  return n >= m && memcmp(name + n - m, ending, m) == 0;
-}
-
-/* Is the request open whose key stands before the last dash? */
-static bool is_open(const gim_archive *a, const char *name) {
-  char key[GIM_RECORD_KEY_SIZE];
-  const char *dash = strrchr(name, '-');
-  size_t n = dash == NULL ? 0 : (size_t)(dash - name);
-  if (n == 0 || n >= sizeof(key)) return false;
-  memcpy(key, name, n);
-  key[n] = '\0';
-  return gim_recovery_find(&a->past, key) != NULL;
-}
-
-/* Pictures that were cut in mid-air, or were filed elsewhere just before the
-   crash. The lock says that nobody else works there. */
-static void sweep(const gim_archive *a) {
-  DIR *folder = opendir(gim_journal_pictures(a->journal));
-  struct dirent *entry;
-  if (folder == NULL) return;
-  while ((entry = readdir(folder)) != NULL) {
-    const char *name = entry->d_name;
-    bool part =
-        strncmp(name, ".gptimage-", 10) == 0 && ends_with(name, ".part");
-    if (part || (ends_with(name, GIM_ARRIVED) && !is_open(a, name)))
-      (void)unlinkat(dirfd(folder), name, 0);
-  }
-  closedir(folder);
 }
 
 /* -------- who waits -------- */
@@ -162,12 +213,10 @@ gim_status gim_archive_open(gim_archive **archive, const char *path,
   gim_recovery_init(&a->past);
   status = gim_journal_open(&a->journal, path, err);
   if (status == GIM_OK) status = load_past(a, err);
-  if (status == GIM_OK) {
-    sweep(a);
-    if (!gim_net_watch(net, gim_journal_fd(a->journal), on_journal, a))
-      status = gim_fail(err, GIM_E_IO, "The journal cannot be watched: %s.",
-                        strerror(errno));
-  }
+  if (status == GIM_OK &&
+      !gim_net_watch(net, gim_journal_fd(a->journal), on_journal, a))
+    status = gim_fail(err, GIM_E_IO, "The journal cannot be watched: %s.",
+                      strerror(errno));
   if (status != GIM_OK) {
     gim_archive_close(a);
     return status;

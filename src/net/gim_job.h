@@ -37,8 +37,8 @@ typedef struct gim_job {
   int warning_count;
   int width_px, height_px; /* planned; 0: unknown */
   int asked;               /* pictures that were asked for; 0: unknown */
-  bool salvaged;           /* the answer broke: these are the pictures that
-                              had come whole */
+  bool salvaged;           /* the answer broke, or its end was not seen: these
+                              are the pictures that had come whole */
   unsigned news;           /* taken by gim_job_take_news */
   /* The owner's: */
   void *ud;
@@ -121,6 +121,7 @@ typedef struct gim_past {
   const gim_past_picture *pictures; /* count of them */
   int count;
   bool told; /* the journal knows its pictures */
+  bool cut;  /* the answer's end was not seen: there may have been more */
 } gim_past;
 
 /*

@@ -44,7 +44,7 @@ void gim_job_stop_recording(gim_job *job) {
 void gim_job_note_answer(gim_job *job) {
   const gim_task *t = &job->task;
   if (t->pictures.count > 0)
-    gim_scribe_done(&job->scribe, t);
+    gim_scribe_done(&job->scribe, t, job->salvaged);
   else if (t->id != NULL && !gim_task_is_done(t) && !gim_task_needs_body(t))
     gim_scribe_accepted(&job->scribe, t->id);
 }

@@ -212,7 +212,8 @@ gim_status gim_job_fetch(gim_job **result, gim_job *source, int picture,
 }
 
 /* One picture as it is after the earlier life: saved, here, linked or lost. */
-static gim_status put_past(gim_job *job, int i, const gim_past_picture *from) {
+static gim_status put_past(gim_job *job, int i, const gim_past_picture *from,
+                           bool told) {
   char *url = NULL;
   gim_err gone;
   bool saved = from->path != NULL && from->payload < 0;
@@ -223,8 +224,12 @@ static gim_status put_past(gim_job *job, int i, const gim_past_picture *from) {
   gim_pictures_put(&job->task.pictures, i, url, NULL, from->payload,
                    !saved && (from->payload >= 0 || job->options.save));
   if (from->path != NULL) {
-    if (from->payload >= 0)
+    /* A file that nobody has fsynced may be there all the same: the process
+       was killed. Its line says that it was. */
+    if (from->payload >= 0 && told)
       gim_scribe_resume_spare(&job->scribe, from->payload);
+    else if (from->payload >= 0)
+      gim_scribe_arrived(&job->scribe, from->payload, from->path, from->size);
     /* Who moved what was filed took it over: it is saved all the same. */
     if (gim_filing_resume(&job->filing, i, from->path, from->size, saved) ==
             GIM_OK ||
@@ -252,8 +257,9 @@ gim_status gim_job_resume(gim_job **result, gim_hub *hub, const gim_past *past,
     if (job->entry == NULL) status = GIM_E_NO_MEMORY;
   }
   gim_scribe_resume(&job->scribe, true, past->told);
+  job->salvaged = past->cut;
   for (int i = 0; i < past->count && status == GIM_OK; i++)
-    status = put_past(job, i, &past->pictures[i]);
+    status = put_past(job, i, &past->pictures[i], past->told);
   if (status != GIM_OK) (void)no_memory(err);
   if (status == GIM_OK) status = prepare_journal(job, options, err);
   if (status == GIM_OK) status = go_live(job, options, false, err);
@@ -261,7 +267,7 @@ gim_status gim_job_resume(gim_job **result, gim_hub *hub, const gim_past *past,
     gim_job_free(job);
     return status;
   }
-  gim_scribe_done(&job->scribe, &job->task);
+  gim_scribe_done(&job->scribe, &job->task, job->salvaged);
   *result = job;
   return GIM_OK;
 }

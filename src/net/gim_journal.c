@@ -81,8 +81,9 @@ static gim_status take_path(gim_journal *j, const char *path, gim_err *err) {
   return GIM_OK;
 }
 
-/* What a crash cut in mid-line must not swallow the next line. */
-static gim_status end_torn_line(const gim_journal *j, gim_err *err) {
+/* What a crash cut in mid-line must not swallow the next line; and what is
+   read is to stay. */
+static gim_status settle_past(const gim_journal *j, gim_err *err) {
   struct stat file;
   char last = '\n';
   int error;
@@ -90,8 +91,8 @@ static gim_status end_torn_line(const gim_journal *j, gim_err *err) {
     return gim_journal_fail(err, "cannot be read", j->path, errno);
   if (file.st_size > 0 && pread(j->fd, &last, 1, file.st_size - 1) != 1)
     return gim_journal_fail(err, "cannot be read", j->path, errno);
-  if (last == '\n') return GIM_OK;
-  error = gim_journal_write_all(j->fd, "\n", 1);
+  error = last == '\n' ? 0 : gim_journal_write_all(j->fd, "\n", 1);
+  if (error == 0) error = gim_journal_sync(j->fd);
   if (error == 0) return GIM_OK;
   return gim_journal_fail(err, "cannot be written", j->path, error);
 }
@@ -141,13 +142,11 @@ gim_status gim_journal_open(gim_journal **journal, const char *path,
   }
   j->owner = getpid();
   j->fd = j->event = -1;
+  j->unnamed = true;
   status = open_file(j, path, err);
   if (status == GIM_OK) status = take_path(j, path, err);
-  if (status == GIM_OK) status = end_torn_line(j, err);
+  if (status == GIM_OK) status = settle_past(j, err);
   if (status == GIM_OK) {
-    /* Some file systems cannot sync a folder; those that can fail here say
-       so again when the first line is written. */
-    (void)gim_journal_sync_folder(j->path);
     j->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (j->event < 0)
       status = gim_journal_fail(err, "has no descriptor", path, errno);
@@ -224,14 +223,14 @@ static char *absolute(const char *path) {
   return whole;
 }
 
-/* MOVES the line to its queue. */
-static bool enqueue(gim_journal *j, gim_journal_line *line) {
-  gim_journal_queue *queue = line->file == NULL ? &j->ready : &j->filed;
+/* MOVES the line to one of the two queues. */
+static bool enqueue(gim_journal *j, gim_journal_queue *queue,
+                    gim_journal_line *line) {
   bool taken;
   pthread_mutex_lock(&j->lock);
   taken = !j->lost && line->n <= GIM_LIMIT_JOURNAL_PENDING - j->pending_bytes;
   if (taken) {
-    if (line->file == NULL) line->ticket = ++j->appended;
+    if (queue == &j->ready) line->ticket = ++j->appended;
     if (queue->last == NULL)
       queue->first = line;
     else
@@ -248,7 +247,7 @@ static bool enqueue(gim_journal *j, gim_journal_line *line) {
 
 gim_ticket gim_journal_append(gim_journal *journal, gim_str text) {
   gim_journal_line *line = new_line(text);
-  if (line == NULL || !enqueue(journal, line)) return 0;
+  if (line == NULL || !enqueue(journal, &journal->ready, line)) return 0;
   return journal->appended; /* only this thread raises it */
 }
 
@@ -256,13 +255,14 @@ bool gim_journal_append_filed(gim_journal *journal, gim_str text,
                               const char *file, const char *spare) {
   gim_journal_line *line = new_line(text);
   if (line == NULL) return false;
-  line->file = absolute(file);
+  if (file != NULL) line->file = absolute(file);
   if (spare != NULL) line->spare = absolute(spare);
-  if (line->file == NULL || (spare != NULL && line->spare == NULL)) {
+  if ((file != NULL && line->file == NULL) ||
+      (spare != NULL && line->spare == NULL)) {
     free_line(line);
     return false;
   }
-  return enqueue(journal, line);
+  return enqueue(journal, &journal->filed, line);
 }
 
 gim_journal_state gim_journal_ask(gim_journal *j, gim_ticket ticket,

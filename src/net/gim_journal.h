@@ -31,9 +31,11 @@ typedef uint64_t gim_ticket;
 /*
 ** Opens the file at `path` (COPIED), made where it is missing (mode 0600: it
 ** holds prompts), locks it, ends a torn last line with a line break so that
-** what follows stays whole, and starts the thread. The lock is the open
-** file's: a child that forked off and neither ended nor called exec holds it
-** too. GIM_E_IO (also: another process or client has it; no folder;
+** what follows stays whole, fsyncs it, and starts the thread. Its writer may
+** have been killed between write and fsync: what is read here, and acted upon,
+** is not to be lost afterwards. The lock is the open file's: a child that
+** forked off and neither ended nor called exec holds it too. Blocks for the
+** disk. GIM_E_IO (also: another process or client has it; no folder;
 ** read-only), GIM_E_NO_MEMORY. `*journal` is OWNED.
 */
 GIM_MUST_CHECK gim_status gim_journal_open(gim_journal **journal,
@@ -69,7 +71,9 @@ GIM_MUST_CHECK gim_status gim_journal_fetch(gim_journal *journal,
 /*
 ** Keeps these ranges (`count` of them, in rising order) and nothing else,
 ** atomically: a new file, fsynced, renamed over the old one, locked as well.
-** Blocks. GIM_E_IO, GIM_E_NO_MEMORY: the old file stays in use.
+** Before that the folder for pictures is fsynced: what was removed there stays
+** removed when no line names it any more. Blocks. GIM_E_IO, GIM_E_NO_MEMORY:
+** the old file stays in use.
 */
 GIM_MUST_CHECK gim_status gim_journal_compact(gim_journal *journal,
                                               const gim_range *ranges,
@@ -86,10 +90,13 @@ gim_ticket gim_journal_append(gim_journal *journal, gim_str line);
 
 /*
 ** Appends a line that speaks of the file at `file` (COPIED): that and its
-** folder's entry are fsynced first, and the line is dropped when that fails;
-** a file that is gone from there was taken over by somebody, and the line is
-** written. `spare` (COPIED; NULL: none) is removed once the line is on the
-** disk. False as for 0 above; then neither happens.
+** name are fsynced first, which is to say its folder and the folders above on
+** the same file system, and the line is dropped when that fails; a file that
+** is gone from there was taken over by somebody, and the line is written.
+** With `file` NULL the line speaks of files of earlier such lines. Lines that
+** were appended so are written in their order: each once the files of all
+** before it were fsynced or given up. `spare` (COPIED; NULL: none) is removed
+** once the line is on the disk. False as for 0 above; then neither happens.
 */
 bool gim_journal_append_filed(gim_journal *journal, gim_str line,
                               const char *file, const char *spare);

@@ -178,16 +178,18 @@ gim_status gim_journal_compact(gim_journal *j, const gim_range *ranges,
       fchown(fd, old.st_uid, old.st_gid) != 0)
     error = errno;
   if (error == 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) error = errno;
+  if (error == 0) error = gim_journal_sync_folder(j->pictures);
   if (error == 0) error = copy_ranges(j->fd, fd, ranges, count, block);
   if (error == 0 && fsync(fd) != 0) error = errno;
   if (error == 0 && rename(name.p, j->path) != 0) error = errno;
   free(block);
   if (error == 0) {
-    (void)gim_journal_sync_folder(j->path);
-    /* The thread looks at the file only when there are lines to write. */
+    /* The thread looks at the file only when there are lines to write; until
+       then the old one, which says the same and more, may come back. */
     pthread_mutex_lock(&j->lock);
     close(j->fd);
     j->fd = fd;
+    j->unnamed = true;
     pthread_mutex_unlock(&j->lock);
   }
   else {

@@ -12,6 +12,7 @@
 
 #define GATHER (1024u * 1024) /* lines of a batch written together */
 #define RETRY_S 1             /* a disk that was full is tried again so soon */
+#define SETTLED_S 2 /* longer than any clock of files takes to tick */
 
 int gim_journal_write_all(int fd, const char *p, size_t n) {
   while (n > 0) {
@@ -32,21 +33,73 @@ int gim_journal_sync(int fd) {
   return result == 0 ? 0 : errno;
 }
 
+/* Of an open folder. EINVAL: this file system has nothing to sync there. */
+static int sync_open_folder(int fd) {
+  return fsync(fd) == 0 || errno == EINVAL ? 0 : errno;
+}
+
 int gim_journal_sync_folder(const char *path) {
-  const char *slash = strrchr(path, '/');
-  char *folder = slash == NULL ? gim_str_copy(GIM_STR("."))
-                 : slash == path
-                     ? gim_str_copy(GIM_STR("/"))
-                     : gim_str_copy((gim_str){path, (size_t)(slash - path)});
-  int fd, error = 0;
-  if (folder == NULL) return ENOMEM;
-  fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) error = errno;
-  free(folder);
-  if (fd < 0) return error;
-  /* EINVAL: this file system has nothing to sync there. */
-  if (fsync(fd) != 0 && errno != EINVAL) error = errno;
+  int error, fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return errno == ENOENT ? 0 : errno;
+  error = sync_open_folder(fd);
   close(fd);
+  return error;
+}
+
+/* Was this very folder fsynced, and nothing in it changed since? */
+static bool is_synced(const gim_journal *j, const struct stat *folder) {
+  for (size_t i = 0; i < GIM_JOURNAL_FOLDERS; i++) {
+    const gim_journal_folder *known = &j->folders[i];
+    if (known->changed.tv_sec != 0 && known->device == folder->st_dev &&
+        known->number == folder->st_ino &&
+        known->changed.tv_sec == folder->st_ctim.tv_sec &&
+        known->changed.tv_nsec == folder->st_ctim.tv_nsec)
+      return true;
+  }
+  return false;
+}
+
+/* One that changed just now may change again without another time. */
+static void note_synced(gim_journal *j, const struct stat *folder) {
+  if (folder->st_ctim.tv_sec + SETTLED_S > time(NULL)) return;
+  j->folders[j->next_folder++ % GIM_JOURNAL_FOLDERS] =
+      (gim_journal_folder){folder->st_dev, folder->st_ino, folder->st_ctim};
+}
+
+/* `at` is open to be searched alone; `first`: a name was put in it. */
+static int sync_one_folder(gim_journal *j, int at, const struct stat *folder,
+                           bool first) {
+  int fd, error;
+  if (!first && is_synced(j, folder)) return 0;
+  fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return !first && errno == EACCES ? 0 : errno;
+  error = sync_open_folder(fd);
+  close(fd);
+  if (error == 0) note_synced(j, folder);
+  return error;
+}
+
+int gim_journal_sync_name(gim_journal *j, const char *path) {
+  struct stat folder, below;
+  const char *slash = strrchr(path, '/');
+  char *name = gim_str_copy((gim_str){path, (size_t)(slash - path) + 1});
+  int error = 0, at, up;
+  if (name == NULL) return ENOMEM;
+  at = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (at < 0) error = errno;
+  free(name);
+  for (int depth = 0; at >= 0; depth++, at = up) {
+    up = -1;
+    if (fstat(at, &folder) != 0) error = errno;
+    /* What something is mounted on is older than that; "/.." is "/". */
+    else if (depth == 0 || (folder.st_dev == below.st_dev &&
+                            folder.st_ino != below.st_ino)) {
+      error = sync_one_folder(j, at, &folder, depth == 0);
+      if (error == 0) up = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    }
+    below = folder;
+    close(at);
+  }
   return error;
 }
 
@@ -89,12 +142,15 @@ static int write_lines(const gim_journal *j, const gim_journal_line *line) {
 ** not asked again, which would prove nothing: the lines are cut off and
 ** written anew. `*lost`: the file is not ours any more, or stays torn.
 */
-static int write_batch(const gim_journal *j, const gim_journal_line *first,
-                       bool *lost) {
+static int write_batch(gim_journal *j, const gim_journal_line *first,
+                       bool unnamed, bool *lost) {
   off_t before = 0;
   int error = still_there(j, &before);
   *lost = error != 0;
   if (error != 0) return error;
+  if (unnamed) error = gim_journal_sync_name(j, j->path);
+  /* Who may not read the folder cannot fsync it: that is how it was set up. */
+  if (error != 0 && error != EACCES) return error;
   error = write_lines(j, first);
   if (error == 0) error = gim_journal_sync(j->fd);
   if (error != 0) *lost = ftruncate(j->fd, before) != 0;
@@ -102,12 +158,12 @@ static int write_batch(const gim_journal *j, const gim_journal_line *first,
 }
 
 /* The file that a line speaks of. 0 also when somebody has taken it over. */
-static int sync_file(const char *path) {
+static int sync_file(gim_journal *j, const char *path) {
   int error = 0, fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return errno == ENOENT || errno == ENOTDIR ? 0 : errno;
   if (fsync(fd) != 0 && errno != EINVAL) error = errno;
   close(fd);
-  return error != 0 ? error : gim_journal_sync_folder(path);
+  return error != 0 ? error : gim_journal_sync_name(j, path);
 }
 
 static void announce(const gim_journal *j) {
@@ -130,19 +186,20 @@ static void write_ready(gim_journal *j) {
   gim_journal_queue batch = j->ready;
   gim_ticket upto = j->appended;
   size_t bytes = 0;
-  bool lost;
+  bool lost, unnamed = j->unnamed;
   int error;
   j->ready.first = j->ready.last = NULL;
   pthread_mutex_unlock(&j->lock);
   for (const gim_journal_line *line = batch.first; line != NULL;
        line = line->next)
     bytes += line->n;
-  error = write_batch(j, batch.first, &lost);
+  error = write_batch(j, batch.first, unnamed, &lost);
   if (error == 0) finish_batch(&batch);
   pthread_mutex_lock(&j->lock);
   j->tried = upto;
   if (error == 0) {
     j->durable = upto;
+    j->unnamed = false;
     j->pending_bytes -= bytes;
     j->failure.status = GIM_OK;
   }
@@ -165,12 +222,12 @@ static void write_ready(gim_journal *j) {
 /* Likewise: one file, so that lines which somebody waits for come between. */
 static void settle_one(gim_journal *j) {
   gim_journal_line *line = j->filed.first;
-  int error;
+  int error = 0;
   j->filed.first = line->next;
   if (j->filed.first == NULL) j->filed.last = NULL;
   line->next = NULL;
   pthread_mutex_unlock(&j->lock);
-  error = sync_file(line->file);
+  if (line->file != NULL) error = sync_file(j, line->file);
   pthread_mutex_lock(&j->lock);
   if (error != 0) {
     gim_journal_queue one = {line, line};

@@ -133,6 +133,7 @@ static gim_status read_done(gathering *g, const gim_recorded *recorded) {
   int64_t size, age = g->now_unix_s - recorded->time_unix_s;
   gim_status status = make_pictures(r, gim_record_image_count(recorded));
   r->told = true;
+  r->cut = gim_record_flag(recorded, "cut");
   r->linked_unix_s = recorded->time_unix_s;
   (void)gim_record_text(recorded, "id", &r->id);
   for (int i = 0; i < r->count && status == GIM_OK; i++) {
@@ -350,5 +351,6 @@ gim_status gim_recover_start(gim_hub *hub, const gim_remnant *r, gim_job **job,
   past.pictures = r->pictures;
   past.count = r->count;
   past.told = r->told;
+  past.cut = r->cut || !r->told;
   return gim_job_resume(job, hub, &past, &options, err);
 }

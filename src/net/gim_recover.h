@@ -41,7 +41,7 @@ typedef struct gim_remnant {
   gim_past_picture *pictures; /* OWNED, and what it points to */
   int count, overwrite;
   int64_t linked_unix_s;
-  bool told;
+  bool told, cut;
 } gim_remnant;
 
 /*

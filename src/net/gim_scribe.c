@@ -49,21 +49,27 @@ static bool may_write(const gim_scribe *s) {
   return s->open && s->hub->archive != NULL;
 }
 
-/* Appends a line that nobody waits for; `file` (NULL: none) goes before it,
-   `spare` (NULL: none) after it. */
-static void write(gim_scribe *s, const gim_record *record, const char *file,
-                  const char *spare) {
-  gim_journal *journal = s->hub->archive->journal;
+/* Appends a line that nobody waits for. */
+static void write(gim_scribe *s, const gim_record *record) {
   gim_buffer line;
-  bool written = false;
   gim_buffer_init(&line, GIM_LIMIT_JOURNAL_LINE);
-  if (gim_record_write(&line, record) == GIM_OK)
-    written = file == NULL
-                  ? gim_journal_append(journal, gim_buffer_str(&line)) != 0
-                  : gim_journal_append_filed(journal, gim_buffer_str(&line),
-                                             file, spare);
+  if (gim_record_write(&line, record) != GIM_OK ||
+      gim_journal_append(s->hub->archive->journal, gim_buffer_str(&line)) == 0)
+    s->lost = true;
   gim_buffer_free(&line);
-  if (!written) s->lost = true;
+}
+
+/* Likewise, behind its files: `file` is its own (NULL: those of earlier
+   lines), `spare` (NULL: none) goes once it is written. */
+static void write_filed(gim_scribe *s, const gim_record *record,
+                        const char *file, const char *spare) {
+  gim_buffer line;
+  gim_buffer_init(&line, GIM_LIMIT_JOURNAL_LINE);
+  if (gim_record_write(&line, record) != GIM_OK ||
+      !gim_journal_append_filed(s->hub->archive->journal,
+                                gim_buffer_str(&line), file, spare))
+    s->lost = true;
+  gim_buffer_free(&line);
 }
 
 bool gim_scribe_intend(gim_scribe *s, const gim_intent *intent, gim_err *err) {
@@ -95,7 +101,7 @@ void gim_scribe_accepted(gim_scribe *s, const char *id) {
   s->accepted = true;
   record = new_record(s, GIM_EVENT_ACCEPTED);
   record.id = gim_str_of(id);
-  write(s, &record, NULL, NULL);
+  write(s, &record);
 }
 
 static bool has_spare(const gim_scribe *s, int payload) {
@@ -112,10 +118,11 @@ void gim_scribe_arrived(gim_scribe *s, int payload, const char *path,
   record = new_record(s, GIM_EVENT_ARRIVED);
   record.path = gim_str_of(name == NULL ? path : name + 1);
   record.size = size;
-  write(s, &record, path, NULL);
+  write_filed(s, &record, path, NULL);
 }
 
-static void tell_image(const gim_scribe *s, gim_record_image *image,
+/* True: it names a file. */
+static bool tell_image(const gim_scribe *s, gim_record_image *image,
                        const gim_picture *picture, int64_t now_unix_s,
                        char **path) {
   struct stat file;
@@ -125,18 +132,21 @@ static void tell_image(const gim_scribe *s, gim_record_image *image,
   if (*path != NULL && stat(*path, &file) == 0) {
     image->file = gim_str_of(strrchr(*path, '/') + 1);
     image->size = (int64_t)file.st_size;
+    return true;
   }
-  else if (picture->url != NULL) {
+  if (picture->url != NULL) {
     image->url = gim_str_of(picture->url);
     image->expires_at_unix = now_unix_s + GIM_SCRIBE_LINK_LIFE_S;
   }
+  return false;
 }
 
-void gim_scribe_done(gim_scribe *s, const gim_task *task) {
+void gim_scribe_done(gim_scribe *s, const gim_task *task, bool cut) {
   int count = task->pictures.count;
   gim_record record;
   gim_record_image *images;
   char **paths;
+  bool filed = false;
   if (!may_write(s) || s->done) return;
   s->done = true;
   images = calloc((size_t)count + 1, sizeof(*images));
@@ -144,12 +154,17 @@ void gim_scribe_done(gim_scribe *s, const gim_task *task) {
   if (images != NULL && paths != NULL) {
     record = new_record(s, GIM_EVENT_DONE);
     for (int i = 0; i < count; i++)
-      tell_image(s, &images[i], &task->pictures.list[i], record.time_unix_s,
-                 &paths[i]);
+      filed |= tell_image(s, &images[i], &task->pictures.list[i],
+                          record.time_unix_s, &paths[i]);
     record.id = gim_str_of(task->id);
     record.images = images;
     record.image_count = count;
-    write(s, &record, NULL, NULL);
+    record.cut = cut;
+    /* Not before the files that it names: see the header. */
+    if (filed)
+      write_filed(s, &record, NULL, NULL);
+    else
+      write(s, &record);
   }
   else {
     s->lost = true;
@@ -170,7 +185,7 @@ void gim_scribe_saved(gim_scribe *s, int picture, int payload,
   record.index = picture + 1;
   record.path = gim_str_of(path);
   record.size = size;
-  write(s, &record, path, spare);
+  write_filed(s, &record, path, spare);
   free(spare);
 }
 
@@ -180,7 +195,7 @@ static void write_failed(gim_scribe *s, const gim_task *task,
   record.id = gim_str_of(task->id);
   record.kind = gim_status_name(status);
   record.billed = gim_billed_name(billed);
-  write(s, &record, NULL, NULL);
+  write(s, &record);
 }
 
 /* Would asking the service once more bring nothing else? */

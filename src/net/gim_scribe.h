@@ -6,8 +6,54 @@
 ** without waiting, what becomes of it. A request of a client without a
 ** journal, and a task that the journal does not know, write nothing.
 **
-** While a scribe has pictures of the answer beside the journal they are its
-** spare copies, until the journal says where they were filed.
+** Pictures of the answer lie beside the journal, "<key>-<number>.arrived",
+** from the moment when they are whole: the spare copies of a scribe, until
+** the journal says where the picture was filed.
+**
+** WHY A PAID PICTURE IS NOT LOST, whenever the process is killed or the power
+** fails. What no fsync has confirmed may then be there or not, bytes and names
+** each for themselves, in any order. "Durable" is what survives that.
+**
+**  1. A line is true from the moment it is handed to the system: it may become
+**     durable at once, or long before its fsync. So what it speaks of is
+**     durable before it is written (gim_journal_append_filed): the file of
+**     `arrived` and `saved`, the files of `done`; with the file its name, and
+**     the names of the folders above. Lines that were cut off again because an
+**     fsync failed may come back: they are true.
+**  2. The POST leaves when its intent is durable, and the journal's name with
+**     it. From then on the request is open, until `saved` of every picture,
+**     `failed` that says "not billed", or `closed` is durable or was read.
+**  3. What is read is durable: gim_journal_open fsyncs before anybody reads.
+**     Files that were not durable when a process was killed are fsynced by
+**     their next owner before his `done` names them (gim_job_resume writes
+**     `arrived` again).
+**  4. A spare copy goes only when `saved` of its picture is durable (the
+**     journal's thread), or when lines that were read say that its request is
+**     over (gim_archive): by 1 the filed picture is durable by then. A copy of
+**     which no line speaks is never removed. When a removal is not durable the
+**     copy comes back; as long as its lines are there it goes again, and lines
+**     are dropped only when the removals are durable (gim_journal_compact).
+**  5. A new journal takes the old one's name when it is durable itself; either
+**     of the two says all that is open. Lines are called durable only once the
+**     name is.
+**
+** So every disk is one of these, and gim_recover finds the picture by
+**
+**   durable of the request           then
+**   no intent                        nothing was paid
+**   intent                           "maybe"; or, if whole files happen to be
+**                                    there, those ("cut": there may be more)
+**   intent, arrived                  the file, by its name and size
+**   intent, accepted                 the service, by the id
+**   intent, done with links          the link, for 24 hours
+**   intent, done with files          the files: by 1 and 4 they are there
+**   ... and saved of a picture       its file: by 1 it is there
+**
+** Left to others: a picture that somebody took away from where it was filed
+** before the journal's thread could fsync it; and bytes that were on the way
+** from the service, which are a "maybe" or "cut". What the disk was too full
+** to keep beside the journal goes straight to its place, and is `done` with
+** nothing to bring until then. spec/power_spec.lua strikes at every call.
 */
 #ifndef gim_scribe_h
 #define gim_scribe_h
@@ -24,23 +70,29 @@
 
 typedef struct gim_scribe {
   /* Public, read only: */
-  bool open;          /* its intent is, or may come to be, in the journal */
-  bool lost;          /* something could not be written: a crash may lose it */
+  bool open;          /* its intent is, or may come to be, in the journal: only
+                         then is anything else written */
+  bool lost;          /* something could not be written (memory, too many lines
+                         on their way, a journal given up): a crash may lose
+                         it. Never goes away */
   gim_wait_line wait; /* for the intent; `settled` is the owner's to set */
   /* private: */
-  gim_hub *hub;    /* BORROWED */
-  const char *key; /* BORROWED */
-  bool accepted, done;
+  gim_hub *hub;        /* BORROWED */
+  const char *key;     /* BORROWED */
+  bool accepted, done; /* such a line is, or may come to be, there */
   uint64_t spares[GIM_LIMIT_IMAGES / 64]; /* payloads that have a copy */
 } gim_scribe;
 
-/* Writes for the request `key` of `hub`, both BORROWED. */
+/* Writes for the request `key` of `hub`, both BORROWED for the scribe's life;
+   nothing before gim_scribe_intend or gim_scribe_resume. It OWNS nothing. */
 void gim_scribe_init(gim_scribe *s, gim_hub *hub, const char *key);
 
-/* It is in the journal since an earlier life, which got so far. */
+/* Its intent is in the journal since an earlier life, which got so far: what
+   is known there is not written again. */
 void gim_scribe_resume(gim_scribe *s, bool accepted, bool done);
 
-/* And so is the copy of payload `payload`. */
+/* And so is the copy of payload `payload`, which `done` names. Without effect
+   where no answer has such a number. */
 void gim_scribe_resume_spare(gim_scribe *s, int payload);
 
 /* Has the client a journal, and is the intent still to be written? */
@@ -53,27 +105,39 @@ typedef struct gim_intent {
   gim_overwrite overwrite;
 } gim_intent;
 
-/* Writes the intent: s->wait is told how it went, unless this is false. */
+/*
+** Writes the intent. True: s->wait.settled will be called, inside
+** gim_net_step, once the line is on the disk or was tried in vain. False:
+** never, and `err` says why: GIM_E_TOO_BIG, GIM_E_NO_MEMORY, or the trouble of
+** the journal (GIM_E_IO).
+*/
 bool gim_scribe_intend(gim_scribe *s, const gim_intent *intent, gim_err *err);
 
 /* The name of overwrite policies in the journal, and back (-1: none). */
 int gim_scribe_overwrite(gim_str name);
 
-/* The service has it, as `id`; without effect the second time. */
+/* The service has it, as `id` (COPIED); without effect the second time. */
 void gim_scribe_accepted(gim_scribe *s, const char *id);
 
-/* Payload `payload` of the answer came whole and lies at `path`. */
+/* Payload `payload` of the answer came whole and lies at `path` (COPIED), in
+   the folder beside the journal, `size` bytes: it is a spare copy now. The
+   line is dropped when the disk does not keep the file. */
 void gim_scribe_arrived(gim_scribe *s, int payload, const char *path,
                         int64_t size);
 
-/* The pictures are known: `task` says which. */
-void gim_scribe_done(gim_scribe *s, const gim_task *task);
+/* The pictures are known: `task` says which. `cut`: of an answer whose end was
+   not seen. Without effect the second time. */
+void gim_scribe_done(gim_scribe *s, const gim_task *task, bool cut);
 
-/* Picture `picture` (from 0) of the request was filed at `path`. */
+/* Picture `picture` (from 0) of the request, whose bytes came as payload
+   `payload` (-1: by a link), was filed at `path` (COPIED). Its spare copy goes
+   once that is durable; it stays when the disk does not keep the file. */
 void gim_scribe_saved(gim_scribe *s, int picture, int payload,
                       const char *path, int64_t size);
 
-/* The task is over: whatever is known to be lost, or not charged, is said. */
+/* The task is over: a `failed` line says what is known not to be charged, and
+   of what may be charged that asking again brings nothing. What may still come
+   (a task that goes on at the service) stays open. */
 void gim_scribe_end(gim_scribe *s, const gim_task *task);
 
 /* The task failed and starts over, under another key: BORROWED as before. */

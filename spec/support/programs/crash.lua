@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- The program that spec/crash_spec.lua kills. `crash.lua work FOLDER STARMAGIC MAGICK [DISK N]`
+-- The program that spec/crash_spec.lua kills. `crash.lua work FOLDER STARMAGIC MAGICK [N [TRACE]]`
 -- runs twenty tasks with two journals; `crash.lua recover …` brings to an end what such a run left.
 --
--- With DISK "call" it dies in its Nth call to the disk, with "power" at the next fsync from there
--- on, and the journal loses what was not synced. Lines that it prints:
+-- With N it dies in its Nth call to the disk; with TRACE its calls are written down there. Lines
+-- that it prints:
 --   pid N            who is to be killed
 --   log              one thing happened
 --   maybe KEY, lost KEY, failed KEY, count NAME N   what recover reported
@@ -14,7 +14,7 @@ package.preload["gptimage.core"] = window.core -- the objects whose calls to the
 
 local gptimage = require "gptimage"
 
-local mode, folder, starmagic, magick, disk, nth = table.unpack(arg)
+local mode, folder, starmagic, magick, nth, trace = table.unpack(arg)
 
 io.stdout:setvbuf("no")
 
@@ -34,6 +34,10 @@ local function open(name, base_url)
     journal = folder .. "/" .. name .. ".jsonl",
     poll = { first = 0.01, min = 0.01, max = 0.02 }, retry = { base = 0.01, cap = 0.05 },
   })
+end
+
+if trace then
+  window.disk_trace(folder, trace)
 end
 
 local clients = { open("starmagic", starmagic), open("magick", magick) }
@@ -87,7 +91,7 @@ local function recover()
 end
 
 if nth then
-  window.die_at(tonumber(nth), disk == "power")
+  window.die_at(tonumber(nth))
 end
 (mode == "work" and work or recover)()
 

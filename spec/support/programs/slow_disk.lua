@@ -34,7 +34,7 @@ repeat
 until live == 0
 local billed = {}
 for i, task in ipairs(tasks) do billed[i] = task.billed end
-print(("%.0f %.0f %d %s"):format(longest * 1000, first * 1000, window.disk_calls() // 2,
+print(("%.0f %.0f %d %s"):format(longest * 1000, first * 1000, window.disk_calls "fdatasync",
   table.concat(billed, " ")))
 window.disk_delay(0)
 client:close()
