@@ -304,6 +304,7 @@ void gim_hub_release(gim_hub *hub) {
   while ((log = gim_hub_take_log(hub)) != NULL) free(log);
   gim_heap_free(&hub->heap);
   gim_ledger_free(&hub->ledger);
+  gim_store_free(&hub->bodies);
   free(hub->base_url);
   free(hub->files_url);
   free(hub->task_path);

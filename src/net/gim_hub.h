@@ -20,6 +20,7 @@
 #include "gim_net.h"
 #include "gim_pace.h"
 #include "gim_sink.h"
+#include "gim_store.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -95,6 +96,7 @@ typedef struct gim_hub {
   gim_ledger ledger;
   int64_t submissions; /* paid requests so far */
   gim_pool pool;
+  gim_store bodies; /* of requests that may have to be sent */
   gim_pool spool; /* of no memory: what is brought for a request lies in files
                      that have no name */
   int live_count;

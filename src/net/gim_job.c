@@ -18,8 +18,8 @@ static gim_status no_memory(gim_err *err) {
 
 static void drop_body(gim_job *job) {
   gim_job_drop_references(job);
-  free(job->body);
-  free(job->path);
+  gim_store_drop(&job->hub->bodies, job->body);
+  gim_store_drop(&job->hub->bodies, job->path);
   job->body = job->path = NULL;
 }
 

@@ -57,7 +57,8 @@ typedef struct gim_job {
   char *output;   /* OWNED; for the journal; NULL: none */
   int overwrite;
   int resubmit, resubmits; /* wanted; done */
-  char *body, *path;       /* OWNED, while the request may have to be sent */
+  char *body, *path;       /* in the hub's store of bodies, OWNED, while the
+                              request may have to be sent */
   size_t body_n;
   struct gim_job_references *references; /* OWNED; the pictures it is made
                                             of, while they are needed; NULL:

@@ -97,10 +97,13 @@ gim_status gim_job_submit(gim_job **result, gim_hub *hub, gim_request *request,
   if (job == NULL) return no_memory(err);
   job->options.references = gim_enclosure_bring_count(&request->enclosed);
   gim_task_init(&job->task, &job->options, gim_net_now_ms());
-  job->path = gim_str_copy(gim_str_of(request->path));
-  status = job->path == NULL ? no_memory(err)
-                             : gim_billing_open(&job->entry, hub, job->key,
-                                                job->price_micro, NULL, err);
+  job->path = gim_store_put(&hub->bodies, gim_str_of(request->path));
+  job->body = gim_store_put(&hub->bodies, gim_buffer_str(&request->body));
+  job->body_n = request->body.n;
+  status = job->path == NULL || job->body == NULL
+               ? no_memory(err)
+               : gim_billing_open(&job->entry, hub, job->key, job->price_micro,
+                                  NULL, err);
   if (status == GIM_OK) status = prepare_journal(job, options, err);
   if (status == GIM_OK)
     status = gim_job_take_references(job, &request->enclosed, err);
@@ -112,7 +115,7 @@ gim_status gim_job_submit(gim_job **result, gim_hub *hub, gim_request *request,
     return status;
   }
   job->want.order = ++hub->submissions;
-  job->body = gim_buffer_take(&request->body, &job->body_n);
+  gim_buffer_free(&request->body);
   job->width_px = request->width_px;
   job->height_px = request->height_px;
   job->asked = request->n;

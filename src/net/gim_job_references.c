@@ -297,12 +297,18 @@ gim_status gim_job_fill_body(gim_job *job, gim_err *err) {
   status = gim_enclosure_fill(&all->enclosed,
                               (gim_str){job->body, job->body_n}, links, &body);
   if (status == GIM_OK) {
-    free(job->body);
-    job->body = gim_buffer_take(&body, &job->body_n);
-    gim_job_drop_references(job);
-    return GIM_OK;
+    char *filled = gim_store_put(&job->hub->bodies, gim_buffer_str(&body));
+    if (filled != NULL) {
+      gim_store_drop(&job->hub->bodies, job->body);
+      job->body = filled;
+      job->body_n = body.n;
+      gim_job_drop_references(job);
+    }
+    else
+      status = GIM_E_NO_MEMORY;
   }
   gim_buffer_free(&body);
+  if (status == GIM_OK) return GIM_OK;
   if (status == GIM_E_TOO_BIG)
     return gim_fail(err, status,
                     "With the links of its pictures the request is over %d "
