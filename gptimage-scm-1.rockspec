@@ -130,6 +130,7 @@ build = {
         "src/net/gim_response.c",
         "src/net/gim_scribe.c",
         "src/net/gim_sink.c",
+        "src/net/gim_store.c",
         "src/net/gim_transfer.c",
         "src/net/gim_trust.c",
         "src/net/gim_upload.c",
