@@ -10,6 +10,9 @@
 --   local result, err = service:finish(assert(client:submit(services.request())))
 --   service.posts, service.polls, service.downloads   -- what arrived, in order
 --
+-- It takes uploads too (`upload`, service.uploads), for clients with files_url = service.url, and
+-- has pictures under /references/ (`reference`, service.references) for those that fetch links.
+--
 -- A handler that returns false closes the connection; by default it stays.
 local clients = require "spec.support.clients"
 local gptimage = require "gptimage"
@@ -51,6 +54,12 @@ function defaults.download(conn)
   conn:reply(M.PICTURE, nil, { "Content-Type: image/png" })
 end
 
+function defaults.upload(conn, _, number, service)
+  conn:reply(service:uploaded(number), nil, { "Content-Type: application/json" })
+end
+
+defaults.reference = defaults.download
+
 local methods = {}
 local metatable = { __index = methods, __close = function(self) self:close() end }
 
@@ -62,8 +71,18 @@ function methods.completed(_, results)
   return ('{"id":"%s","status":"completed","progress":100,"results":%s}'):format(M.ID, results)
 end
 
+---The JSON of an upload; its link ends with `name`, which may be a number.
+function methods:uploaded(name, more)
+  return ('{"success":true,"code":200,"msg":"ok","data":{"file_url":"%s/uploads/%s.png"%s}}')
+    :format(self.url, name, more or "")
+end
+
 local function kind_of(request)
-  if request.method == "POST" then
+  if request.target:find("/files/upload/stream", 1, true) then
+    return "upload", "uploads"
+  elseif request.target:find "^/references/" then
+    return "reference", "references"
+  elseif request.method == "POST" then
     return "submit", "posts"
   elseif request.target:find("/v1/tasks/", 1, true) then
     return "poll", "polls"
@@ -71,10 +90,12 @@ local function kind_of(request)
   return "download", "downloads"
 end
 
----@param handlers? {submit: function?, poll: function?, download: function?, accept: function?}
+---@param handlers? table<string, function>  submit, poll, download, upload, reference; accept: of a
+---                 connection; head: of any request before its body is read
 function M.start(handlers)
   handlers = handlers or {}
-  local self = setmetatable({ posts = {}, polls = {}, downloads = {}, clients = {} }, metatable)
+  local self = setmetatable({ posts = {}, polls = {}, downloads = {}, uploads = {}, references = {},
+    clients = {} }, metatable)
   self.server = misbehave.server(function(conn, number)
     if handlers.accept and handlers.accept(conn, number, self) == false then
       return

@@ -1,0 +1,244 @@
+-- SPDX-License-Identifier: MIT
+-- Tests src/net/gim_upload.c through clients: one picture to the file service, and what may come
+-- of it. An upload is never paid, and nothing is paid for where it fails.
+local pictures = require "spec.support.pictures"
+local program = require "spec.support.program"
+local services = require "spec.support.service"
+local socket = require "socket"
+
+local PNG = pictures.png { width = 32, height = 24 }
+
+local service, client, folder
+
+local function start(handlers, options)
+  service = services.start(handlers)
+  options = options or {}
+  options.files_url = options.files_url or service.url
+  client = service:client(options)
+end
+
+before_each(function() folder = program.folder() end)
+
+after_each(function()
+  if service then service:close() end
+  service = nil
+  folder:close()
+end)
+
+local function write(name, bytes)
+  local path = folder.path .. "/" .. name
+  local file <close> = assert(io.open(path, "wb"))
+  file:write(bytes)
+  return path
+end
+
+local function edit(images, more)
+  local request = { model = "gpt-image-2", prompt = "night", images = images }
+  for name, value in pairs(more or {}) do request[name] = value end
+  local task, err = client:submit(request)
+  assert(task, tostring(err))
+  local result
+  result, err = service:finish(task)
+  return result, err, task
+end
+
+-- The parts of a form as they stand, by the boundary that the head names.
+local function parts_of(request)
+  local boundary = request.headers["content-type"]:match "boundary=(%S+)"
+  local parts = {}
+  for head, body in request.body:gmatch("%-%-" .. boundary:gsub("%-", "%%-")
+    .. "\r\n(.-)\r\n\r\n(.-)\r\n%f[-]") do
+    parts[#parts + 1] = { field = head:match ' name="(.-)"', body = body,
+      filename = head:match 'filename="(.-)"', mime = head:match "[Cc]ontent%-[Tt]ype: (%S+)" }
+  end
+  return parts
+end
+
+describe("an upload", function()
+  it("is one part, named and typed by its bytes, and its link goes into the request", function()
+    start()
+    assert(edit { write("My photo.jpg", PNG) })
+    local request = service.uploads[1]
+    assert.equal("/api/v1/files/upload/stream", request.target)
+    assert.equal("Bearer " .. services.KEY, request.headers.authorization)
+    assert.is_nil(request.headers.expect)
+    assert.is_nil(request.headers["transfer-encoding"])
+    assert.equal(#request.body, tonumber(request.headers["content-length"]))
+    assert.same({ { field = "file", filename = "My_photo.png", mime = "image/png", body = PNG } },
+      parts_of(request))
+    assert.equal(1, #service.posts)
+    assert.truthy(service.posts[1].body:find(
+      '"image_urls":["' .. service.url .. '/uploads/1.png"]', 1, true))
+    assert.equal("application/json", service.posts[1].headers["content-type"])
+  end)
+
+  it("comes below the path of files_url, and its bytes may be in memory", function()
+    service = services.start()
+    client = service:client { files_url = service.url .. "/evolink//" }
+    assert(edit { { data = PNG, name = "../../etc/x y.gif" } })
+    assert.equal("/evolink/api/v1/files/upload/stream", service.uploads[1].target)
+    assert.same({ { field = "file", filename = "x_y.png", mime = "image/png", body = PNG } },
+      parts_of(service.uploads[1]))
+  end)
+
+  it("keeps the order of the pictures, whichever is there first", function()
+    local held, count = {}, 0
+    start { upload = function(conn, request, number, s)
+      count = count + 1
+      held[number] = true
+      -- The first that came is answered last.
+      conn:wait(function() return number > 1 or #s.uploads == 3 and count == 3 and held.rest end)
+      conn:reply(s:uploaded((request.body:match 'filename="(%w+)%.')), nil,
+        { "Content-Type: application/json" })
+      if number == 3 then held.rest = true end
+    end }
+    local link = "https://example.com/between.webp"
+    assert(edit({ write("a.png", PNG), link, { data = PNG, name = "b" }, write("c.png", PNG) }))
+    local base = service.url .. "/uploads/"
+    assert.truthy(service.posts[1].body:find(('"image_urls":["%sa.png","%s","%sb.png","%sc.png"]')
+      :format(base, link, base, base), 1, true), service.posts[1].body)
+  end)
+
+  it("may have a link that JSON has to escape", function()
+    start { upload = function(conn, _, _, s)
+      conn:reply(('{"success":true,"data":{"file_url":"%s\\/a%%22b\\u002d.png?x=1&y=2"}}')
+        :format(s.url), nil, { "Content-Type: application/json" })
+    end }
+    assert(edit { write("a.png", PNG) })
+    assert.truthy(service.posts[1].body:find(service.url .. "/a%22b-.png?x=1&y=2", 1, true))
+  end)
+end)
+
+local JSON = { "Content-Type: application/json" }
+
+local function says(body, status)
+  return function(conn) conn:reply(body, status, JSON) end
+end
+
+-- What the file service does, what kind of failure that is, and whether it is tried again.
+local failures = {
+  { "refuses the key", says('{"success":false,"code":401,"msg":"Invalid key"}', "401 No"), "auth" },
+  { "says no with 200", says '{"success":false,"code":400,"msg":"Unsupported file type"}',
+    "invalid" },
+  { "has no room", says '{"success":false,"code":403,"msg":"File quota exceeded: 100 of 100"}',
+    "quota" },
+  { "wants money", says('{"success":false,"code":402,"msg":"Insufficient balance"}', "402 No"),
+    "quota" },
+  { "finds it too big", says('{"success":false,"code":413,"msg":"Too large"}', "413 Big"),
+    "too_big" },
+  { "is asked too often", says('{"success":false,"code":429,"msg":"Slow down"}', "429 Slow"),
+    "rate_limited", true },
+  { "fails", says('{"success":false,"code":500,"msg":"oops"}', "500 Oops"), "server", true },
+  { "answers with a page", says("<html>Bad gateway</html>", "502 Bad Gateway"), "server", true },
+  { "names no link", says '{"success":true,"code":200,"data":{}}', "protocol" },
+  { "names what is no link", says '{"success":true,"data":{"file_url":"file:///etc/passwd"}}',
+    "protocol" },
+  { "sends no JSON", says "hello", "protocol" },
+  { "sends no end", function(conn) conn:reply(('{"a":"%s"}'):format(("x"):rep(70000))) end,
+    "too_big" },
+  { "leads elsewhere", function(conn)
+    conn:reply("", "307 Elsewhere", { "Location: https://example.com/" })
+  end, "protocol" },
+  { "closes without an answer", function(conn) conn:close() return false end, "network", true },
+  { "resets", function(conn) conn:reset() return false end, "network", true },
+  { "never answers", function(conn) conn:closed() return false end, "timeout", true },
+}
+
+describe("the file service", function()
+  for _, case in ipairs(failures) do
+    local name, handler, kind, again = table.unpack(case)
+    it(name .. ": nothing is sent on and nothing billed", function()
+      start({ upload = handler }, { retry = { max = 2, base = 0, cap = 0 },
+        timeout = { upload = kind == "timeout" and 0.1 or 10 } })
+      local result, err, task = edit { write("a.png", PNG) }
+      assert.is_nil(result)
+      assert.equal(kind, err.kind, tostring(err))
+      assert.equal("no", err.billed)
+      assert.equal("no", task.billed)
+      assert.equal("images[1]", err.field)
+      assert.matches("^images%[1%] could not be uploaded: ", err.message)
+      assert.equal("failed", task.status)
+      assert.equal(again and 3 or 1, #service.uploads)
+      assert.equal(0, #service.posts)
+    end)
+
+    if again then
+      it(name .. " once, and takes the picture the next time", function()
+        start({ upload = function(conn, request, number, s)
+          if number == 1 then return handler(conn, request, number, s) end
+          return services.defaults.upload(conn, request, number, s)
+        end }, { timeout = { upload = kind == "timeout" and 0.1 or 10 } })
+        assert.equal("yes", assert(edit { write("a.png", PNG) }).billed)
+        assert.equal(2, #service.uploads)
+        assert.equal(PNG, parts_of(service.uploads[2])[1].body)
+        assert.equal(1, #service.posts)
+      end)
+    end
+  end
+
+  it("breaks off half-way, and gets the whole picture anew", function()
+    local heads = 0
+    start { head = function(conn, _, kind)
+      if kind ~= "upload" then return end
+      heads = heads + 1
+      if heads == 1 then
+        conn:wait(function() return #conn.buffer > 1000 or conn:body(2000) end)
+        conn:reset()
+        return false
+      end
+    end }
+    local large = pictures.png { width = 32, height = 24, filler = 4000000 }
+    assert(edit { write("large.png", large) })
+    assert.same({ 2, 1, 1 }, { heads, #service.uploads, #service.posts })
+    assert.is_true(parts_of(service.uploads[1])[1].body == large)
+  end)
+
+  it("is asked again no sooner than it says", function()
+    start { upload = function(conn, request, number, s)
+      if number > 1 then return services.defaults.upload(conn, request, number, s) end
+      conn:reply('{"success":false,"code":429,"msg":"x"}', "429 Slow",
+        { "Content-Type: application/json", "retry-after-ms: 60" })
+    end }
+    local began = socket.gettime()
+    assert(edit { write("a.png", PNG) })
+    assert.is_true(socket.gettime() - began >= 0.06)
+    assert.equal(2, #service.uploads)
+  end)
+
+  it("cannot make us show the key", function()
+    local events = {}
+    start({ upload = function(conn)
+      conn:reply(('{"success":false,"code":400,"msg":"bad Authorization: Bearer %s"}')
+        :format(services.KEY), "400 Bad", JSON)
+    end }, { log = function(event) events[#events + 1] = event.message end })
+    local _, err = edit { write("a.png", PNG) }
+    service:step()
+    assert.is_nil(tostring(err):find(services.KEY, 1, true))
+    assert.is_nil(table.concat(events, "\n"):find(services.KEY, 1, true))
+    assert.truthy(table.concat(events, "\n"):find('POST "a.png", ' .. #PNG .. " bytes", 1, true))
+  end)
+
+  it("gets no redirect followed, and nothing from elsewhere", function()
+    local other <close> = services.start()
+    start({ upload = function(conn)
+      conn:reply("", "307 Elsewhere", { "Location: " .. other.url .. "/upload" })
+    end })
+    edit { write("a.png", PNG) }
+    assert.equal(0, other.server.connections)
+  end)
+end)
+
+describe("files_url", function()
+  it("has to be named where the service's is not known", function()
+    service = services.start()
+    client = service:client()
+    local task, err = client:submit { model = "gpt-image-2", prompt = "x",
+      images = { write("a.png", PNG) } }
+    assert.is_nil(task)
+    assert.equal("invalid", err.kind)
+    assert.equal("files_url_required", err.issues[1].rule)
+    assert.truthy(err.message:find("files_url", 1, true))
+    assert.equal("no", err.billed)
+    assert.equal(0, service.server.connections)
+  end)
+end)
