@@ -153,6 +153,7 @@ build = {
     ["gptimage.loop.cqueues"] = "lua/gptimage/loop/cqueues.lua",
     ["gptimage.loop.luv"] = "lua/gptimage/loop/luv.lua",
     ["gptimage.mask"] = "lua/gptimage/mask.lua",
+    ["gptimage.masking"] = "lua/gptimage/masking.lua",
     ["gptimage.meta"] = "lua/gptimage/meta.lua",
     ["gptimage.meta.journal"] = "lua/gptimage/meta/journal.lua",
     ["gptimage.meta.mask"] = "lua/gptimage/meta/mask.lua",

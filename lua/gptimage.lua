@@ -5,6 +5,7 @@
 local core = require "gptimage.core"
 local deliver = require "gptimage.deliver"
 local json = require "gptimage.json"
+local masking = require "gptimage.masking"
 local results = require "gptimage.result"
 local wait = require "gptimage.wait"
 require "gptimage.together" -- client:all, client:race, client:map
@@ -134,7 +135,8 @@ end
 ---@param options gptimage.plan_options?
 ---@return gptimage.plan? plan, gptimage.error? err
 function M.plan(request, options)
-  local plan, err = checked(3, core.plan, for_core(request, "plan", 3), options)
+  local plan, err = checked(3, core.plan, for_core(request, "plan", 3), options,
+    masking.fault(request))
   return plan, err -- no tail call: levels count
 end
 
@@ -144,7 +146,8 @@ local client_methods = core.methods.client
 
 local function start(client, name, starter, request, level)
   wait.check_open(client, level + 1)
-  local task, err = checked(level + 1, starter, client, for_core(request, name, level + 1), name)
+  local task, err = checked(level + 1, starter, client, for_core(request, name, level + 1), name,
+    masking.fault(request))
   if task then
     wait.adopt(client, task, request.on_progress)
   end

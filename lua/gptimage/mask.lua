@@ -68,9 +68,9 @@ end
 
 ---Which kinds of pixels has this mask? Reads the PNG, a file or bytes, only until it has seen both
 ---a wholly transparent and a wholly opaque one. Every request with a mask that is a file or bytes
----is looked at so before it is sent, unless its `strict` is false. It takes as long as inflating the
----rows above the first pixel of the second kind: 28 ms for a plain mask of 3840 x 2160 whose hole
----begins a third down, 85 ms for one without a hole.
+---is looked at so before it is sent, unless its `strict` is false. It takes as long as inflating
+---the rows above the first pixel of the second kind: 28 ms for a plain mask of 3840 x 2160 whose
+---hole begins a third down, 85 ms for one without a hole.
 ---@param options gptimage.mask_glance
 ---@return gptimage.mask_seen? seen, gptimage.error? err
 function M.look(options)

@@ -97,9 +97,11 @@ static int start(lua_State *L, const char *function, bool edit) {
   gim_err err;
   gim_job *job;
   int64_t price_micro = -1;
+  gim_source_pixels pixels = lgim_fields_pixels(L, 4);
   lua_settop(L, 3); /* 3: the name, if there is one */
   lgim_fields_read(L, 2, &argument, &others, &fields);
   fields.edit = edit;
+  fields.mask_pixels = pixels;
   check_money(L, &argument, &c, &price_micro);
   lgim_task_push(L, 1);
   lua_replace(L, 3); /* 3: the task; what the fields lie in follows */
@@ -132,14 +134,15 @@ static int start(lua_State *L, const char *function, bool edit) {
 }
 
 /*
-** core.generate(client, request [, name]) -> task | nil, err: `name` is that
-** of the method that the user called, for messages
+** core.generate(client, request [, name [, pixels]]) -> task | nil, err: `name`
+** is that of the method that the user called, for messages; `pixels` what was
+** seen of the mask's: see lgim_fields_pixels
 */
 int lgim_client_generate(lua_State *L) {
   return start(L, "generate", false);
 }
 
-/* core.edit(client, request [, name]) -> task | nil, err: likewise */
+/* core.edit(client, request [, name [, pixels]]) -> task | nil, err: likewise */
 int lgim_client_edit(lua_State *L) {
   return start(L, "edit", true);
 }

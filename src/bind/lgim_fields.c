@@ -195,6 +195,17 @@ void lgim_fields_read(lua_State *L, int index, const lgim_argument *argument,
   read_pictures(L, index, argument, fields);
 }
 
+gim_source_pixels lgim_fields_pixels(lua_State *L, int index) {
+  static const char *const names[] = {[GIM_SOURCE_ALL_OPAQUE] = "opaque",
+                                      [GIM_SOURCE_NONE_OPAQUE] = "transparent",
+                                      [GIM_SOURCE_DAMAGED] = "damaged"};
+  const char *name = lua_tostring(L, index);
+  for (int i = GIM_SOURCE_ALL_OPAQUE; i <= GIM_SOURCE_DAMAGED; i++)
+    if (name != NULL && strcmp(name, names[i]) == 0)
+      return (gim_source_pixels)i;
+  return GIM_SOURCE_UNSEEN;
+}
+
 #define REQUEST "gptimage.request"
 
 static int request_collect(lua_State *L) {

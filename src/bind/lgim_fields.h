@@ -30,6 +30,13 @@ void lgim_fields_read(lua_State *L, int index, const lgim_argument *argument,
                       const lgim_option_set *others, gim_fields *fields);
 
 /*
+** What the Lua layer saw of the pixels of the mask, which it can decode where
+** gptimage.mask_core is: "opaque", "transparent" (none is opaque) or
+** "damaged" at `index`; anything else, or nothing there: unseen.
+*/
+gim_source_pixels lgim_fields_pixels(lua_State *L, int index);
+
+/*
 ** Pushes a userdata that holds an empty gim_request and returns it, BORROWED
 ** from the userdata. gim_request_free is called when it is collected, so that
 ** nothing leaks when Lua raises. Who takes the request over copies the struct

@@ -169,6 +169,7 @@ static int plan(lua_State *L) {
   gim_err err;
   int64_t credits;
   gim_status status;
+  gim_source_pixels pixels = lgim_fields_pixels(L, 3);
   lua_settop(L, 2);
   lgim_options_read(L, 2, "plan", "option", options, &chosen);
   memset(&rules, 0, sizeof(rules));
@@ -176,6 +177,7 @@ static int plan(lua_State *L) {
   rules.sizes = lgim_find_procedure(L, &second, "sizes", chosen.sizes);
   lgim_fields_read(L, 1, &first, &rest, &fields);
   fields.edit = chosen.edit;
+  fields.mask_pixels = pixels;
   rules.strict = chosen.strict;
   rules.allow_private = chosen.allow_private;
   rules.can_upload = chosen.files_url.p != NULL ||

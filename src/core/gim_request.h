@@ -74,7 +74,8 @@ typedef struct gim_fields {
   size_t image_count;
   const gim_str *image_urls; /* go out behind `images`; NULL: left out */
   size_t image_url_count;
-  const gim_source *mask; /* likewise looked at; NULL: left out */
+  const gim_source *mask;        /* likewise looked at; NULL: left out */
+  gim_source_pixels mask_pixels; /* what a decoder saw of it */
   bool has_n;
   int64_t n;
   gim_str extra; /* a JSON object whose members are added unchecked (its

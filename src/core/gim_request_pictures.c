@@ -56,8 +56,10 @@ static void gather(gim_maker *m) {
   m->pictures = (int)pictures;
   e->multipart = pictures > 0 && !m->provider->links;
   e->has_mask = f->mask != NULL || f->mask_url.p != NULL;
-  if (f->mask != NULL)
+  if (f->mask != NULL) {
     add(e, f->mask, "mask", 0);
+    e->sources[e->count - 1].pixels = f->mask_pixels;
+  }
   else if (f->mask_url.p != NULL)
     add_link(e, f->mask_url, "mask_url", 0);
 }
