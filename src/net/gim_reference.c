@@ -105,6 +105,8 @@ void gim_reference_part(const gim_source *source,
     part->bytes = source->text.p;
     return;
   }
+  if (source->kind == GIM_SOURCE_LINK)
+    return; /* where it lies its caller knows */
   part->path = source->text.p;
   part->seen = true;
   part->device = source->device;

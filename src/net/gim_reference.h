@@ -33,9 +33,10 @@ void gim_reference_seen(gim_source *source, int64_t size,
                         const gim_image *image);
 
 /*
-** The part of a body that a file or bytes become, but for its field. `source`
-** was looked at; its text and `filename`, which gets the name to be sent, are
-** BORROWED as long as the part is used. A path is NUL-terminated.
+** The part of a body that a file or bytes become, but for its field; of a link
+** name, type and size alone: where its bytes are is for the caller to set.
+** `source` was looked at; its text and `filename`, which gets the name to be
+** sent, are BORROWED as long as the part is used. A path is NUL-terminated.
 */
 void gim_reference_part(const gim_source *source,
                         char filename[GIM_SOURCE_NAME], gim_part *part);
