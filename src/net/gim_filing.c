@@ -264,6 +264,7 @@ void gim_filing_continue(gim_filing *f, int64_t now_ms) {
 }
 
 void gim_filing_stop(gim_filing *f) {
+  gim_list_remove(&f->claim);
   if (f->source != NULL && f->source->slots != NULL &&
       f->source->slots[f->source_picture].copier == f)
     f->source->slots[f->source_picture].copier = NULL;
@@ -335,6 +336,8 @@ void gim_filing_free(gim_filing *f) {
   free(f->slots);
   free(f->folder);
   free(f->pattern);
+  free(f->claims);
+  f->claims = NULL;
   f->slots = NULL;
   f->folder = f->pattern = NULL;
 }

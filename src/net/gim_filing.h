@@ -46,6 +46,9 @@ typedef struct gim_filing {
   char *folder, *pattern; /* OWNED; NULL: no output */
   bool literal;           /* `pattern` is a file name, not a template */
   gim_overwrite overwrite;
+  uint64_t *claims; /* OWNED; claim_count of them, see gim_filing_claim */
+  int claim_count;
+  gim_list_item claim;       /* in hub->claims */
   struct gim_filing *source; /* whose picture is brought, or NULL */
   int source_picture;
   void (*changed)(struct gim_filing *filing, int64_t now_ms);
@@ -74,11 +77,22 @@ GIM_MUST_CHECK gim_status gim_filing_aim(gim_filing *f, gim_str output,
 /*
 ** Would the names that `count` pictures are to get be refused, as far as that
 ** can be known before paying? GIM_E_INVALID: too long, whatever the service
-** says. GIM_E_IO: taken, and by what the policy leaves alone. Without a
+** says. GIM_E_IO: taken, and by what the policy leaves alone; or claimed by
+** another filing, under GIM_OVERWRITE_REFUSE. GIM_E_NO_MEMORY. Without a
 ** template: GIM_OK.
 */
 GIM_MUST_CHECK gim_status gim_filing_try_names(const gim_filing *f, int count,
                                                gim_err *err);
+
+/*
+** Claims the names of `count` pictures, as far as they are known, until
+** gim_filing_stop: nobody of this client, where it refuses to write over files,
+** is to pay for a picture that would find them taken. Names with {key} in them
+** are nobody else's anyway. Never refused: this one may be paid already.
+** GIM_E_NO_MEMORY.
+*/
+GIM_MUST_CHECK gim_status gim_filing_claim(gim_filing *f, int count,
+                                           gim_err *err);
 
 /*
 ** Pictures that are filed at all go to `folder` (COPIED), named after the

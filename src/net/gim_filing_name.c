@@ -5,7 +5,9 @@
 #include "gim_filing_private.h"
 #include "gim_name.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static gim_status no_memory(gim_err *err) {
   return gim_fail(err, GIM_E_NO_MEMORY, "No memory to file a picture.");
@@ -70,14 +72,81 @@ gim_status gim_filing_aim(gim_filing *f, gim_str output, bool literal,
 }
 
 /* The name of one picture while nobody has answered: the shortest it may be. */
-static gim_status try_name(const gim_filing *f, int picture, gim_err *err) {
-  gim_str pattern = gim_str_of(f->pattern);
+static gim_status early_name(const gim_filing *f, int picture,
+                             gim_buffer *name) {
   gim_name_values values = values_of(f, picture);
-  gim_buffer name;
-  gim_status status;
   values.id = GIM_STR("1");
-  gim_buffer_init(&name, GIM_LIMIT_PATH);
-  status = gim_name_file(pattern, &values, &name);
+  gim_buffer_init(name, GIM_LIMIT_PATH);
+  return gim_name_file(gim_str_of(f->pattern), &values, name);
+}
+
+/* FNV-1a of a folder, whatever way led to it, and a name in it. Should two
+   ever have the same by chance, one is refused and nothing was paid. */
+static uint64_t claim_of(const struct stat *folder, const char *name) {
+  const uint64_t place[2] = {(uint64_t)folder->st_dev,
+                             (uint64_t)folder->st_ino};
+  const unsigned char *bytes = (const unsigned char *)place;
+  uint64_t h = 14695981039346656037u;
+  for (size_t i = 0; i < sizeof(place); i++)
+    h = (h ^ bytes[i]) * 1099511628211u;
+  for (; *name != '\0'; name++)
+    h = (h ^ (unsigned char)*name) * 1099511628211u;
+  return h;
+}
+
+static bool find_folder(const gim_filing *f, struct stat *folder) {
+  return stat(f->folder[0] == '\0' ? "." : f->folder, folder) == 0;
+}
+
+/* Names that may meet another request's, and somebody minds. */
+static bool is_claimable(const gim_filing *f) {
+  return f->hub->options.overwrite == GIM_OVERWRITE_REFUSE &&
+         f->pattern != NULL && !f->literal &&
+         strstr(f->pattern, "{key}") == NULL &&
+         gim_name_is_known(gim_str_of(f->pattern));
+}
+
+static gim_status try_claim(const gim_filing *f, const char *name,
+                            gim_err *err) {
+  struct stat folder;
+  uint64_t claim;
+  if (f->overwrite != GIM_OVERWRITE_REFUSE || !is_claimable(f) ||
+      !find_folder(f, &folder))
+    return GIM_OK;
+  claim = claim_of(&folder, name);
+  for (const gim_list_item *link = f->hub->claims.first; link != NULL;
+       link = link->after) {
+    const gim_filing *other = GIM_CONTAINER(link, gim_filing, claim);
+    for (int i = 0; other != f && i < other->claim_count; i++)
+      if (other->claims[i] == claim)
+        return gim_fail(err, GIM_E_IO,
+                        "\"%.160s\" is to be written by another task of this "
+                        "client",
+                        name);
+  }
+  return GIM_OK;
+}
+
+gim_status gim_filing_claim(gim_filing *f, int count, gim_err *err) {
+  struct stat folder;
+  if (!is_claimable(f) || !find_folder(f, &folder)) return GIM_OK;
+  f->claims = calloc((size_t)count + 1, sizeof(*f->claims));
+  if (f->claims == NULL) return no_memory(err);
+  for (int i = 0; i < count; i++) {
+    gim_buffer name;
+    gim_status status = early_name(f, i, &name);
+    if (status == GIM_OK)
+      f->claims[f->claim_count++] = claim_of(&folder, name.p);
+    gim_buffer_free(&name);
+    if (status == GIM_E_NO_MEMORY) return no_memory(err);
+  }
+  gim_list_append(&f->hub->claims, &f->claim);
+  return GIM_OK;
+}
+
+static gim_status try_name(const gim_filing *f, int picture, gim_err *err) {
+  gim_buffer name;
+  gim_status status = early_name(f, picture, &name);
   if (status == GIM_E_TOO_BIG) {
     status = gim_fail(err, GIM_E_INVALID,
                       "output: the file names that it makes are longer than "
@@ -87,8 +156,10 @@ static gim_status try_name(const gim_filing *f, int picture, gim_err *err) {
   }
   else if (status != GIM_OK)
     status = no_memory(err);
-  else if (gim_name_is_known(pattern))
+  else if (gim_name_is_known(gim_str_of(f->pattern))) {
     status = gim_final_try(f->folder, name.p, f->overwrite, err);
+    if (status == GIM_OK) status = try_claim(f, name.p, err);
+  }
   gim_buffer_free(&name);
   return status;
 }

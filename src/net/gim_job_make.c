@@ -110,6 +110,8 @@ gim_status gim_job_submit(gim_job **result, gim_hub *hub, gim_request *request,
   if (status == GIM_OK) status = go_live(job, options, false, err);
   if (status == GIM_OK)
     status = gim_filing_try_names(&job->filing, request->n, err);
+  if (status == GIM_OK)
+    status = gim_filing_claim(&job->filing, request->n, err);
   if (status != GIM_OK) {
     gim_job_free(job);
     return status;
@@ -161,6 +163,7 @@ gim_status gim_job_attach(gim_job **result, gim_hub *hub, gim_str id,
     status = prepare_journal(job, options, err);
   }
   if (status == GIM_OK) status = go_live(job, options, false, err);
+  if (status == GIM_OK) status = gim_filing_claim(&job->filing, 1, err);
   if (status != GIM_OK) {
     gim_job_free(job);
     return status;
@@ -266,6 +269,8 @@ gim_status gim_job_resume(gim_job **result, gim_hub *hub, const gim_past *past,
   if (status != GIM_OK) (void)no_memory(err);
   if (status == GIM_OK) status = prepare_journal(job, options, err);
   if (status == GIM_OK) status = go_live(job, options, false, err);
+  if (status == GIM_OK)
+    status = gim_filing_claim(&job->filing, past->count, err);
   if (status != GIM_OK) {
     gim_job_free(job);
     return status;
