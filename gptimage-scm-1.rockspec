@@ -64,6 +64,7 @@ build = {
         "src/core/gim_form.c",
         "src/core/gim_heap.c",
         "src/core/gim_image.c",
+        "src/core/gim_image_end.c",
         "src/core/gim_issue.c",
         "src/core/gim_json.c",
         "src/core/gim_json_write.c",

@@ -25,12 +25,14 @@ local function write(name, ...)
   assert(file:write(...))
 end
 
--- A picture that no step can make smaller: the head of a PNG, and noise.
+-- A picture that no step can make smaller: the frame of a PNG, and noise.
 local function make_data()
   local noise <close> = assert(io.open("/dev/urandom", "rb"))
   local head = "\137PNG\r\n\26\n"
-    .. string.pack(">I4c4I4I4BBBBB", 13, "IHDR", 2048, 2048, 8, 2, 0, 0, 0)
-  local bytes = head .. noise:read(PICTURE - #head)
+    .. string.pack(">I4c4I4I4BBBBBI4", 13, "IHDR", 2048, 2048, 8, 2, 0, 0, 0, 0)
+  local size = PICTURE - #head - 24
+  local bytes = head .. string.pack(">I4c4", size, "IDAT") .. noise:read(size)
+    .. string.pack(">I4I4c4I4", 0, 0, "IEND", 0)
   local item = '{"b64_json":"' .. mime.b64(bytes) .. '"}'
   write("picture.png", bytes)
   write("one.json", '{"created":1,"data":[', item, "]}")

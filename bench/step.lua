@@ -18,8 +18,10 @@ local PICTURE_BYTES, STREAMS, WAITING, BUDGET = 20 * 1000 * 1000, 8, 1000, 0.001
 local function picture_reply()
   local block = ("\0\1\2\3\4\5\6\7\8\9\10\11\12\13\14\15\16\17"):rep(3000)
   local head = "\137PNG\r\n\26\n\0\0\0\13IHDR\0\0\16\0\0\0\16\0\8\6\0\0\0\0\0\0\0"
-  local bytes = head .. block:rep(PICTURE_BYTES // #block + 1)
-  local text = require "mime".b64(bytes:sub(1, PICTURE_BYTES // 3 * 3))
+  local size = PICTURE_BYTES // 3 * 3 - #head - 24
+  local bytes = head .. string.pack(">I4c4", size, "IDAT")
+    .. block:rep(size // #block + 1):sub(1, size) .. string.pack(">I4I4c4I4", 0, 0, "IEND", 0)
+  local text = require "mime".b64(bytes)
   local body = '{"created":1,"data":[{"b64_json":"' .. text .. '"}]}'
   return "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " .. #body
     .. "\r\n\r\n" .. body

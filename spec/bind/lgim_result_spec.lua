@@ -97,6 +97,7 @@ describe("a result", function()
   it("says of pictures what they are, whatever they are called", function()
     local jpeg = "\255\216\255\224\0\16JFIF\0\1\1\0\0\1\0\1\0\0"
       .. "\255\192\0\17\8\1\0\2\0\3\1\34\0\2\17\1\3\17\1" .. ("x"):rep(200)
+      .. "\255\217"
     local webp = "RIFF" .. ("<I4"):pack(222) .. "WEBPVP8X" .. ("<I4"):pack(10)
       .. "\0\0\0\0\255\1\0\255\0\0" .. ("x"):rep(200)
     for format, bytes in pairs { jpeg = jpeg, webp = webp } do

@@ -292,6 +292,42 @@ describe("a download", function()
     assert.equal(3, #service.downloads)
   end)
 
+  it("of a picture without its end begins anew, whatever its Content-Length said", function()
+    local tag = 'ETag: "v1"'
+    start(function(conn, head, number)
+      assert(not head.headers.range)
+      conn:reply(number < 3 and PICTURE:sub(1, -2) or PICTURE, nil, { tag })
+    end)
+    assert_filed(assert(generate()))
+    assert.equal(3, #service.downloads)
+    service:close()
+
+    start(function(conn) conn:reply(PICTURE:sub(1, 15000), nil, { tag }) end, nil,
+      { retry = { max = 2, base = 0 } })
+    local result, err = generate()
+    assert_failed(result, err, "protocol", "without its end: it was cut", 3)
+    assert.is_true(err.retryable)
+  end)
+
+  it("of a length that nobody said goes on where it ended, if that was not the end", function()
+    start(function(conn, head, number)
+      if number == 1 then
+        conn:send 'HTTP/1.1 200 OK\r\nConnection: close\r\nETag: "v1"\r\n\r\n'
+        conn:send(PICTURE:sub(1, 9000))
+        return false
+      end
+      assert.equal("bytes=9000-", head.headers.range)
+      conn:reply(PICTURE:sub(9001), "206 Partial Content", { 'ETag: "v1"',
+        ("Content-Range: bytes 9000-%d/%d"):format(#PICTURE - 1, #PICTURE) })
+    end)
+    assert_filed(assert(generate()))
+  end)
+
+  it("of a picture with more behind its end is whole", function()
+    start(function(conn) conn:reply(PICTURE .. "\0appended by an editor") end)
+    assert_filed(assert(generate()), PICTURE .. "\0appended by an editor")
+  end)
+
   it("of what is no picture is tried again, then refused", function()
     for _, case in ipairs {
       { "<!DOCTYPE html><html><body>Just a moment...</body></html>", "begins with \"<!DOCTYPE" },

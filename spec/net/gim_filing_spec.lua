@@ -401,6 +401,19 @@ describe("bytes that are no picture", function()
     end
   end)
 
+  it("fail likewise where the service cut them", function()
+    local cut = PICTURE:sub(1, -13)
+    start_magick { cut, PICTURE }
+    local result = assert(service:generate { model = "gpt-image-2", n = 2,
+      output = at "x-{index}.{format}" })
+    assert.same({ "protocol", "yes" },
+      { result.images[1].error.kind, result.images[1].error.billed })
+    assert.truthy(result.images[1].error.message:find("without its end", 1, true))
+    assert.equal(cut, result.images[1]:data())
+    assert.same({ at "x-2.png" }, { result.images[1].path, result.images[2].path })
+    assert.is_nil(io.open(at "x-1.png"))
+  end)
+
   it("and alone are an error, with the result beside it", function()
     start_magick { PAGE }
     local result, err = service:generate { model = "gpt-image-2", output = at "x.{format}" }

@@ -209,6 +209,23 @@ describe("gim_sink", function()
     sink:free()
   end)
 
+  it("knows whether the picture came to its end", function()
+    local png = "\137PNG\r\n\26\n\0\0\0\3IDATabcCRC!\0\0\0\0IENDCRC!"
+    for _, place in ipairs { folder, false } do
+      local sink = window.sink(pool, place or nil)
+      assert.is_false(sink:is_cut())
+      assert(sink:write(png:sub(1, -2)))
+      assert.is_true(sink:is_cut())
+      assert(sink:write(png:sub(-1) .. "more"))
+      assert.is_false(sink:is_cut())
+      assert(sink:restart())
+      assert.is_false(sink:is_cut())
+      assert(sink:write(png:sub(1, 12)))
+      assert.is_true(sink:is_cut())
+      sink:free()
+    end
+  end)
+
   describe("when the folder fails", function()
     it("from the start, keeps the picture in memory and says what was wrong", function()
       local sink = window.sink(pool, path "missing")

@@ -143,7 +143,7 @@ return {
     submit = "network maybe 1 1", sync = "ok yes 1 1", downloads = "network yes 1 1",
     http2 = { sync = "network maybe 1 1" } },
   { "Content-Length too small", { lie = -7 },
-    submit = "protocol maybe 1 1", sync = "ok yes 1 1",
+    submit = "protocol maybe 1 1", sync = "ok yes 1 1", downloads = "protocol yes 1 1",
     http2 = { submit = "network maybe 1 1", sync = "network maybe 1 1" } },
   { "the wrong Content-Type", { content_type = "text/html" },
     submit = "ok yes 1 1", polls = "ok yes 1 1" },

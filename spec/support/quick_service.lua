@@ -31,7 +31,8 @@ end
 local TASK = '{"id":"task-quick-%d","status":"%s","progress":%d,"results":[%s]}'
 local HEAD = "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n"
 local PICTURE = "\137PNG\r\n\26\n"
-  .. (">I4c4I4I4BBBBB"):pack(13, "IHDR", 1024, 1024, 8, 2, 0, 0, 0) .. ("\0"):rep(2000)
+  .. (">I4c4I4I4BBBBBI4"):pack(13, "IHDR", 1024, 1024, 8, 2, 0, 0, 0, 0)
+  .. (">I4c4"):pack(2000, "IDAT") .. ("\0"):rep(2004) .. (">I4c4I4"):pack(0, "IEND", 0)
 
 local tasks, asked = 0, {}
 

@@ -23,17 +23,20 @@ local M = { KEY = clients.KEY, request = clients.request }
 
 M.ID = "task-unified-1764000000-a1b2c3d4"
 
----Bytes that begin as a PNG does, `n` of them, no two of one length and seed alike.
+---Bytes that begin and end as a PNG does, `n` of them (57 or more), no two of one length and seed
+---alike.
 function M.picture(n, width, height, seed)
-  local head = "\137PNG\r\n\26\n" .. (">I4c4I4I4BBBBB"):pack(13, "IHDR", width or 1024,
-    height or 1024, 8, 2, 0, 0, 0)
+  local head = "\137PNG\r\n\26\n" .. (">I4c4I4I4BBBBBI4"):pack(13, "IHDR", width or 1024,
+    height or 1024, 8, 2, 0, 0, 0, 0)
+  local size = (n or 600) - #head - 24
   local filler = {}
   local value = seed or 7
-  for i = 1, ((n or 600) - #head) // 4 + 1 do
+  for i = 1, size // 4 + 1 do
     value = (value * 1103515245 + 12345) % 0x80000000
     filler[i] = ("<I4"):pack(value)
   end
-  return (head .. table.concat(filler)):sub(1, n or 600)
+  return head .. (">I4c4"):pack(size, "IDAT") .. table.concat(filler):sub(1, size)
+    .. (">I4I4c4I4"):pack(0, 0, "IEND", 0)
 end
 
 M.PICTURE = M.picture()

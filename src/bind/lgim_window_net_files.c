@@ -198,6 +198,11 @@ static int sink_image(lua_State *L) {
   return 3;
 }
 
+static int sink_is_cut(lua_State *L) {
+  lua_pushboolean(L, gim_sink_is_cut(check_sink(L)));
+  return 1;
+}
+
 /* sink:trouble() -> nil | nil, err */
 static int sink_trouble(lua_State *L) {
   gim_err err;
@@ -252,13 +257,19 @@ void lgim_window_net_files(lua_State *L) {
                                           {"in_place", file_in_place},
                                           {"__gc", file_free},
                                           {NULL, NULL}};
-  static const luaL_Reg sink_methods[] = {
-      {"expect", sink_expect},   {"settle", sink_settle},
-      {"write", sink_write},     {"restart", sink_restart},
-      {"size", sink_size},       {"image", sink_image},
-      {"trouble", sink_trouble}, {"read", sink_read},
-      {"commit", sink_commit},   {"free", sink_free},
-      {"__gc", sink_free},       {NULL, NULL}};
+  static const luaL_Reg sink_methods[] = {{"expect", sink_expect},
+                                          {"settle", sink_settle},
+                                          {"write", sink_write},
+                                          {"restart", sink_restart},
+                                          {"size", sink_size},
+                                          {"image", sink_image},
+                                          {"is_cut", sink_is_cut},
+                                          {"trouble", sink_trouble},
+                                          {"read", sink_read},
+                                          {"commit", sink_commit},
+                                          {"free", sink_free},
+                                          {"__gc", sink_free},
+                                          {NULL, NULL}};
   static const luaL_Reg pool_methods[] = {{"used", pool_used}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"try_folder", window_try_folder},
                                        {"file", window_file},

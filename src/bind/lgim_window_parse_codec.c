@@ -6,6 +6,7 @@
 #include "gim_decimal.h"
 #include "gim_escape.h"
 #include "gim_image.h"
+#include "gim_image_end.h"
 #include "gim_verdict.h"
 #include "lgim_window.h"
 
@@ -158,6 +159,24 @@ static int window_retry_after_millis(lua_State *L) {
   return 1;
 }
 
+/* window.image_end({pieces}) -> type name | nil, seen, missing */
+static int window_image_end(lua_State *L) {
+  gim_image_end end;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  gim_image_end_init(&end);
+  for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, 1); i++) {
+    gim_str s;
+    lua_rawgeti(L, 1, i);
+    s = lgim_window_str(L, -1);
+    gim_image_end_feed(&end, s.p, s.n);
+    lua_pop(L, 1);
+  }
+  lua_pushstring(L, gim_image_type_name(end.type));
+  lua_pushboolean(L, end.seen);
+  lua_pushboolean(L, gim_image_end_is_missing(&end));
+  return 3;
+}
+
 /* window.image({pieces}) -> {type, mime, width, height, alpha, settled, fed} */
 static int window_image(lua_State *L) {
   gim_image image;
@@ -226,6 +245,7 @@ void lgim_window_parse_codec(lua_State *L) {
       {"retry_after", window_retry_after},
       {"retry_after_millis", window_retry_after_millis},
       {"image", window_image},
+      {"image_end", window_image_end},
       {"decimal_read", window_decimal_read},
       {"verdict_http", window_verdict_http},
       {"verdict_task", window_verdict_task},

@@ -179,6 +179,28 @@ static gim_status on_data(void *ud, const char *p, size_t n) {
   return not_a_picture(d);
 }
 
+/* The answer has ended as HTTP has it: is what came a whole picture? */
+static gim_status judge_end(gim_download *d, const gim_response *r,
+                            gim_err *err) {
+  bool counted = r->content_length >= 0;
+  if (gim_sink_size(d->sink) < GIM_IMAGE_PROBE)
+    (void)gim_fail(err, GIM_E_PROTOCOL,
+                   "What the link gave is not a picture: it is empty, or "
+                   "nearly so.");
+  else if (gim_sink_is_cut(d->sink) && !(d->reference && counted)) {
+    (void)gim_fail(err, GIM_E_PROTOCOL,
+                   "The link gave a picture without its end: it was cut.");
+    /* Of one that claims to be whole there is no rest to ask for. */
+    if (counted) d->resume->etag[0] = '\0';
+  }
+  else {
+    gim_sink_settle(d->sink);
+    return GIM_OK;
+  }
+  err->retryable = true;
+  return err->status;
+}
+
 static gim_status start_hop(gim_download *d, gim_err *err);
 
 /* Does `location` say where it leads by itself: "scheme:..."? */
@@ -264,11 +286,7 @@ static void on_transfer_done(void *ud, const gim_outcome *outcome) {
     if (follow(d, outcome->response->location, &err) == GIM_OK) return;
     result = &err;
   }
-  else if (gim_sink_size(d->sink) < GIM_IMAGE_PROBE) {
-    (void)gim_fail(&err, GIM_E_PROTOCOL,
-                   "What the link gave is not a picture: it is empty, or "
-                   "nearly so.");
-    err.retryable = true;
+  else if (judge_end(d, outcome->response, &err) != GIM_OK) {
     result = &err;
   }
   d->on_done(d->ud, result);

@@ -61,9 +61,14 @@ static void refuse_bytes(gim_filing *f, int picture) {
   char shown[GIM_SINK_QUOTE];
   gim_err err;
   gim_sink_quote(f->slots[picture].sink, gim_hub_secret(f->hub), shown);
-  (void)gim_fail(&err, GIM_E_PROTOCOL,
-                 "What came is paid, and no picture: it begins with \"%s\".",
-                 shown);
+  if (gim_sink_is_cut(f->slots[picture].sink))
+    (void)gim_fail(&err, GIM_E_PROTOCOL,
+                   "What came is paid, and a picture without its end: the "
+                   "service cut it.");
+  else
+    (void)gim_fail(&err, GIM_E_PROTOCOL,
+                   "What came is paid, and no picture: it begins with \"%s\".",
+                   shown);
   gim_pictures_lose(&f->task->pictures, picture, &err);
 }
 
@@ -76,7 +81,8 @@ void gim_filing_take(gim_filing *f, gim_sink **sinks, int sink_count) {
     bool linked = pictures->list[i].url != NULL; /* it came both ways */
     gim_sink *sink =
         room && payload >= 0 && payload < sink_count ? sinks[payload] : NULL;
-    bool good = sink != NULL && gim_sink_image(sink)->type != 0;
+    bool good = sink != NULL && gim_sink_image(sink)->type != 0 &&
+                !gim_sink_is_cut(sink);
     if (payload < 0) continue;
     if (good || (sink != NULL && !linked)) {
       f->slots[i].sink = sink;

@@ -125,8 +125,9 @@ const char *gim_filing_folder(const gim_filing *f);
 ** Takes over the sinks of an answer (each MOVED, by putting NULL in its
 ** place) for the task's pictures, which have just become known. A picture
 ** whose bytes could not be kept is reported to the task as lost. One whose
-** bytes are no picture has failed and is not filed, but they are paid: they
-** stay within reach of gim_filing_bytes.
+** bytes are no picture, or one without its end (the service sent no more of
+** it), has failed and is not filed, but they are paid: they stay within reach
+** of gim_filing_bytes. Where it came with a link too, that is tried instead.
 */
 void gim_filing_take(gim_filing *f, gim_sink **sinks, int sink_count);
 

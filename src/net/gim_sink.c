@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_sink.h"
 
+#include "gim_image_end.h"
 #include "gim_redact.h"
 
 #include <stdlib.h>
@@ -29,6 +30,7 @@ struct gim_sink {
   size_t memory_n, capacity; /* capacity is what the pool counts */
   int64_t expected;
   gim_image image;
+  gim_image_end end;
   gim_err trouble; /* status GIM_OK: none */
   gim_err dead;    /* sticky */
   gim_file *copy;  /* a commit under way into another folder */
@@ -41,6 +43,7 @@ gim_sink *gim_sink_new(const char *folder, gim_pool *pool) {
   if (sink == NULL) return NULL;
   sink->pool = pool;
   gim_image_init(&sink->image);
+  gim_image_end_init(&sink->end);
   if (folder == NULL) return sink;
   sink->folder = gim_str_copy(gim_str_of(folder));
   if (sink->folder != NULL) return sink;
@@ -96,6 +99,10 @@ int64_t gim_sink_size(const gim_sink *sink) {
 
 const gim_image *gim_sink_image(const gim_sink *sink) {
   return &sink->image;
+}
+
+bool gim_sink_is_cut(const gim_sink *sink) {
+  return gim_image_end_is_missing(&sink->end);
 }
 
 gim_status gim_sink_trouble(const gim_sink *sink, gim_err *err) {
@@ -254,6 +261,7 @@ gim_status gim_sink_write(gim_sink *sink, const void *p, size_t n,
     if (n == 0) return GIM_OK;
     if (put(sink, p, n) == GIM_OK) {
       gim_image_feed(&sink->image, p, n);
+      gim_image_end_feed(&sink->end, p, n);
       return GIM_OK;
     }
   }
@@ -294,6 +302,7 @@ gim_status gim_sink_restart(gim_sink *sink, gim_err *err) {
   memset(&sink->trouble, 0, sizeof(sink->trouble));
   memset(&sink->dead, 0, sizeof(sink->dead));
   gim_image_init(&sink->image);
+  gim_image_end_init(&sink->end);
   return GIM_OK;
 }
 

@@ -67,6 +67,10 @@ int64_t gim_sink_size(const gim_sink *sink);
 /* What the bytes so far are. BORROWED from the sink. */
 const gim_image *gim_sink_image(const gim_sink *sink);
 
+/* Do the bytes so far begin as a picture and lack its end? Not known of what
+   was opened again. */
+bool gim_sink_is_cut(const gim_sink *sink);
+
 /*
 ** GIM_OK, or what went wrong with the folder (`err` written): the bytes are
 ** elsewhere and can be read, not committed there.
