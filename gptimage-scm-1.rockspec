@@ -59,7 +59,6 @@ build = {
         "src/core/gim_enclosure.c",
         "src/core/gim_ending.c",
         "src/core/gim_escape.c",
-        "src/core/gim_escape_x86.c",
         "src/core/gim_evidence.c",
         "src/core/gim_form.c",
         "src/core/gim_heap.c",

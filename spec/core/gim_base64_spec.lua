@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Tests src/core/gim_base64.c through the test window.
 local window = require "gptimage.core_test"
+local mime = require "mime"
 local cuts = require "spec.support.cuts"
 local Random = require "spec.support.random"
 
@@ -98,22 +99,12 @@ describe("gim_base64", function()
       if random:below(2) == 1 then text = text:gsub(("."):rep(random:below(9)), "%0\r\n") end
       assert.same(bytes, (decode(cuts.pieces(text, random:below(30)))))
       assert.same(bytes, (decode { text }))
-      assert.same(encode(bytes), window.base64_encode(cuts.pieces(bytes, random:below(30))))
-    end
-  end)
-
-  it("encodes, however the bytes are cut", function()
-    for length = 0, 9 do
-      local bytes = ("\0\xFFabc\xFE\xFDxyz"):sub(1, length)
-      cuts.each(bytes, function(pieces)
-        assert.same(encode(bytes), window.base64_encode(pieces))
-      end)
     end
   end)
 
   it("decodes megabytes in one piece", function()
     local bytes = Random.new(1):bytes(30000):rep(40)
-    local text = window.base64_encode { bytes }
+    local text = mime.b64(bytes)
     for _, simd in ipairs(window.simds()) do
       assert.is_true(bytes == window.base64_decode({ text }, simd))
     end
@@ -174,6 +165,103 @@ describe("gim_base64", function()
       local whole, err, before = decode { text }
       local cut, cut_err, cut_before = decode(cuts.pieces(text, random:below(5)))
       assert.same({ whole, err, before }, { cut, cut_err, cut_before })
+    end
+  end)
+
+  -- What gim_base64_decode_run says it does, slow and plain: where text ends to be base64 and
+  -- `\/`, and the characters until there.
+  local function run(text)
+    local out, i = {}, 1
+    while i <= #text do
+      local c = text:sub(i, i)
+      if c == '"' or c == "\\" and text:sub(i + 1, i + 1) ~= "/" then break end
+      if c == "\\" then i = i + 1 end
+      out[#out + 1] = text:sub(i, i)
+      i = i + 1
+    end
+    return table.concat(out), i - 1
+  end
+
+  -- Every instruction set against it.
+  local function check_run(text)
+    local plain, eaten = run(text)
+    local bytes = mime.unb64(plain:sub(1, #plain // 4 * 4)) or ""
+    for _, simd in ipairs(window.simds()) do
+      local seen = table.pack(window.base64_run(text, simd))
+      if seen[1] ~= bytes or seen[2] ~= eaten or seen[3] ~= #plain or seen[4] then
+        assert.same({ bytes, eaten, #plain }, seen, simd .. ": " .. text)
+      end
+    end
+  end
+
+  local LETTERS = ALPHABET:sub(1, 63)
+  local function letters(random, n)
+    local out = {}
+    for i = 1, n do
+      local at = random:below(63)
+      out[i] = LETTERS:sub(at, at)
+    end
+    return table.concat(out)
+  end
+
+  it("reads a run of JSON text with escapes at every place of every block", function()
+    local text = letters(Random.new(3), 1100)
+    for _, escape in ipairs { "/", "\\/", "\\/\\/", "\\/\\/\\/\\/\\/", "\\", "\\\\/", "\\n",
+      "\\u002b", "\\u002F", '"', '\\"', "\\/\\", '\\/"', "\\/\\\\/", "\\/\\u002f" } do
+      for place = 0, 200 do
+        check_run(text:sub(1, place) .. escape .. text:sub(place + 1, 260)) -- near the end
+        -- Behind enough of `\/` that vectors look for more.
+        check_run("AAA\\/" .. text:sub(1, 600 + place) .. escape .. text:sub(place + 601, 1100))
+        check_run("\\/" .. text:sub(1, place) .. escape) -- the last ones of a piece
+      end
+    end
+  end)
+
+  it("reads random runs of JSON text, dense and sparse in escapes", function()
+    local random = Random.new(47)
+    for round = 1, 3000 do
+      local text, slashes = {}, random:below(80)
+      for i = 1, random:below(round % 10 == 0 and 12000 or 700) do
+        local dice = random:below(round % 3 == 0 and 100 or 3000)
+        text[i] = dice < slashes and "\\/" or dice == 80 and "/" or round % 4 == 0 and dice == 90
+          and random:pick { '"', "\\", "\\n", "\\u0041" }
+          or LETTERS:sub(dice % 63 + 1, dice % 63 + 1)
+      end
+      check_run(table.concat(text))
+    end
+  end)
+
+  it("finds the same bad character of a run with escapes, by every instruction set", function()
+    local random = Random.new(48)
+    for _ = 1, 600 do
+      local head, escape = letters(random, random:below(300)), random:pick { "", "\\/" }
+      local text = ("A\\/"):rep(random:below(5)) .. ("\\/AB"):rep(random:below(300) - 1) .. head
+        .. escape
+      for _, bad in ipairs { "!", "\0", " ", "-", "\xFF", "\x80", "[", "{" } do
+        local good, eaten = run(text)
+        for _, simd in ipairs(window.simds()) do
+          local bytes, got, characters, err = window.base64_run(text .. bad .. "AAAA\\/AAA", simd)
+          assert.same({ #good // 4 * 3, eaten, #good }, { #bytes, got, characters }, simd)
+          assert.same(("no base64 at character %d: not in the alphabet"):format(#good), err)
+        end
+      end
+      for _, breaks in ipairs { "\n", "\r\n" } do
+        local expected = window.base64_run(text .. "AAAA\\/AAA", "scalar")
+        for _, simd in ipairs(window.simds()) do
+          assert.same(expected, (window.base64_run(text .. breaks .. "AAAA\\/AAA", simd)))
+        end
+      end
+    end
+  end)
+
+  it("refuses an escaped slash behind padding at its backslash", function()
+    for length = 0, 2400, 100 do
+      local text = "\\/AAA" .. ("A\\/BC"):rep(length // 4) .. "AA="
+      for _, simd in ipairs(window.simds()) do
+        local _, eaten, _, err = window.base64_run(text .. "\\/", simd)
+        assert.same(#text, eaten)
+        assert.matches("more after the padding", err)
+      end
     end
   end)
 end)

@@ -1,10 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- Tests src/core/gim_split.c through the test window.
 local window = require "gptimage.core_test"
+local mime = require "mime"
 local cuts = require "spec.support.cuts"
 local Random = require "spec.support.random"
 
-local function encode(bytes) return window.base64_encode { bytes } end
+local function encode(bytes) return (mime.b64(bytes)) end
 
 -- What one way to cut a body gave, without what may depend on the cuts.
 local function facts(result, err, partial, again)

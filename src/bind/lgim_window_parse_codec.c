@@ -70,15 +70,33 @@ static int window_base64_decode(lua_State *L) {
   return 1;
 }
 
-/* window.escape_copy(text [, simd]) -> what was copied, bytes eaten */
-static int window_escape_copy(lua_State *L) {
-  gim_simd simd = lgim_window_simd(L, 2);
+/*
+** window.base64_run(text [, simd]) -> bytes, bytes of text eaten, characters
+** eaten, and what is wrong with the next one. A run is as long as it can be,
+** the bytes are without those of a last quantum that is short.
+*/
+static int window_base64_run(lua_State *L) {
   gim_str s = lgim_window_str(L, 1);
-  char *to = lua_newuserdatauv(L, s.n, 0);
-  size_t written, eaten = gim_escape_copy(simd, s.p, s.n, to, &written);
-  lua_pushlstring(L, to, written);
-  lua_pushinteger(L, (lua_Integer)eaten);
-  return 2;
+  gim_base64 base64;
+  gim_err err;
+  size_t n = 0, begin = 0;
+  unsigned char *to = lua_newuserdatauv(L, GIM_BASE64_DECODED_MAX(s.n), 0);
+  gim_base64_init(&base64);
+  base64.simd = lgim_window_simd(L, 2);
+  for (;;) {
+    size_t eaten, written;
+    gim_status status = gim_base64_decode_run(
+        &base64, s.p + begin, s.n - begin, &eaten, to + n, &written, &err);
+    n += written;
+    begin += eaten;
+    if (status == GIM_OK && eaten > 0) continue;
+    lua_pushlstring(L, (const char *)to, n);
+    lua_pushinteger(L, (lua_Integer)begin);
+    lua_pushinteger(L, (lua_Integer)base64.offset);
+    if (status == GIM_OK) return 3;
+    lua_pushstring(L, err.message);
+    return 4;
+  }
 }
 
 /* window.escape_read(text) -> unit, "cut" or "wrong" */
@@ -89,26 +107,6 @@ static int window_escape_read(lua_State *L) {
     lua_pushinteger(L, unit);
   else
     lua_pushstring(L, unit == GIM_ESCAPE_CUT ? "cut" : "wrong");
-  return 1;
-}
-
-/* window.base64_encode({pieces}) -> text */
-static int window_base64_encode(lua_State *L) {
-  gim_base64_encoder encoder;
-  lua_Integer pieces = luaL_len(L, 1);
-  gim_buffer *b = lgim_window_buffer(L, SIZE_MAX);
-  gim_base64_encoder_init(&encoder);
-  for (lua_Integer i = 1; i <= pieces; i++) {
-    gim_str s;
-    char *to;
-    lua_geti(L, 1, i);
-    s = lgim_window_str(L, -1);
-    to = room(L, b, GIM_BASE64_ENCODED_MAX(s.n));
-    b->n += gim_base64_encode(&encoder, s.p, s.n, to);
-    lua_pop(L, 1);
-  }
-  b->n += gim_base64_encode_finish(&encoder, room(L, b, 4));
-  lgim_window_push(L, b);
   return 1;
 }
 
@@ -237,9 +235,8 @@ void lgim_window_parse_codec(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"simds", window_simds},
       {"base64_decode", window_base64_decode},
-      {"escape_copy", window_escape_copy},
+      {"base64_run", window_base64_run},
       {"escape_read", window_escape_read},
-      {"base64_encode", window_base64_encode},
       {"backoff_retry", window_backoff_retry},
       {"backoff_poll", window_backoff_poll},
       {"retry_after", window_retry_after},

@@ -38,13 +38,6 @@ static bool is_bad(unsigned char c) {
   return fourth[c] == BAD;
 }
 
-static const char alphabet[64] = {
-    'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K', 'L', 'M',
-    'N', 'O', 'P', 'Q', 'R', 'S', 'T', 'U', 'V', 'W', 'X', 'Y', 'Z',
-    'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm',
-    'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z',
-    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '+', '/'};
-
 void gim_base64_init(gim_base64 *b) {
   memset(b, 0, sizeof(*b));
   b->simd = gim_simd_best();
@@ -81,43 +74,179 @@ static void put_two(uint32_t one, uint32_t two, unsigned char *to) {
 #endif
 }
 
+/* What a loop has done: from `eaten` bytes of text, 3 for each 4 characters. */
+typedef struct run {
+  size_t eaten, written;
+} run;
+
 /*
-** Whole quanta, as long as they are nothing but the alphabet. Returns how many
-** characters were eaten.
+** The quantum that begins at `p`, four characters with one `\/` among them. BAD
+** when there is none, or another problem. Without a jump: at which of them it
+** is nobody can guess, and a wrong guess costs more than all of this.
 */
-static size_t decode_scalar(const unsigned char *p, size_t n,
-                            unsigned char *to) {
-  const unsigned char *const begin = p;
-  for (; n >= 12; n -= 8, p += 8, to += 6) {
-    uint32_t one = quantum(p), two = quantum(p + 4);
-    if ((one | two) >> 24 != 0) break;
-    put_two(one, two, to);
-  }
-  for (; n >= 4; n -= 4, p += 4, to += 3) {
-    uint32_t bits = quantum(p);
-    if (bits >> 24 != 0) break;
-    put_quantum(bits, to);
-  }
-  return (size_t)(p - begin);
+static uint32_t escaped_quantum(const unsigned char p[5]) {
+  size_t first_is = p[0] != '\\', second_is = first_is & (p[1] != '\\'),
+         third_is = second_is & (p[2] != '\\'),
+         fourth_is = third_is & (p[3] != '\\');
+  size_t at = first_is + second_is + third_is + fourth_is;
+  if (at == 4 || p[at + 1] != '/') return BAD;
+  return first[p[1 - first_is]] | second[p[2 - second_is]] |
+         third[p[3 - third_is]] | fourth[p[4 - fourth_is]];
 }
 
 /*
-** The same, where the time goes: by vectors as far as they reach, and what
-** stopped them (the end, or a character that is none) by quanta.
+** Whole quanta, as long as they are nothing but the alphabet and, in JSON,
+** `\/`: the same test finds it as finds what is bad, so that text without
+** pays nothing for it.
 */
-static size_t decode_quanta(gim_simd simd, const unsigned char *p, size_t n,
-                            unsigned char *to) {
-  size_t eaten = 0;
+static run decode_scalar(const unsigned char *p, size_t n, bool json,
+                         unsigned char *to) {
+  const unsigned char *const begin = p, *const end = p + n;
+  unsigned char *const to_begin = to;
+  run done;
+  while (end - p >= 12) {
+    uint32_t one = quantum(p), two = quantum(p + 4);
+    if ((one | two) >> 24 == 0) {
+      put_two(one, two, to);
+      p += 8;
+      to += 6;
+    }
+    else {
+      size_t good = one >> 24 == 0;
+      if (!json) break;
+      put_quantum(one, to);
+      p += 4 * good;
+      to += 3 * good;
+      one = escaped_quantum(p);
+      if (one >> 24 != 0) break;
+      put_quantum(one, to);
+      p += 5;
+      to += 3;
+    }
+  }
+  while (end - p >= 4) {
+    uint32_t bits = quantum(p);
+    if (bits >> 24 != 0) break;
+    put_quantum(bits, to);
+    p += 4;
+    to += 3;
+  }
+  done.eaten = (size_t)(p - begin);
+  done.written = (size_t)(to - to_begin);
+  return done;
+}
+
 #if GIM_SIMD_X86
+
+/* By vectors, as far as they reach: nothing but the alphabet. */
+static size_t decode_vectors(gim_simd simd, const unsigned char *p, size_t n,
+                             unsigned char *to) {
+  size_t eaten = 0;
+  if (simd == GIM_SIMD_SSSE3) return gim_base64_decode_ssse3(p, n, to);
   if (simd == GIM_SIMD_AVX512) eaten = gim_base64_decode_avx512(p, n, to);
-  if (simd >= GIM_SIMD_AVX2)
-    eaten += gim_base64_decode_avx2(p + eaten, n - eaten, to + eaten / 4 * 3);
-  else if (simd == GIM_SIMD_SSSE3)
-    eaten = gim_base64_decode_ssse3(p, n, to);
+  return eaten +
+         gim_base64_decode_avx2(p + eaten, n - eaten, to + eaten / 4 * 3);
+}
+
+static size_t unescape(gim_simd simd, const unsigned char *p, size_t n,
+                       unsigned char *to, size_t room, size_t *written) {
+  if (simd == GIM_SIMD_AVX512)
+    return gim_base64_unescape_avx512(p, n, to, room, written);
+  if (simd == GIM_SIMD_AVX2)
+    return gim_base64_unescape_avx2(p, n, to, room, written);
+  return gim_base64_unescape_ssse3(p, n, to, room, written);
+}
+
+/* Where the last `count` characters of what was unescaped from `p` begin. */
+static size_t step_back(const unsigned char *p, size_t eaten, size_t count) {
+  /* A backslash may have been eaten without its slash. */
+  if (eaten > 0 && p[eaten - 1] == '\\') eaten--;
+  for (; count > 0; count--)
+    eaten -= eaten >= 2 && p[eaten - 2] == '\\' ? 2 : 1;
+  return eaten;
+}
+
+#define BATCH ((size_t)4096) /* characters that stay in the nearest cache */
+
+/*
+** Text full of `\/`, by vectors: one pass leaves the backslashes out, another
+** decodes what the first one left in the cache. Slashes stand anywhere: a jump
+** at each of them would cost more than the second pass.
+*/
+static run decode_escaped(gim_simd simd, const unsigned char *p, size_t n,
+                          unsigned char *to) {
+  unsigned char text[BATCH + GIM_BASE64_UNESCAPE_BEYOND];
+  run done = {0, 0};
+  size_t held = 0; /* characters in `text` that are not decoded yet */
+  bool more;
+  do {
+    size_t written, decoded, room = BATCH - held;
+    size_t eaten = unescape(simd, p + done.eaten, n - done.eaten, text + held,
+                            room, &written);
+    done.eaten += eaten;
+    held += written;
+    more = eaten + GIM_BASE64_UNESCAPE_BEYOND > room; /* not for want of n */
+    decoded = decode_vectors(simd, text, held, to + done.written);
+    if (!more || decoded == 0) {
+      run last = decode_scalar(text + decoded, held - decoded, false,
+                               to + done.written + decoded / 4 * 3);
+      decoded += last.eaten;
+      more = false;
+    }
+    done.written += decoded / 4 * 3;
+    held -= decoded;
+    if (more) memmove(text, text + decoded, held);
+  } while (more);
+  done.eaten = step_back(p, done.eaten, held);
+  return done;
+}
+
+/* By vectors, the way that suits what the text was like before. */
+static run decode_blocks(const gim_base64 *b, const unsigned char *p, size_t n,
+                         bool json, unsigned char *to) {
+  run done;
+  if (json && b->escaped) return decode_escaped(b->simd, p, n, to);
+  done.eaten = decode_vectors(b->simd, p, n, to);
+  done.written = done.eaten / 4 * 3;
+  return done;
+}
+
 #else
-  (void)simd;
+
+static run decode_blocks(const gim_base64 *b, const unsigned char *p, size_t n,
+                         bool json, unsigned char *to) {
+  const run none = {0, 0};
+  (void)b;
+  (void)p;
+  (void)n;
+  (void)json;
+  (void)to;
+  return none;
+}
+
 #endif
-  return eaten + decode_scalar(p + eaten, n - eaten, to + eaten / 4 * 3);
+
+#define NEAR ((size_t)128) /* bytes for which vectors are not begun anew */
+#define LONG ((size_t)512) /* runs of text in which `\/` are worth them */
+
+/*
+** The same, where the time goes: by vectors as far as they reach, and what
+** stopped them (the end, an escape, or a character that is none) by quanta.
+*/
+static run decode_quanta(gim_base64 *b, const unsigned char *p, size_t n,
+                         bool json, unsigned char *to) {
+  run done = {0, 0}, rest;
+  size_t left = n;
+  if (b->simd != GIM_SIMD_SCALAR) {
+    done = decode_blocks(b, p, n, json, to);
+    left -= done.eaten;
+    if (left > NEAR) left = NEAR;
+  }
+  rest = decode_scalar(p + done.eaten, left, json, to + done.written);
+  if (rest.eaten > rest.written / 3 * 4) b->escaped = true;
+  done.eaten += rest.eaten;
+  done.written += rest.written;
+  return done;
 }
 
 /*
@@ -167,40 +296,51 @@ static const char *decode_one(gim_base64 *b, unsigned char c,
 
 /* Up to the end, to what is wrong, or to what ends a run of JSON text. */
 static gim_status decode(gim_base64 *b, const char *p, size_t n, bool json,
-                         unsigned char *to, size_t *written, gim_err *err) {
+                         size_t *eaten, unsigned char *to, size_t *written,
+                         gim_err *err) {
   const unsigned char *q = (const unsigned char *)p;
+  int64_t before = b->offset;
   size_t i = 0;
   *written = 0;
   while (b->problem == NULL && i < n) {
+    unsigned char c;
+    size_t length = 1;
     if (b->held == 0) {
-      size_t eaten = decode_quanta(b->simd, q + i, n - i, to + *written);
-      *written += eaten / 4 * 3;
-      b->offset += (int64_t)eaten;
-      i += eaten;
+      run done = decode_quanta(b, q + i, n - i, json, to + *written);
+      *written += done.written;
+      b->offset += (int64_t)(done.written / 3 * 4);
+      i += done.eaten;
       if (i == n) break;
     }
-    if (json && (q[i] == '"' || q[i] == '\\')) break;
-    b->problem = decode_one(b, q[i], to + *written, written);
+    c = q[i];
+    if (json && c == '"') break;
+    if (json && c == '\\') {
+      if (n - i < 2 || q[i + 1] != '/') break;
+      c = '/';
+      length = 2;
+      b->escaped = true;
+    }
+    b->problem = decode_one(b, c, to + *written, written);
     if (b->problem != NULL) break;
     b->offset++;
-    i++;
+    i += length;
   }
+  *eaten = i;
+  b->escaped = i >= LONG && (int64_t)i > b->offset - before;
   return b->problem == NULL ? GIM_OK : fail(b, err);
 }
 
 gim_status gim_base64_decode(gim_base64 *b, const char *p, size_t n,
                              unsigned char *to, size_t *written,
                              gim_err *err) {
-  return decode(b, p, n, false, to, written, err);
+  size_t eaten;
+  return decode(b, p, n, false, &eaten, to, written, err);
 }
 
 gim_status gim_base64_decode_run(gim_base64 *b, const char *p, size_t n,
                                  size_t *eaten, unsigned char *to,
                                  size_t *written, gim_err *err) {
-  int64_t before = b->offset;
-  gim_status status = decode(b, p, n, true, to, written, err);
-  *eaten = (size_t)(b->offset - before);
-  return status;
+  return decode(b, p, n, true, eaten, to, written, err);
 }
 
 gim_status gim_base64_finish(gim_base64 *b, unsigned char to[2],
@@ -212,48 +352,4 @@ gim_status gim_base64_finish(gim_base64 *b, unsigned char to[2],
   b->held = b->padding = 0;
   b->bits = 0;
   return GIM_OK;
-}
-
-void gim_base64_encoder_init(gim_base64_encoder *e) {
-  memset(e, 0, sizeof(*e));
-}
-
-static void encode_quantum(const uint8_t bytes[3], char to[4]) {
-  to[0] = alphabet[bytes[0] >> 2];
-  to[1] = alphabet[(bytes[0] & 0x3) << 4 | bytes[1] >> 4];
-  to[2] = alphabet[(bytes[1] & 0xF) << 2 | bytes[2] >> 6];
-  to[3] = alphabet[bytes[2] & 0x3F];
-}
-
-size_t gim_base64_encode(gim_base64_encoder *e, const void *p, size_t n,
-                         char *to) {
-  const uint8_t *q = p;
-  size_t written = 0;
-  while (n > 0) {
-    if (e->held == 0 && n >= 3) {
-      encode_quantum(q, to + written);
-      q += 3;
-      n -= 3;
-      written += 4;
-      continue;
-    }
-    e->bytes[e->held++] = *q++;
-    n--;
-    if (e->held < 3) continue;
-    encode_quantum(e->bytes, to + written);
-    written += 4;
-    e->held = 0;
-  }
-  return written;
-}
-
-size_t gim_base64_encode_finish(gim_base64_encoder *e, char to[4]) {
-  uint8_t held = e->held;
-  if (held == 0) return 0;
-  for (int i = held; i < 3; i++) e->bytes[i] = 0;
-  encode_quantum(e->bytes, to);
-  if (held == 1) to[2] = '=';
-  to[3] = '=';
-  gim_base64_encoder_init(e);
-  return 4;
 }

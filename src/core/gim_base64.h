@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** gim_base64.h - streaming decoder and encoder of base64   [floor 1]
+** gim_base64.h - streaming decoder of base64   [floor 1]
 **
 ** RFC 4648 section 4 (the alphabet with + and /). What services really send
 ** is allowed beyond it: CR and LF anywhere, and padding that is missing or
 ** short at the end. Everything else is strict: no other white space, `=` only
 ** where padding belongs, nothing but CR and LF behind it, and no bits left
 ** over (`aH==` is refused: its last four bits are not zero). Allocates
-** nothing.
+** nothing. There is no encoder: uploads go as the bytes they are, by multipart.
 */
 #ifndef gim_base64_h
 #define gim_base64_h
@@ -20,9 +20,6 @@
 /* The most bytes that one call makes of `n` characters. */
 #define GIM_BASE64_DECODED_MAX(n) (((n) / 4 + 1) * 3)
 
-/* The most characters that one call makes of `n` bytes. */
-#define GIM_BASE64_ENCODED_MAX(n) (((n) / 3 + 1) * 4)
-
 typedef struct gim_base64 {
   int64_t offset; /* characters eaten so far, CR and LF counted; after a
                      failure: those before the bad one */
@@ -33,6 +30,7 @@ typedef struct gim_base64 {
   uint32_t bits;       /* of the characters held */
   uint8_t held;        /* 0 to 3 characters of the quantum under way */
   uint8_t padding;     /* `=` seen */
+  bool escaped; /* the run before this one had a `\/`: there will be more */
 } gim_base64;
 
 /* Ready for the first character. */
@@ -51,9 +49,11 @@ GIM_MUST_CHECK gim_status gim_base64_decode(gim_base64 *b, const char *p,
                                             size_t *written, gim_err *err);
 
 /*
-** The same within the text of a JSON string: stops before a `"` or `\`, which
-** are no base64 but no fault of it either. `*eaten` says how many characters
-** are decoded, also after a failure.
+** The same within the text of a JSON string, where `\/` is a slash (some
+** services write each one so). Stops before a `"`, before any other escape and
+** before a backslash that is the last byte, which are no base64 but no fault of
+** it either. `*eaten` says how many bytes of `p` are decoded, also after a
+** failure; offsets count characters, of which `\/` is one.
 */
 GIM_MUST_CHECK gim_status gim_base64_decode_run(gim_base64 *b, const char *p,
                                                 size_t n, size_t *eaten,
@@ -67,26 +67,6 @@ GIM_MUST_CHECK gim_status gim_base64_decode_run(gim_base64 *b, const char *p,
 */
 GIM_MUST_CHECK gim_status gim_base64_finish(gim_base64 *b, unsigned char to[2],
                                             size_t *written, gim_err *err);
-
-typedef struct gim_base64_encoder {
-  /* private: */
-  uint8_t bytes[3]; /* bytes that are no whole quantum yet */
-  uint8_t held;     /* how many of them, 0 to 2 */
-} gim_base64_encoder;
-
-/* Ready for the first byte. */
-void gim_base64_encoder_init(gim_base64_encoder *e);
-
-/*
-** Encodes the next `n` bytes (BORROWED during the call) into `to`, which has
-** room for GIM_BASE64_ENCODED_MAX(n) characters. Returns how many came. No
-** line breaks, no NUL.
-*/
-size_t gim_base64_encode(gim_base64_encoder *e, const void *p, size_t n,
-                         char *to);
-
-/* The last characters, padded: 0 or 4 of them. The encoder begins anew. */
-size_t gim_base64_encode_finish(gim_base64_encoder *e, char to[4]);
 
 #pragma GCC visibility pop
 

@@ -17,14 +17,35 @@
 
 #pragma GCC visibility push(hidden)
 
+#define GIM_BASE64_UNESCAPE_BEYOND 128 /* two blocks of the largest kind */
+
 #if GIM_SIMD_X86
-/* Only where gim_simd_has says so. */
+/* Each of these only where gim_simd_has says so. */
 size_t gim_base64_decode_ssse3(const unsigned char *p, size_t n,
                                unsigned char *to);
 size_t gim_base64_decode_avx2(const unsigned char *p, size_t n,
                               unsigned char *to);
 size_t gim_base64_decode_avx512(const unsigned char *p, size_t n,
                                 unsigned char *to);
+
+/*
+** Copy the text of a JSON string without the backslash of each `\/`, by whole
+** blocks of up to 64 bytes. They stop before a block with another escape in it
+** or with a byte below `+` (a quote, a line break), when less than a block and
+** what is looked at behind it are left of the `n` bytes, and when `room` bytes
+** less a part of a block are eaten. `to` has room for `room` characters and
+** GIM_BASE64_UNESCAPE_BEYOND more; `*written` says how many there are. Return
+** the bytes eaten, of which the last one may be a backslash.
+*/
+size_t gim_base64_unescape_ssse3(const unsigned char *p, size_t n,
+                                 unsigned char *to, size_t room,
+                                 size_t *written);
+size_t gim_base64_unescape_avx2(const unsigned char *p, size_t n,
+                                unsigned char *to, size_t room,
+                                size_t *written);
+size_t gim_base64_unescape_avx512(const unsigned char *p, size_t n,
+                                  unsigned char *to, size_t room,
+                                  size_t *written);
 #endif
 
 #pragma GCC visibility pop

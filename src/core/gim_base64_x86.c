@@ -4,6 +4,7 @@
 #if GIM_SIMD_X86
 
 #include <immintrin.h>
+#include <stdint.h>
 
 /*
 ** After Wojciech Muła and Daniel Lemire, "Faster Base64 Encoding and Decoding
@@ -23,8 +24,9 @@
 #define ORDER 2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1
 
 #define SSSE3 __attribute__((target("ssse3")))
-#define AVX2 __attribute__((target("avx2")))
+#define AVX2 __attribute__((target("avx2,bmi,popcnt")))
 #define AVX512 __attribute__((target("avx512bw,avx512vbmi")))
+#define AVX512_COMPRESS __attribute__((target("avx512bw,avx512vbmi2,popcnt")))
 
 /* With so many characters left there is room for a whole vector: three bytes
    for each four of them, and no more where a quantum had begun before. */
@@ -158,6 +160,190 @@ AVX512 size_t gim_base64_decode_avx512(const unsigned char *p, size_t n,
     _mm512_storeu_si512(to, _mm512_permutexvar_epi8(pack, words));
   }
   return (size_t)(p - begin);
+}
+
+/*
+** Slashes stand anywhere, and a jump that is guessed wrong costs as much as to
+** decode 60 characters: so each block is put together without its first
+** backslashes as if it had some, and only more of them than usual are worth a
+** jump. `drop` has a bit where one is, and k is where the block goes, less what
+** was left out of it: what follows a backslash is stored over it.
+*/
+SSSE3 static inline __m128i load16(const void *p) {
+  return _mm_loadu_si128((const __m128i *)p);
+}
+
+/*
+** How many blocks of `size` bytes there are in `n` of them, when as many and
+** one more may be looked at behind a block, that fit into `room`.
+*/
+static inline size_t blocks_of(size_t n, size_t room, size_t size) {
+  if (n > room) n = room + size + 1;
+  return n <= 2 * size ? 0 : (n - size - 1) / size;
+}
+
+/* Orders that leave out byte 0, 1 ... 15, and none. */
+#define WITHOUT(A, B, C, D, E, F, G, H, I, J, K, L, M, N, O)                  \
+  { A, B, C, D, E, F, G, H, I, J, K, L, M, N, O, 15 }
+_Alignas(16) static const unsigned char without[17][16] = {
+    WITHOUT(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+    WITHOUT(0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+    WITHOUT(0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+    WITHOUT(0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+    WITHOUT(0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+    WITHOUT(0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+    WITHOUT(0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+    WITHOUT(0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15),
+    WITHOUT(0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15),
+    WITHOUT(0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15),
+    WITHOUT(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15),
+    WITHOUT(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15),
+    WITHOUT(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15),
+    WITHOUT(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15),
+    WITHOUT(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15),
+    WITHOUT(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14),
+    WITHOUT(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14)};
+
+/*
+** The block at `p`, of which `text` is what is there, where `drop` has a bit
+** for each backslash. Returns how many characters are now at `to`.
+*/
+SSSE3 static inline size_t put_without16(const unsigned char *p, __m128i text,
+                                         unsigned drop, unsigned char *to) {
+  unsigned at = (unsigned)__builtin_ctz(drop | 0x10000);
+  const void *chosen = without[at];
+  size_t left = 15 + (at >> 4);
+  text = _mm_shuffle_epi8(text, _mm_load_si128((const __m128i *)chosen));
+  _mm_storeu_si128((__m128i *)(void *)to, text);
+  while (__builtin_expect((drop &= drop - 1) != 0, 0)) {
+    at = (unsigned)__builtin_ctz(drop) + 1;
+    left--;
+    _mm_storeu_si128((__m128i *)(void *)(to + left + at - 16), load16(p + at));
+  }
+  return left;
+}
+
+SSSE3 size_t gim_base64_unescape_ssse3(const unsigned char *p, size_t n,
+                                       unsigned char *to, size_t room,
+                                       size_t *written) {
+  const __m128i backslash = _mm_set1_epi8('\\'), slash = _mm_set1_epi8('/'),
+                least = _mm_set1_epi8('+');
+  const unsigned char *const begin = p;
+  unsigned char *const to_begin = to;
+  for (size_t blocks = blocks_of(n, room, 32); blocks > 0; blocks--) {
+    __m128i one = load16(p), two = load16(p + 16);
+    __m128i one_escapes = _mm_cmpeq_epi8(one, backslash);
+    __m128i two_escapes = _mm_cmpeq_epi8(two, backslash);
+    __m128i one_slashes = _mm_cmpeq_epi8(load16(p + 1), slash);
+    __m128i two_slashes = _mm_cmpeq_epi8(load16(p + 17), slash);
+    __m128i low = _mm_subs_epu8(least, _mm_min_epu8(one, two));
+    __m128i others = _mm_or_si128(
+        low, _mm_or_si128(_mm_andnot_si128(one_slashes, one_escapes),
+                          _mm_andnot_si128(two_slashes, two_escapes)));
+    others = _mm_cmpeq_epi8(others, _mm_setzero_si128());
+    if (_mm_movemask_epi8(others) != 0xFFFF) break;
+    to += put_without16(p, one, (unsigned)_mm_movemask_epi8(one_escapes), to);
+    to += put_without16(p + 16, two, (unsigned)_mm_movemask_epi8(two_escapes),
+                        to);
+    p += 32;
+  }
+  *written = (size_t)(to - to_begin);
+  return (size_t)(p - begin);
+}
+
+/* 64 bytes of nothing, and 64 with all their bits. */
+#define NONE_16 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+#define ALL_16 -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1
+static const signed char edge[128] = {NONE_16, NONE_16, NONE_16, NONE_16,
+                                      ALL_16,  ALL_16,  ALL_16,  ALL_16};
+
+AVX2 static inline __m256i load32(const void *p) {
+  return _mm256_loadu_si256((const __m256i *)p);
+}
+
+/* The instruction's answer to 0: where the bits end. */
+AVX2 static inline size_t zeros_below(uint64_t bits) {
+  return bits == 0 ? 64 : (size_t)__builtin_ctzll(bits);
+}
+
+AVX2 static inline void move64(const unsigned char *p, unsigned char *to) {
+  __m256i one = load32(p), two = load32(p + 32);
+  _mm256_storeu_si256((__m256i *)(void *)to, one);
+  _mm256_storeu_si256((__m256i *)(void *)(to + 32), two);
+}
+
+AVX2 size_t gim_base64_unescape_avx2(const unsigned char *p, size_t n,
+                                     unsigned char *to, size_t room,
+                                     size_t *written) {
+  const __m256i backslash = _mm256_set1_epi8('\\'),
+                slash = _mm256_set1_epi8('/'), least = _mm256_set1_epi8('+');
+  const unsigned char *const begin = p;
+  const unsigned char *const end = p + 64 * blocks_of(n, room, 64);
+  unsigned char *const to_begin = to;
+  while (p < end) {
+    __m256i one = load32(p), two = load32(p + 32);
+    __m256i one_ahead = load32(p + 1), two_ahead = load32(p + 33);
+    __m256i one_escapes = _mm256_cmpeq_epi8(one, backslash);
+    __m256i two_escapes = _mm256_cmpeq_epi8(two, backslash);
+    __m256i one_slashes = _mm256_cmpeq_epi8(one_ahead, slash);
+    __m256i two_slashes = _mm256_cmpeq_epi8(two_ahead, slash);
+    __m256i low = _mm256_subs_epu8(least, _mm256_min_epu8(one, two));
+    __m256i others = _mm256_or_si256(
+        low, _mm256_or_si256(_mm256_andnot_si256(one_slashes, one_escapes),
+                             _mm256_andnot_si256(two_slashes, two_escapes)));
+    uint64_t drop, rest;
+    const signed char *behind;
+    size_t count;
+    if (!_mm256_testz_si256(others, others)) break;
+    drop = (uint64_t)(uint32_t)_mm256_movemask_epi8(two_escapes) << 32 |
+           (uint32_t)_mm256_movemask_epi8(one_escapes);
+    count = (size_t)__builtin_popcountll(drop);
+    rest = drop & (drop - 1);
+    behind = edge + 64 - zeros_below(drop);
+    one = _mm256_blendv_epi8(one, one_ahead, load32(behind));
+    two = _mm256_blendv_epi8(two, two_ahead, load32(behind + 32));
+    behind = edge + 64 - zeros_below(rest >> 1);
+    one = _mm256_blendv_epi8(one, load32(p + 2), load32(behind));
+    two = _mm256_blendv_epi8(two, load32(p + 34), load32(behind + 32));
+    _mm256_storeu_si256((__m256i *)(void *)to, one);
+    _mm256_storeu_si256((__m256i *)(void *)(to + 32), two);
+    if (__builtin_expect(count > 2, 0)) {
+      unsigned char *over = to - 2;
+      rest &= rest - 1;
+      do {
+        size_t at = zeros_below(rest);
+        move64(p + at + 1, over + at);
+        over--;
+        rest &= rest - 1;
+      } while (rest != 0);
+    }
+    to += 64 - count;
+    p += 64;
+  }
+  *written = (size_t)(to - to_begin);
+  return (size_t)(p - begin);
+}
+
+/* Here an instruction leaves out whatever it is told to. */
+AVX512_COMPRESS size_t gim_base64_unescape_avx512(const unsigned char *p,
+                                                  size_t n, unsigned char *to,
+                                                  size_t room,
+                                                  size_t *written) {
+  const __m512i backslash = _mm512_set1_epi8('\\'),
+                slash = _mm512_set1_epi8('/'), least = _mm512_set1_epi8('+');
+  size_t i = 0, k = 0;
+  for (; n - i >= 65 && k < room; i += 64) {
+    __m512i text = _mm512_loadu_si512(p + i);
+    __m512i ahead = _mm512_loadu_si512(p + i + 1);
+    __mmask64 drop = _mm512_cmpeq_epi8_mask(text, backslash);
+    __mmask64 others = _mm512_mask_cmpneq_epi8_mask(drop, ahead, slash) |
+                       _mm512_cmplt_epi8_mask(text, least);
+    if (others != 0) break;
+    _mm512_storeu_si512(to + k, _mm512_maskz_compress_epi8(~drop, text));
+    k += 64 - (size_t)__builtin_popcountll(drop);
+  }
+  *written = k;
+  return i;
 }
 
 #else

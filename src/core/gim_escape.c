@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_escape.h"
 
-#include "gim_escape_kernels.h"
-
 #include <string.h>
 
 int gim_escape_hex(char c) {
@@ -108,65 +106,4 @@ gim_str gim_escape_take(const char **p, const char *end, char out[4]) {
   run.n = (size_t)(stop - *p);
   *p = stop;
   return run;
-}
-
-/*
-** A bit in the first byte of `word` that is `c`, counted from the lowest, and
-** maybe in others behind it; 0 when there is none.
-*/
-static uint64_t has(uint64_t word, char c) {
-  const uint64_t ones = UINT64_MAX / 255;
-  uint64_t other = word ^ (ones * (unsigned char)c);
-  return (other - ones) & ~other & (ones << 7);
-}
-
-/* Up to a backslash or a quote, eight bytes at once; returns how many. */
-static size_t copy_plain(const char *p, size_t n, char *to) {
-  size_t i = 0;
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-  for (uint64_t word; n - i >= sizeof(word); i += sizeof(word)) {
-    uint64_t stop;
-    memcpy(&word, p + i, sizeof(word));
-    memcpy(to + i, &word, sizeof(word));
-    stop = has(word, '\\') | has(word, '"');
-    if (stop != 0) return i + (size_t)__builtin_ctzll(stop) / 8;
-  }
-#endif
-  for (; i < n && p[i] != '\\' && p[i] != '"'; i++) to[i] = p[i];
-  return i;
-}
-
-/* By vectors, as far as they reach: whole blocks without other escapes. */
-static size_t copy_blocks(gim_simd simd, const char *p, size_t n, char *to,
-                          size_t *written) {
-  size_t i = 0;
-  *written = 0;
-#if GIM_SIMD_X86
-  if (simd >= GIM_SIMD_AVX512) i = gim_escape_copy_avx512(p, n, to, written);
-  if (simd >= GIM_SIMD_AVX2)
-    i += gim_escape_copy_avx2(p + i, n - i, to + *written, written);
-  if (simd >= GIM_SIMD_SSSE3)
-    i += gim_escape_copy_ssse3(p + i, n - i, to + *written, written);
-#else
-  (void)simd;
-  (void)p;
-  (void)n;
-  (void)to;
-#endif
-  return i;
-}
-
-size_t gim_escape_copy(gim_simd simd, const char *p, size_t n, char *to,
-                       size_t *written) {
-  size_t k, i = copy_blocks(simd, p, n, to, &k);
-  for (;;) {
-    size_t run = copy_plain(p + i, n - i, to + k);
-    i += run;
-    k += run;
-    if (n - i < 2 || p[i] != '\\' || p[i + 1] != '/') break;
-    to[k++] = '/';
-    i += 2;
-  }
-  *written = k;
-  return i;
 }

@@ -6,7 +6,6 @@
 #define gim_escape_h
 
 #include "gim_base.h"
-#include "gim_simd.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -34,17 +33,6 @@ int gim_escape_read(const char *p, size_t n);
 ** escape, else 1.
 */
 size_t gim_escape_length(const char *p);
-
-/*
-** Copies `n` bytes of the text of a JSON string without the backslash of each
-** `\/`, the one escape that some services put before every slash of base64.
-** Stops before a `"`, before an escape of another kind, and before a backslash
-** that is the last byte. `to` has room for `n` bytes and may be written to
-** beyond the `*written` that count. Returns how many bytes of `p` are eaten;
-** the same whatever `simd` (which gim_simd_has) is.
-*/
-size_t gim_escape_copy(gim_simd simd, const char *p, size_t n, char *to,
-                       size_t *written);
 
 /* The value of a hexadecimal digit, or -1. */
 int gim_escape_hex(char c);

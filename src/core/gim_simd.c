@@ -9,7 +9,8 @@ bool gim_simd_has(gim_simd simd) {
            __builtin_cpu_supports("avx512vbmi2") != 0;
   if (simd == GIM_SIMD_AVX2)
     return __builtin_cpu_supports("avx2") != 0 &&
-           __builtin_cpu_supports("bmi") != 0;
+           __builtin_cpu_supports("bmi") != 0 &&
+           __builtin_cpu_supports("popcnt") != 0;
   if (simd == GIM_SIMD_SSSE3) return __builtin_cpu_supports("ssse3") != 0;
 #endif
   return simd == GIM_SIMD_SCALAR;

@@ -7,9 +7,7 @@
 #define URI_END ";base64"
 
 #define PIECE 16384 /* decoded bytes handed to the sink at once */
-/* As many characters as never make more than PIECE bytes. */
-#define RUN ((size_t)(PIECE / 3 - 1) * 4)
-#define BATCH ((size_t)4096) /* characters whose escapes are undone at once */
+#define LEAST 64    /* characters for whose bytes there must be room in it */
 
 enum { BEFORE_URI, IN_URI, IN_BASE64 };
 
@@ -51,35 +49,14 @@ static bool deliver_good(gim_split *s, const unsigned char *p, size_t n,
   return status == GIM_OK || gim_split_payload_fails(s, err->message);
 }
 
-/* Up to RUN characters without escapes; `*eaten` of them are good. */
-static bool decode(gim_split *s, const char *p, size_t n, size_t *eaten) {
-  unsigned char bytes[PIECE];
-  int64_t before = s->base64.offset;
+/* A few characters without escapes: `held` has room for them. */
+static bool decode(gim_split *s, const char *p, size_t n) {
+  unsigned char bytes[GIM_BASE64_DECODED_MAX(sizeof(s->held))];
   size_t written;
   gim_err err;
   gim_status status =
       gim_base64_decode(&s->base64, p, n, bytes, &written, &err);
-  *eaten = (size_t)(s->base64.offset - before);
   return deliver_good(s, bytes, written, status, &err);
-}
-
-/* The same, as it came: up to a quote or a backslash. */
-static size_t eat_run(gim_split *s, const char *p, size_t n) {
-  unsigned char bytes[PIECE];
-  size_t eaten, written;
-  gim_err err;
-  gim_status status = gim_base64_decode_run(&s->base64, p, n < RUN ? n : RUN,
-                                            &eaten, bytes, &written, &err);
-  s->offset += (int64_t)eaten;
-  (void)deliver_good(s, bytes, written, status, &err);
-  return eaten;
-}
-
-/* Bytes of the first `count` characters, of which all escapes are whole. */
-static size_t raw_length(const char *p, size_t count) {
-  size_t i = 0;
-  for (; count > 0; count--) i += gim_escape_length(p + i);
-  return i;
 }
 
 /* No unit above ASCII is base64: any bad character stands for it. */
@@ -88,31 +65,37 @@ static char base64_char(int unit) {
 }
 
 /*
-** From an escape on: as much as fits into a batch, up to a quote, to an escape
-** that has not come whole, or to a failure. Decoding what was copied costs
-** less than to decode between escapes, which would be a few bytes at a time.
+** Up to a quote, to an escape that has not come whole, to a failure, or as
+** much as fits into a piece. The decoder takes what there is of text and `\/`,
+** and gets what any other escape stands for as a character of its own.
 */
-static size_t eat_escaped(gim_split *s, const char *p, size_t n) {
-  char text[BATCH];
-  size_t i = 0, k = 0, eaten, copied;
+static size_t eat_base64(gim_split *s, const char *p, size_t n) {
+  unsigned char bytes[PIECE];
+  size_t i = 0, k = 0, eaten, written;
+  gim_err err;
+  gim_status status = GIM_OK;
   int unit = 0;
-  bool good;
-  while (i < n && k < BATCH && p[i] != '"') {
-    size_t room = n - i < BATCH - k ? n - i : BATCH - k;
-    i += gim_escape_copy(s->simd, p + i, room, text + k, &copied);
-    k += copied;
-    if (i == n || k == BATCH || p[i] != '\\') continue;
+  while (i < n && PIECE - k >= GIM_BASE64_DECODED_MAX(LEAST)) {
+    size_t room = ((PIECE - k) / 3 - 1) * 4;
+    char c;
+    status =
+        gim_base64_decode_run(&s->base64, p + i, n - i < room ? n - i : room,
+                              &eaten, bytes + k, &written, &err);
+    i += eaten;
+    k += written;
+    if (status != GIM_OK || i == n || p[i] == '"') break;
+    if (p[i] != '\\') continue;
     unit = gim_escape_read(p + i, n - i);
     if (unit < 0) break;
-    text[k++] = base64_char(unit);
+    c = base64_char(unit);
+    status = gim_base64_decode(&s->base64, &c, 1, bytes + k, &written, &err);
+    k += written;
+    if (status != GIM_OK) break;
     i += gim_escape_length(p + i);
   }
-  good = decode(s, text, k, &eaten);
-  if (eaten < k) i = raw_length(p, eaten);
   s->offset += (int64_t)i;
-  if (!good)
-    (void)gim_split_failed_at(s, s->offset);
-  else if (unit == GIM_ESCAPE_WRONG)
+  if (!deliver_good(s, bytes, k, status, &err)) return i;
+  if (unit == GIM_ESCAPE_WRONG)
     (void)gim_split_payload_fails(s, "an escape that JSON does not have");
   else if (unit == GIM_ESCAPE_CUT) {
     s->escape[s->escape_n++] = p[i++];
@@ -125,9 +108,8 @@ static size_t eat_escaped(gim_split *s, const char *p, size_t n) {
 
 /* What was held because it might have become `data:`. */
 static bool release_held(gim_split *s) {
-  size_t eaten;
   s->stage = IN_BASE64;
-  return s->held_n == 0 || decode(s, s->held, s->held_n, &eaten);
+  return s->held_n == 0 || decode(s, s->held, s->held_n);
 }
 
 static char lower(char c) {
@@ -144,7 +126,6 @@ static bool ends_uri(const gim_split *s) {
 
 /* One character of a payload's text, its escape undone. */
 static bool eat_char(gim_split *s, char c) {
-  size_t eaten;
   if (s->stage == BEFORE_URI) {
     if (lower(c) == URI_SCHEME[s->held_n]) {
       s->held[s->held_n++] = c;
@@ -153,7 +134,7 @@ static bool eat_char(gim_split *s, char c) {
     }
     if (!release_held(s)) return false;
   }
-  if (s->stage == IN_BASE64) return decode(s, &c, 1, &eaten);
+  if (s->stage == IN_BASE64) return decode(s, &c, 1);
   if (c == ',') {
     if (!ends_uri(s))
       return gim_split_payload_fails(s, "a data URI without base64");
@@ -193,10 +174,8 @@ size_t gim_split_payload_eat(gim_split *s, const char *p, size_t n) {
       eat_escape(s, p[i++]);
     else if (p[i] == '"')
       break;
-    else if (p[i] == '\\')
-      i += eat_escaped(s, p + i, n - i);
     else if (s->stage == IN_BASE64)
-      i += eat_run(s, p + i, n - i);
+      i += eat_base64(s, p + i, n - i);
     else if (eat_char(s, p[i++]))
       s->offset++;
   }
