@@ -141,6 +141,11 @@ asan: ## runs the specs under the address and undefined-behaviour sanitizers (gc
 	@$(MAKE) --no-print-directory test BUILD=build-asan OPTIMISE=-O1 CC=gcc \
 	  SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 
+# What other systems compile, on this one: curl_multi_poll in place of epoll, and
+# no descriptor (src/core/gim_system.h).
+portable: ## runs the specs on the build for systems without epoll
+	@$(MAKE) --no-print-directory test BUILD=build-portable CFLAGS="$(CFLAGS) -DGIM_PORTABLE"
+
 # What the ordinary run does with 40 deaths, for an answer to how sure it is.
 CRASHES ?= 200
 crash: ## kills a paying program at 200 seeded moments, and recovers
@@ -255,5 +260,5 @@ clean: ## removes what make made
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
 
-.PHONY: build window deps demo test asan crash valgrind bench bench-tools bench-readme lint $(LINTS) lint-deps format \
+.PHONY: build window deps demo test asan portable crash valgrind bench bench-tools bench-readme lint $(LINTS) lint-deps format \
   rockspec rock install env clean help

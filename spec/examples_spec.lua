@@ -2,6 +2,7 @@
 -- Runs every file of examples/ as a user would, against the sandbox, and looks at what it prints
 -- and leaves behind.
 
+local needs_descriptor = require "spec.support.needs_descriptor"
 local program = require "spec.support.program"
 local sandboxes = require "spec.support.sandbox"
 
@@ -154,6 +155,8 @@ describe("the example", function()
   end)
 
   it("12_poll serves its visitor while it waits, and does not spin", function()
+    tried["12_poll.lua"] = true
+    needs_descriptor(pending)
     local folder <close> = program.folder()
     local output = run("12_poll.lua", folder)
     assert.truthy(output:find("the visitor was told: welcome\n", 1, true), output)

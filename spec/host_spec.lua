@@ -5,6 +5,7 @@
 local cqueues = require "cqueues"
 local lfs = require "lfs"
 local clients = require "spec.support.clients"
+local needs_descriptor = require "spec.support.needs_descriptor"
 local program = require "spec.support.program"
 local sandboxes = require "spec.support.sandbox"
 
@@ -58,6 +59,7 @@ describe("a host", function()
   end
 
   it("that watches the descriptor misses nothing", function()
+    needs_descriptor(pending)
     local client <close> = new_client()
     local results = {}
     local cq = cqueues.new()

@@ -14,6 +14,7 @@
 --                   exist
 --   other           not looked at
 
+local window = require "gptimage.core_test"
 local program = require "spec.support.program"
 local sandboxes = require "spec.support.sandbox"
 
@@ -93,7 +94,9 @@ describe("README.md", function()
   it("shows Lua that runs", function()
     local tried = 0
     for _, block in ipairs(blocks) do
-      if block.info == "lua" then
+      -- Whoever watches the descriptor needs one.
+      local can = window.has_descriptor or not block.text:find("client:fd()", 1, true)
+      if block.info == "lua" and can then
         tried = tried + 1
         local folder <close> = program.folder()
         local photo = io.open(PHOTO, "rb")

@@ -7,9 +7,11 @@
 --   inside()            is the running coroutine one of the loop's own, for certain?
 --   pause()             for such a coroutine -> suspend, wake: suspend() yields it in the loop's
 --                       way, wake() makes it go on (from a callback; it may be dead by then)
---   watch(fd, ready)    calls ready() whenever the descriptor is readable (once too often does no
---                       harm) -> a function that ends this, also from inside ready(); called
---                       before the descriptor is closed. May raise
+--   watch(fd, ready, seconds)
+--                       calls ready() whenever the descriptor is readable (once too often does no
+--                       harm) or, where fd is nil because the system has no epoll, so often -> a
+--                       function that ends this, also from inside ready(); called before the
+--                       descriptor is closed. May raise
 --   start(f, ...)       runs f(...) as a coroutine of the loop; nil where it has none
 --   report(err)         what callbacks raise where the client has no on_error
 
@@ -21,6 +23,9 @@ local wait = require "gptimage.wait"
 local M = {}
 
 local core_data = core.data
+
+-- Seconds between two looks at the network where no descriptor tells of it.
+local GLANCE = 0.01
 
 local Handle = { __name = "gptimage.loop" }
 Handle.__index = Handle
@@ -117,7 +122,7 @@ function M.attach(client, loop, options, known, spawn)
       stop = nil
       ends()
     end
-    stop = busy and loop.watch(fd, ready) or nil
+    stop = busy and loop.watch(fd, ready, GLANCE) or nil
   end
 
   state.loop = link

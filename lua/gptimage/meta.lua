@@ -150,11 +150,12 @@ function client:race(list) end
 ---@return table<integer, gptimage.error>? errors  by index, f's too (nil, err); nil: there are none
 function client:map(requests, f, options) end
 
----A descriptor that is readable when step has something to do.
----@return integer
+---A descriptor that is readable when step has something to do; nil where there is no epoll.
+---@return integer?
 function client:fd() end
 
----Seconds until the next step is due; nil: nothing is. For hosts that cannot watch a descriptor.
+---Seconds until a step is due by the clock; nil: nothing is live. What comes by the network the
+---descriptor tells; where there is none, this is 0.01 at most while something may come.
 ---@return number?
 function client:timeout() end
 

@@ -2,6 +2,7 @@
 -- Tests src/bind/lgim_client.c: the functions of gptimage.core that take a client, without the Lua
 -- layer above them.
 local core = require "gptimage.core"
+local needs_descriptor = require "spec.support.needs_descriptor"
 local services = require "spec.support.service"
 local socket = require "socket"
 local window = require "gptimage.core_test"
@@ -245,6 +246,7 @@ describe("a client", function()
   end)
 
   it("is woken on demand", function()
+    needs_descriptor(pending)
     local fd = client:fd()
     local watched = { getfd = function() return fd end }
     assert.is_nil(socket.select({ watched }, nil, 0)[1])

@@ -2,6 +2,7 @@
 -- Tests src/bind/lgim_core.c: the module, how its objects end with the Lua state in whatever order,
 -- in a child after fork, and when memory is out.
 local core = require "gptimage.core"
+local needs_descriptor = require "spec.support.needs_descriptor"
 local program = require "spec.support.program"
 local services = require "spec.support.service"
 local window = require "gptimage.core_test"
@@ -195,6 +196,7 @@ end)
 
 describe("a host that closes our descriptor", function()
   it("is told by step, and by no crash or endless loop", function()
+    needs_descriptor(pending)
     runs [[
       local socket = require "socket"
       start { submit = silent }

@@ -3,6 +3,8 @@
 -- or with little time.
 local core = require "gptimage.core"
 local gptimage = require "gptimage"
+local window = require "gptimage.core_test"
+local needs_descriptor = require "spec.support.needs_descriptor"
 local program = require "spec.support.program"
 local services = require "spec.support.service"
 local socket = require "socket"
@@ -153,6 +155,7 @@ end)
 
 describe("the descriptor", function()
   it("is readable when there is work, and not when there is none", function()
+    needs_descriptor(pending)
     start(nil, { poll = { first = 100, min = 100, max = 100, jitter = 0 } })
     assert.is_false(readable())
     assert.is_nil(client:timeout())
@@ -179,6 +182,7 @@ describe("the descriptor", function()
   end)
 
   it("is not readable while tasks wait for a slot that is taken", function()
+    needs_descriptor(pending)
     start({ submit = silent }, { max_requests = 1 })
     for _ = 1, 5 do submit() end
     service:drive(function() return #service.posts == 1 end)
@@ -192,6 +196,19 @@ describe("the descriptor", function()
     assert.is_true(readable())
     service:drive(function() return #service.posts == 2 end)
   end)
+
+  if not window.has_descriptor then
+    it("is nil where there is none, and the clock wants a look every 10 ms meanwhile", function()
+      start({ submit = silent }, { poll = { first = 100, min = 100, max = 100, jitter = 0 } })
+      assert.is_nil(client:fd())
+      local task = submit()
+      service:drive(function() return #service.posts == 1 end)
+      for _ = 1, 20 do assert.is_true(client:timeout() <= 0.01) end
+      task:cancel()
+      client:step()
+      assert.is_nil(client:timeout())
+    end)
+  end
 
   it("wakes a step that waits, at every deadline", function()
     start({ submit = silent })

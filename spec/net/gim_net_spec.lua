@@ -4,6 +4,7 @@
 local window = require "gptimage.core_test"
 local misbehave = require "spec.support.misbehave"
 local socket = require "socket"
+local needs_descriptor = require "spec.support.needs_descriptor"
 
 describe("gim_net", function()
   local net, server, before
@@ -111,6 +112,7 @@ describe("gim_net", function()
     end)
 
     it("is readable when a transfer was started, and when its reply comes", function()
+      needs_descriptor(pending)
       local answer = false
       open({}, function(conn)
         conn:request()
@@ -139,6 +141,7 @@ describe("gim_net", function()
     end)
 
     it("is readable at the alarm, and at the latest alarm alone", function()
+      needs_descriptor(pending)
       open()
       net:alarm(5000)
       assert.is_true(net:timeout_ms() > 4000)

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Tests src/net/gim_wait.c through the test window.
+-- Tests src/net/gim_wait_epoll.c (gim_wait_poll.c where there is no epoll) through the window.
 local window = require "gptimage.core_test"
 local socket = require "socket"
 
@@ -120,6 +120,42 @@ describe("gim_wait", function()
       if adopted then room:release(number) end
       for _, s in ipairs { b, c, d } do s:close() end
     end
+  end)
+
+  it("reports in turn, those first that waited longest", function()
+    local places, pairs_of = {}, {}
+    for i = 1, 5 do
+      local a, b = connect()
+      pairs_of[i] = { a, b }
+      assert.is_true(room:adopt(a:getfd()))
+      assert.is_true(room:watch(a:getfd(), IN, i))
+      b:send "x"
+      socket.select({ a }, nil, 1)
+    end
+    for round = 1, 15 do
+      local tag = room:collect(0, 1)[1].tag
+      places[round] = tag
+      -- libcurl turns interest off and on again meanwhile
+      assert.is_true(room:watch(pairs_of[tag][1]:getfd(), 0))
+      assert.is_true(room:watch(pairs_of[tag][1]:getfd(), IN, tag))
+    end
+    for round = 6, 15 do assert.equal(places[round - 5], places[round]) end
+    for _, pair in ipairs(pairs_of) do
+      room:release(pair[1]:getfd())
+      pair[1]:close()
+      pair[2]:close()
+    end
+  end)
+
+  it("does not spin on what was closed without a word", function()
+    local a, b = connect()
+    assert.is_true(room:watch(a:getfd(), IN, 1))
+    a:close()
+    assert.same({}, room:collect(0))
+    local start = window.now_ms()
+    assert.same({}, room:collect(30))
+    assert.is_true(window.now_ms() - start >= 29)
+    b:close()
   end)
 
   it("wakes at the time it was armed for, at once for 0, and not at all for -1", function()

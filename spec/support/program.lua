@@ -69,7 +69,8 @@ function M.run(path, options)
   if path:sub(1, 1) ~= "/" then
     path = M.root .. "/" .. path
   end
-  local words = { "cd", quote(options.folder or M.root), "&&", "exec", "env" }
+  -- A program that hangs fails (status 124), and does not take its spec with it.
+  local words = { "cd", quote(options.folder or M.root), "&&", "exec", "timeout", "60", "env" }
   for name, value in pairs(options.env or {}) do
     words[#words + 1] = quote(name .. "=" .. value)
   end

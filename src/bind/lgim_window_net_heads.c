@@ -3,6 +3,7 @@
 
 #include "gim_proxy.h"
 #include "gim_response.h"
+#include "gim_system.h"
 #include "gim_wait.h"
 #include "lgim_window.h"
 #include "lgim_window_parse.h"
@@ -153,5 +154,7 @@ void lgim_window_net_heads(lua_State *L) {
   lua_pushvalue(L, -1);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
+  lua_pushboolean(L, GIM_LINUX); /* window.has_descriptor */
+  lua_setfield(L, -2, "has_descriptor");
   luaL_setfuncs(L, functions, 0);
 }

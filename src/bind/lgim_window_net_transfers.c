@@ -352,10 +352,15 @@ static int net_fd(lua_State *L) {
   return 1;
 }
 
-/* net:readable([wait_ms]) -> whether a host's poll would see work */
+/* net:readable([wait_ms]) -> whether a host's poll would see work; without a
+   descriptor, whether the clock knows of some */
 static int net_readable(lua_State *L) {
   struct pollfd watched;
   watched.fd = gim_net_fd(check_net(L));
+  if (watched.fd < 0) {
+    lua_pushboolean(L, gim_net_timeout_ms(check_net(L)) == 0);
+    return 1;
+  }
   watched.events = POLLIN;
   watched.revents = 0;
   lua_pushboolean(L, poll(&watched, 1, (int)luaL_optinteger(L, 2, 0)) > 0);

@@ -122,10 +122,19 @@ gim_status gim_client_step(gim_hub *hub, int64_t wait_ms, int64_t budget_us,
   return status;
 }
 
+/* Something may come that no descriptor tells the host of. */
+static bool is_unseen(const gim_hub *hub) {
+  return gim_net_fd(hub->net) < 0 &&
+         (gim_net_active(hub->net) > 0 ||
+          (hub->archive != NULL && hub->archive->waiting.first != NULL));
+}
+
 int64_t gim_client_timeout_ms(const gim_hub *hub) {
+  int64_t ms;
   if (hub->events.first != NULL) return 0;
   if (hub->net == NULL || hub->live_count == 0) return -1;
-  return gim_net_timeout_ms(hub->net);
+  ms = gim_net_timeout_ms(hub->net);
+  return ms > GIM_GLANCE_MS && is_unseen(hub) ? GIM_GLANCE_MS : ms;
 }
 
 gim_job *gim_client_next_news(const gim_hub *hub) {

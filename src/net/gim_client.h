@@ -29,7 +29,12 @@ GIM_MUST_CHECK gim_status gim_client_step(gim_hub *hub, int64_t wait_ms,
    descriptor becomes readable when there is work. */
 void gim_client_arm(gim_hub *hub);
 
-/* Milliseconds until a step is due; 0: now, -1: no live job and no news. */
+/*
+** Milliseconds until a step is due by the clock; 0: now, -1: no live job and
+** no news. Where there is no descriptor that tells of the network, at most
+** GIM_GLANCE_MS while it may have something.
+*/
+#define GIM_GLANCE_MS 10
 int64_t gim_client_timeout_ms(const gim_hub *hub);
 
 /* The next job with news, or NULL; gim_job_take_news takes it. */

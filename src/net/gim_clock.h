@@ -18,7 +18,7 @@ int64_t gim_clock_ms(void);
 /* Wall-clock seconds. */
 int64_t gim_clock_unix_s(void);
 
-/* `n` bytes from getrandom(2). Never fails: blocks only before the kernel's
+/* `n` bytes from getrandom(2) or getentropy(3). Never fails: blocks only before the kernel's
    pool is first filled. */
 void gim_clock_random(void *p, size_t n);
 

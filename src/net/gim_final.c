@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_final.h"
 
+#include "gim_system.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+#if GIM_LINUX
+#include <sys/syscall.h>
+#endif
 
 #define NUMBERS 10000       /* "a-2.png" to "a-10000.png" */
 #define RENAME_EXCLUSIVE 1u /* RENAME_NOREPLACE of the kernel */
@@ -28,10 +32,12 @@ static gim_status fail_taken(const char *path, gim_err *err) {
 /* True when `name` stood free and is now the file's; else errno. */
 static bool take_name(int folder_fd, const char *part, const char *name) {
   int claim;
+#if GIM_LINUX
   if (syscall(SYS_renameat2, folder_fd, part, folder_fd, name,
               RENAME_EXCLUSIVE) == 0)
     return true;
   if (errno != EINVAL && errno != ENOSYS && errno != EPERM) return false;
+#endif
   /* The file system cannot, or a sandbox does not let us: a link is as
      exclusive; and where there are no links, an empty file holds the name. */
   if (linkat(folder_fd, part, folder_fd, name, 0) == 0) {

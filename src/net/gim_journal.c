@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_journal_private.h"
 
+#include "gim_system.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#if GIM_LINUX
+#include <sys/eventfd.h>
+#endif
 
 /* A file that is replaced each time we have opened it: somebody plays. */
 #define OPEN_TRIES 16
@@ -129,6 +133,20 @@ static gim_status init_lock(gim_journal *j, gim_err *err) {
                   strerror(error));
 }
 
+static bool open_bell(int bell[2]) {
+#if GIM_LINUX
+  bell[0] = bell[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  return bell[0] >= 0;
+#else
+  if (pipe(bell) != 0) return false;
+  for (int i = 0; i < 2; i++) {
+    (void)fcntl(bell[i], F_SETFD, FD_CLOEXEC);
+    (void)fcntl(bell[i], F_SETFL, O_NONBLOCK);
+  }
+  return true;
+#endif
+}
+
 gim_status gim_journal_open(gim_journal **journal, const char *path,
                             gim_err *err) {
   gim_status status;
@@ -141,14 +159,13 @@ gim_status gim_journal_open(gim_journal **journal, const char *path,
     return status;
   }
   j->owner = getpid();
-  j->fd = j->event = -1;
+  j->fd = j->bell[0] = j->bell[1] = -1;
   j->unnamed = true;
   status = open_file(j, path, err);
   if (status == GIM_OK) status = take_path(j, path, err);
   if (status == GIM_OK) status = settle_past(j, err);
   if (status == GIM_OK) {
-    j->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (j->event < 0)
+    if (!open_bell(j->bell))
       status = gim_journal_fail(err, "has no descriptor", path, errno);
   }
   if (status == GIM_OK) status = start_thread(j, err);
@@ -169,12 +186,12 @@ const char *gim_journal_pictures(const gim_journal *journal) {
 }
 
 int gim_journal_fd(const gim_journal *journal) {
-  return journal->event;
+  return journal->bell[0];
 }
 
 void gim_journal_acknowledge(gim_journal *journal) {
-  uint64_t count;
-  while (read(journal->event, &count, sizeof(count)) < 0 && errno == EINTR) {
+  char rung[256]; /* a pipe that held more can still be read */
+  while (read(journal->bell[0], rung, sizeof(rung)) < 0 && errno == EINTR) {
   }
 }
 
@@ -300,7 +317,8 @@ void gim_journal_close(gim_journal *j) {
   gim_journal_drop(&j->ready);
   gim_journal_drop(&j->filed);
   if (j->fd >= 0) close(j->fd);
-  if (j->event >= 0) close(j->event);
+  if (j->bell[0] >= 0) close(j->bell[0]);
+  if (j->bell[1] >= 0 && j->bell[1] != j->bell[0]) close(j->bell[1]);
   pthread_cond_destroy(&j->wake);
   pthread_mutex_destroy(&j->lock);
   free(j->path);

@@ -51,7 +51,7 @@ struct gim_journal {
   char *path;     /* OWNED; absolute */
   char *pictures; /* OWNED; `path` and ".d" */
   int fd;         /* the file: appending, locked */
-  int event;      /* an eventfd: readable when there is news for the caller */
+  int bell[2]; /* to read, when there is news for the caller, and to write */
   pthread_t thread;
   bool running; /* the thread was started */
   pthread_mutex_t lock;

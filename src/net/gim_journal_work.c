@@ -168,8 +168,8 @@ static int sync_file(gim_journal *j, const char *path) {
 
 static void announce(const gim_journal *j) {
   const uint64_t one = 1;
-  /* A full counter is as readable as one can be. */
-  while (write(j->event, &one, sizeof(one)) < 0 && errno == EINTR) {
+  /* A full counter, or pipe, is as readable as one can be. */
+  while (write(j->bell[1], &one, sizeof(one)) < 0 && errno == EINTR) {
   }
 }
 

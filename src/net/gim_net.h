@@ -2,8 +2,8 @@
 /*
 ** gim_net.h - transfers on curl multis behind one descriptor   [floor 6]
 **
-** One net is one epoll set that holds libcurl's sockets and a timerfd, so
-** that a host watches a single descriptor. Paid requests and polls share one
+** One net is one waiting room (gim_wait.h) that holds libcurl's sockets and a
+** timer, so that a host watches a single descriptor. Paid requests and polls share one
 ** curl multi, downloads have another of their own (their address check would
 ** be skipped on a connection that somebody else opened). Easy handles are
 ** pooled and reused. Nothing here retries, follows redirects or knows what a
@@ -51,7 +51,8 @@ void gim_net_free(gim_net *net);
 /* True in a child after fork: every other call would harm the parent. */
 bool gim_net_is_foreign(const gim_net *net);
 
-/* The descriptor: readable while a step has work to do. BORROWED. */
+/* The descriptor: readable while a step has work to do. BORROWED. -1 where
+   there is no epoll (gim_system.h). */
 int gim_net_fd(const gim_net *net);
 
 /* Monotonic microseconds and milliseconds; wall-clock seconds. */
@@ -59,7 +60,7 @@ int64_t gim_net_now_us(void);
 int64_t gim_net_now_ms(void);
 int64_t gim_net_unix_s(void);
 
-/* 32 bits that came from getrandom(2); `n` bytes of it. Never fails: blocks only
+/* 32 bits of the kernel's chance; `n` bytes of it. Never fails: blocks only
    before the kernel's pool is first filled. */
 uint32_t gim_net_random(void);
 void gim_net_random_bytes(void *p, size_t n);

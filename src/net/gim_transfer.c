@@ -4,9 +4,11 @@
 #include "gim_address.h"
 #include "gim_brake.h"
 #include "gim_proxy.h"
+#include "gim_system.h"
 #include "gim_wait.h"
 
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +111,17 @@ static bool is_repeat(const gim_transfer *t) {
   return t->post && (t->handed > 0 || (t->body_n == 0 && t->requests > 0));
 }
 
+static int open_socket(const struct curl_sockaddr *address) {
+#if GIM_LINUX
+  return socket(address->family, address->socktype | SOCK_CLOEXEC,
+                address->protocol);
+#else
+  int fd = socket(address->family, address->socktype, address->protocol);
+  if (fd >= 0) (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+  return fd;
+#endif
+}
+
 static curl_socket_t on_open(void *ud, curlsocktype purpose,
                              struct curl_sockaddr *address) {
   gim_transfer *t = ud;
@@ -124,8 +137,7 @@ static curl_socket_t on_open(void *ud, curlsocktype purpose,
     refuse(t, GIM_STOP_REPEAT);
     return CURL_SOCKET_BAD;
   }
-  fd = socket(address->family, address->socktype | SOCK_CLOEXEC,
-              address->protocol);
+  fd = open_socket(address);
   if (fd < 0) return CURL_SOCKET_BAD;
   if (!gim_wait_adopt(t->carrier->wait, fd)) {
     close(fd);

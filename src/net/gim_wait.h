@@ -3,11 +3,16 @@
 ** gim_wait.h - the waiting room: many descriptors and one timer behind one
 ** descriptor   [floor 2]
 **
-** An epoll set with a timerfd inside it. A host watches gim_wait_fd; it is
-** readable while a watched descriptor is ready or the timer has run out,
-** and stays so until that was dealt with (level-triggered).
+** On Linux an epoll set with a timerfd inside it. A host watches gim_wait_fd;
+** it is readable while a watched descriptor is ready or the timer has run
+** out, and stays so until that was dealt with (level-triggered).
 **
-** A descriptor that gim_wait_adopt was told of is watched lazily: libcurl
+** Elsewhere (gim_system.h) the descriptors of all multis, and others, go to
+** one curl_multi_poll as its extra descriptors, on a multi that has no
+** transfers: nothing to watch from outside, and a wait costs as much time as
+** there are descriptors. Both say the same when asked the same.
+**
+** A descriptor that gim_wait_adopt was told of epoll watches lazily: libcurl
 ** turns interest off and on again around every request of a kept-alive
 ** connection, and a system call for each would cost a third of a poll. Being
 ** lazy is safe only where we hear of the closing (gim_wait_release): a number
@@ -39,7 +44,7 @@ gim_wait *gim_wait_new(gim_err *err);
 /* Closes the set and the timer, not what was watched. NULL is allowed. */
 void gim_wait_free(gim_wait *w);
 
-/* The descriptor to watch from outside. BORROWED. */
+/* The descriptor to watch from outside, BORROWED; -1: this build has none. */
 int gim_wait_fd(const gim_wait *w);
 
 /*
@@ -53,7 +58,7 @@ void gim_wait_release(gim_wait *w, int fd);
 
 /*
 ** Watches `fd` for `what` (0: not any more); `tag` comes back with it (0 to
-** 255). False: the system refuses, errno says why.
+** 255). False: the system refuses, or no memory; errno says why.
 */
 GIM_MUST_CHECK bool gim_wait_watch(gim_wait *w, int fd, unsigned what,
                                    int tag);

@@ -22,7 +22,7 @@ function loop.pause()
   return copas.pauseforever, function() copas.wakeup(co) end
 end
 
-function loop.watch(fd, ready)
+function loop.watch(fd, ready, seconds)
   -- A socket to copas, with nothing to read at first and "" once the descriptor was readable. At
   -- the end it is "dirty": luasocket takes it for ready, and does not look at the descriptor.
   local watched, asked, socket = true, false, {}
@@ -34,7 +34,7 @@ function loop.watch(fd, ready)
   end
   copas.addthread(function()
     while watched do
-      copas.receive(socket)
+      if fd then copas.receive(socket) else copas.pause(seconds) end
       ready()
     end
   end)

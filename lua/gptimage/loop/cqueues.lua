@@ -27,8 +27,8 @@ local function loop_of(controller)
     controller:wrap(f, ...)
   end
 
-  function loop.watch(fd, ready)
-    local watched, readable = true, { pollfd = fd, events = "r" }
+  function loop.watch(fd, ready, seconds)
+    local watched, readable = true, fd and { pollfd = fd, events = "r" } or seconds
     controller:wrap(function()
       while watched do
         cqueues.poll(readable)
@@ -37,7 +37,9 @@ local function loop_of(controller)
     end)
     return function()
       watched = false
-      cqueues.cancel(fd) -- wakes the coroutine above, and cqueues forgets the descriptor
+      if fd then
+        cqueues.cancel(fd) -- wakes the coroutine above, and cqueues forgets the descriptor
+      end
     end
   end
 

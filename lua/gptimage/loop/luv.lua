@@ -32,10 +32,14 @@ function luv.pause()
   return coroutine.yield, function() go_on(co) end
 end
 
-function luv.watch(fd, ready)
-  local poll = assert(uv.new_poll(fd))
-  assert(poll:start("r", ready))
-  return function() poll:close() end
+function luv.watch(fd, ready, seconds)
+  local handle = assert(fd and uv.new_poll(fd) or uv.new_timer())
+  if fd then
+    assert(handle:start("r", ready))
+  else
+    assert(handle:start(0, math.ceil(seconds * 1000), ready))
+  end
+  return function() handle:close() end
 end
 
 -- luv ends the process when a callback raises.

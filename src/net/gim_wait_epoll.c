@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+/* The waiting room of Linux: an epoll set with a timerfd inside it. */
 #include "gim_wait.h"
+
+#include "gim_system.h"
+
+#if GIM_LINUX
 
 #include <errno.h>
 #include <limits.h>
@@ -208,3 +213,5 @@ int gim_wait_collect(gim_wait *w, int64_t wait_ms, gim_ready *ready, int max,
   } while (got == 0 && n == max && timer < 2);
   return got;
 }
+
+#endif
