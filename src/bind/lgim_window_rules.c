@@ -276,4 +276,5 @@ void lgim_window_rules(lua_State *L) {
       {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   lgim_window_rules_bind(L);
+  lgim_window_rules_pictures(L);
 }

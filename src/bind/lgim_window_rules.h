@@ -14,6 +14,9 @@
 /* Adds options, errors, plan, models and sizes to the table on top. */
 void lgim_window_rules_bind(lua_State *L);
 
+/* Adds what is asked about a request's pictures: likewise. */
+void lgim_window_rules_pictures(lua_State *L);
+
 #pragma GCC visibility pop
 
 #endif

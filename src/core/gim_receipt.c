@@ -132,14 +132,13 @@ static bool speaks_of(gim_str text, gim_str word) {
 
 /*
 ** The file service's quota (files, not credits) has no code that is known:
-** its words are the only sign. A 429 asks to come again, and may.
+** its words are the only sign. Who asks to come again is let come again.
 */
 static void mind_quota(const gim_receipt_input *input, gim_err *err) {
   static const char advice[] =
       " Delete files at the file service, or give links.";
   gim_err both;
-  if (err->status == GIM_E_NO_MEMORY || err->status == GIM_E_RATE_LIMITED ||
-      err->status == GIM_E_TOO_BIG ||
+  if (err->retryable || err->status == GIM_E_TOO_BIG ||
       !speaks_of(input->body, GIM_STR("quota")))
     return;
   if (err->status != GIM_E_QUOTA) {
@@ -149,7 +148,6 @@ static void mind_quota(const gim_receipt_input *input, gim_err *err) {
     memcpy(err->message, both.message, sizeof(err->message));
   }
   err->status = GIM_E_QUOTA;
-  err->retryable = false;
 }
 
 static gim_status read_failure(const gim_json *root,
