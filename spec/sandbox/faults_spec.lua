@@ -366,6 +366,17 @@ describe("a fault", function()
     end)
   end)
 
+  it("answers with bytes that are no text, and to one client alone", function()
+    sandbox:fault { match = { kind = "poll", agent = "one/1" }, times = -1,
+      fault = { base64 = "AP8B", content_type = "image/png" } }
+    local url = sandbox.starmagic .. "/v1/tasks/x"
+    local reply = raw.request("GET", url, { headers = { ["user-agent"] = "one/1" } })
+    assert.same({ 200, "\0\255\1", "image/png" },
+      { reply.status, reply.body, reply.headers["content-type"] })
+    assert.equal(401, raw.request("GET", url, { headers = { ["user-agent"] = "two/1" } }).status)
+    sandbox:disarm()
+  end)
+
   it("strikes what it matches, from the n-th on, as often as told", function()
     sandbox:fault { { match = { service = "magick", kind = "submit" }, fault = { status = 500 } },
       { match = { kind = "submit", nth = 2 }, times = 2, fault = { status = 502 } } }

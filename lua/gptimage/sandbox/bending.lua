@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- How an armed fault changes a reply before it is sent. The manual is in faults.lua.
 
+local base64 = require "gptimage.sandbox.base64"
 local json = require "gptimage.sandbox.json"
 
 local M = {}
@@ -35,7 +36,7 @@ end
 function M.answers(fault)
   return fault.status ~= nil and not fault.redirect or fault.html ~= nil or fault.error ~= nil
     or fault.expired ~= nil or fault.redirect ~= nil or fault.html_body ~= nil
-    or fault.success_false ~= nil
+    or fault.success_false ~= nil or fault.base64 ~= nil
 end
 
 ---The reply that a fault gives in place of the service.
@@ -55,6 +56,10 @@ function M.answer(fault, error_reply)
   elseif fault.success_false then
     return { status = 200, headers = {}, json = json.object("success", false,
       "code", fault.success_false, "msg", "This failure was armed in the sandbox.") }
+  end
+  if fault.base64 then
+    return { status = fault.status or 200, headers = { { "content-type",
+      "application/octet-stream" } }, body = base64.decode(fault.base64) or "" }
   end
   local status = fault.status or 500
   if type(fault.body) == "string" then

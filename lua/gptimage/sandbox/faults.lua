@@ -16,6 +16,7 @@
 --   path      a prefix of the path
 --   task      the id of the task that is polled or whose picture is loaded
 --   key       the Idempotency-Key of the paid POST, or of the one that made that task
+--   agent     the User-Agent: a client of its own, also where there is no key
 --   http      "1.1" | "2"
 --   reused    true: only on a connection that has served a request before; false: only the first
 --   nth       the n-th request that matches the fields above, and those after it; 1 without
@@ -38,6 +39,7 @@
 -- The reply
 --   status    HTTP status; the request is not accepted unless `accept`
 --   body      its body: a string, or any JSON value; without, the service's own error shape
+--   base64    its body, where that is no text (application/octet-stream, unless content_type)
 --   error     fields for the service's error shape: {"code": 503, "message", "type", "param"};
 --             code may be a number, "" or null
 --   headers   {"name": "value"}, added or put in place of ours
@@ -97,12 +99,12 @@ local function set(text)
   return members
 end
 
-local match_fields = set "service kind method path task key http reused nth"
+local match_fields = set "service kind method path task key agent http reused nth"
 local fault_fields = set [[
-  reset how close status body error headers accept html retry_after retry_after_date retry_after_ms
-  empty raw content_type chunked gzip json delay stall at seconds drip sip early success_false cut
-  lie latency fail cancel task_id images pixels link task_status results omit shape format expired
-  gone redirect first html_body ignore_range etag]]
+  reset how close status body base64 error headers accept html retry_after retry_after_date
+  retry_after_ms empty raw content_type chunked gzip json delay stall at seconds drip sip early
+  success_false cut lie latency fail cancel task_id images pixels link task_status results omit
+  shape format expired gone redirect first html_body ignore_range etag]]
 
 local choices = {
   reset = set "connect before middle read accepted", how = set "rst close refused cancel goaway",
@@ -182,6 +184,7 @@ local function matches(match, request)
     and (not match.path or request.path:sub(1, #match.path) == match.path)
     and (not match.task or match.task == request.task)
     and (not match.key or match.key == request.key)
+    and (not match.agent or match.agent == request.headers:get("user-agent"))
     and (not match.http or match.http == request.http)
     and (match.reused == nil or match.reused == request.reused)
 end
