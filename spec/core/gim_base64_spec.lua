@@ -254,6 +254,13 @@ describe("gim_base64", function()
     end
   end)
 
+  it("looks at no byte behind a run (as a sanitizer sees), whatever its length", function()
+    local dense = ("\\/A"):rep(3000)
+    for length = 600, #dense, 7 do check_run(dense:sub(1, length)) end
+    for length = 4000, 4400 do check_run(dense:sub(1, length)) end
+    for length = 8000, 8400 do check_run(dense:sub(1, length)) end
+  end)
+
   it("refuses an escaped slash behind padding at its backslash", function()
     for length = 0, 2400, 100 do
       local text = "\\/AAA" .. ("A\\/BC"):rep(length // 4) .. "AA="

@@ -167,4 +167,31 @@ describe("gim_split_payload", function()
       end
     end
   end)
+
+  it("does not see where a body full of escaped slashes is cut, nor an escape in it", function()
+    local bytes = some_bytes(900)
+    local text = mime.b64(bytes):gsub("[/w]", "/")
+    local escaped = text:gsub("/", "\\/")
+    for _, escape in ipairs { "", "\\/", "\\u002b", "\\u002F", "\\\\/", "\\", "\\u00",
+      "\\/\\/\\/\\/" } do
+      for _, place in ipairs { 4, 700, 730, 1100 } do
+        local at = escaped:find("\\/", place, true)
+        local body = ('{"b64_json":"%s%s%s"}'):format(escaped:sub(1, at - 1), escape,
+          escaped:sub(at))
+        local expected = facts(window.split({ body }, { simd = "scalar" }))
+        if escape == "" then assert.same(mime.unb64(text), expected[1]) end
+        if escape:find "^\\\\" and escape ~= "\\" then
+          assert.same(13 + at - 1, expected.err.offset)
+        end
+        for _, simd in ipairs(window.simds()) do
+          for cut = 12 + at - 70, 12 + at + 70 do
+            if cut > 0 then
+              local pieces = { body:sub(1, cut), body:sub(cut + 1) }
+              assert.same(expected, facts(window.split(pieces, { simd = simd })))
+            end
+          end
+        end
+      end
+    end
+  end)
 end)

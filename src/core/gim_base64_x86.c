@@ -164,21 +164,20 @@ AVX512 size_t gim_base64_decode_avx512(const unsigned char *p, size_t n,
 
 /*
 ** Slashes stand anywhere, and a jump that is guessed wrong costs as much as to
-** decode 60 characters: so each block is put together without its first
-** backslashes as if it had some, and only more of them than usual are worth a
-** jump. `drop` has a bit where one is, and k is where the block goes, less what
-** was left out of it: what follows a backslash is stored over it.
+** decode 60 characters: so each block is put together as if it had as many
+** backslashes as are usual, and only for more of them there is a jump. Then
+** what follows each is stored over it.
 */
 SSSE3 static inline __m128i load16(const void *p) {
   return _mm_loadu_si128((const __m128i *)p);
 }
 
 /*
-** How many blocks of `size` bytes there are in `n` of them, when as many and
-** one more may be looked at behind a block, that fit into `room`.
+** How many blocks of `size` bytes are read from `n` of them, when a block is
+** looked at together with as many behind it, and `room` of them are wanted.
 */
 static inline size_t blocks_of(size_t n, size_t room, size_t size) {
-  if (n > room) n = room + size + 1;
+  if (n > room + size + 1) n = room + size + 1;
   return n <= 2 * size ? 0 : (n - size - 1) / size;
 }
 
@@ -251,7 +250,7 @@ SSSE3 size_t gim_base64_unescape_ssse3(const unsigned char *p, size_t n,
   return (size_t)(p - begin);
 }
 
-/* 64 bytes of nothing, and 64 with all their bits. */
+/* From `edge + 64 - i` on, 64 bytes of which those from number i are chosen. */
 #define NONE_16 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 #define ALL_16 -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1
 static const signed char edge[128] = {NONE_16, NONE_16, NONE_16, NONE_16,
