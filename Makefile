@@ -55,7 +55,7 @@ HERMETIC = env -u LUA_INIT -u LUA_INIT_5_4 -u LUA_PATH_5_4 -u LUA_CPATH_5_4 \
   -u STARMAGIC_API_KEY -u EVOLINK_API_KEY -u MAGICK_API_KEY -u GPTIMAGE_BASE_URL \
   -u http_proxy -u https_proxy -u HTTPS_PROXY -u all_proxy -u ALL_PROXY \
   -u no_proxy -u NO_PROXY \
-  LUA_PATH="$(LUA_PATH_VALUE)" LUA_CPATH="$(LUA_CPATH_VALUE)"
+  LUA_PATH="$(LUA_PATH_VALUE)" LUA_CPATH="$(LUA_CPATH_VALUE)" GPTIMAGE_TOOLS="$(BENCH)"
 
 # A sanitized module in an interpreter that is not: the runtimes have to be
 # there first. Leaks are not looked for at exit, where Lua's own memory and
@@ -134,7 +134,7 @@ endef
 
 test: ## runs the specs on the plain build; SPEC=spec/x_spec.lua for one; sets up all
 	@sh .ci/install.sh build run test
-	@$(MAKE) --no-print-directory window $(PEER)
+	@$(MAKE) --no-print-directory window $(PEER) $(BENCH)/tasks
 	$(call run_specs,$(LUA),$(BUILD)/counts,$(SPEC))
 
 asan: ## runs the specs under the address and undefined-behaviour sanitizers (gcc)
@@ -174,7 +174,14 @@ $(BENCH_TOOLS): $(BENCH)/%: bench/tools/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $(BENCH_LIBS)
 
-bench-tools: $(CORE) $(BENCH_TOOLS) $(PEER)
+# The task service has several sources, and is what the load spec asks as well.
+TASKS_SOURCES := $(wildcard bench/tools/tasks*.c)
+$(BENCH)/tasks: $(TASKS_SOURCES) bench/tools/tasks.h
+	$(call say,cc)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(TASKS_SOURCES) -lssl -lcrypto -lnghttp2
+
+bench-tools: $(CORE) $(BENCH)/tasks $(BENCH_TOOLS) $(PEER)
 
 REPETITIONS ?= 7
 BENCHES ?= $(filter-out bench/chart.lua,$(wildcard bench/*.lua))

@@ -212,6 +212,9 @@ static bool start_over(gim_job *job) {
 static void on_exchanged(void *ud, const gim_exchanged *e) {
   gim_job *job = ud;
   int64_t now_ms = gim_net_now_ms();
+  /* What is due a while from now is not to come the rest of a millisecond
+     early. */
+  int64_t answered_ms = (gim_net_now_us() + 999) / 1000;
   bool sent = gim_task_needs_body(&job->task), anew;
   bool renewing = gim_task_is_renewing(&job->task);
   gim_task_report report;
@@ -232,9 +235,9 @@ static void on_exchanged(void *ud, const gim_exchanged *e) {
   if (job->resubmit > 0 && !gim_billing_allows_again(job->hub, job->entry))
     job->options.resubmit = job->resubmits;
   if (sent)
-    gim_task_sent(&job->task, &report, now_ms, gim_net_random());
+    gim_task_sent(&job->task, &report, answered_ms, gim_net_random());
   else
-    gim_task_fetched(&job->task, &report, now_ms, gim_net_random());
+    gim_task_fetched(&job->task, &report, answered_ms, gim_net_random());
   anew = start_over(job);
   if (renewing) {
     if (e->status == GIM_OK && e->reply->shape != GIM_REPLY_ERROR)
