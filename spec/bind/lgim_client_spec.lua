@@ -2,6 +2,7 @@
 -- Tests src/bind/lgim_client.c: the functions of gptimage.core that take a client, without the Lua
 -- layer above them.
 local core = require "gptimage.core"
+local pictures = require "spec.support.pictures"
 local needs_descriptor = require "spec.support.needs_descriptor"
 local services = require "spec.support.service"
 local socket = require "socket"
@@ -280,5 +281,98 @@ describe("a client", function()
       _, message = pcall(f, client, 7, "submit")
       assert.truthy(message:find("bad argument #1 to 'submit'", 1, true), message)
     end
+  end)
+end)
+
+describe("bytes of a request", function()
+  local SIZE = 8 << 20
+  local photo = pictures.png { width = 6, height = 4 }
+
+  local function kilobytes()
+    collectgarbage()
+    collectgarbage()
+    return collectgarbage "count"
+  end
+
+  -- A task that uploads so much, which nobody but it holds.
+  local function submit()
+    local data = photo .. ("x"):rep(SIZE - #photo)
+    local fields = request { images = { { data = data } } }
+    local task = assert(core.generate(client, fields))
+    fields.images[1].data = nil
+    return task
+  end
+
+  -- An upload is answered once uploads.free is true; its bytes are forgotten unless it is now.
+  local function answer_after(uploads)
+    service:close()
+    service = services.start { upload = function(conn, head, number, s)
+      uploads[number] = #head.body
+      if not uploads.free then head.body = head.body:sub(1, 1000) end
+      while not uploads.free do coroutine.yield() end
+      conn:reply(s:uploaded(number))
+    end }
+    core.close(client)
+    client = assert(core.client { base_url = service.url, files_url = service.url, api_key = KEY,
+      poll = { first = 0, min = 0, max = 0.01 } })
+  end
+
+  it("are held while they may have to be sent, not copied, and let go of at the end", function()
+    local uploads = {}
+    answer_after(uploads)
+    local before = kilobytes()
+    local task = submit()
+    drive(function() return uploads[1] end)
+    assert.truthy(service.uploads[1].body:find(photo, 1, true))
+    assert.is_true(uploads[1] > SIZE and uploads[1] < SIZE + 1024)
+    local held = kilobytes() - before
+    assert.is_true(held > SIZE / 1024 and held < SIZE / 1024 + 1024, held)
+    uploads.free = true
+    drive(function() return task:done() end)
+    held = kilobytes() - before
+    assert.is_true(held < 1024, held)
+    assert.equal("completed", task.status)
+  end)
+
+  it("are let go of when the task is cancelled, or the client closed", function()
+    for _, finish in ipairs { function(task) task:cancel() end,
+      function() core.close(client) end } do
+      local uploads = {}
+      answer_after(uploads)
+      local before = kilobytes()
+      local task = submit()
+      drive(function() return uploads[1] end)
+      finish(task)
+      if not client:closed() then core.step(client) end
+      assert.equal("cancelled", task.status)
+      assert.equal("no", task.billed)
+      local held = kilobytes() - before
+      assert.is_true(held < 1024, held)
+    end
+  end)
+
+  it("outlive the request's table and every collection while they are sent", function()
+    local uploads = { free = true }
+    answer_after(uploads)
+    local mode = collectgarbage("incremental", 1, 100)
+    local tasks = {}
+    for i = 1, 8 do
+      tasks[i] = assert(core.generate(client, request { images = {
+        { data = photo .. ("%d"):format(i):rep(300000) } } }))
+    end
+    drive(function()
+      for _, task in ipairs(tasks) do
+        if not task:done() then return false end
+      end
+      return true
+    end)
+    collectgarbage(mode)
+    local seen = {}
+    for _, upload in ipairs(service.uploads) do
+      local digit = upload.body:match("IEND....(%d)")
+      assert.truthy(upload.body:find(photo .. digit:rep(300000), 1, true))
+      seen[digit] = true
+    end
+    for i = 1, 8 do assert.is_true(seen[tostring(i)]) end
   end)
 end)

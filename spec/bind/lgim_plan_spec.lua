@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Tests src/bind/lgim_plan.c through the test window; what users see is in spec/plan_spec.lua.
+local pictures = require "spec.support.pictures"
 local window = require "gptimage.core_test"
 
 local function credits(price, fields)
@@ -47,6 +48,46 @@ describe("plans", function()
     use()
     local before = use()
     assert.is_true(use() - before < 100)
+  end)
+end)
+
+describe("plans of edits", function()
+  local photo, mask = pictures.png { width = 6, height = 4 },
+    pictures.png { width = 6, height = 4, alpha = function(x) return x * 40 end }
+  local request = { model = "gpt-image-2", prompt = "x", mask = { data = mask },
+    images = { { data = photo, name = "my photo.jpg" }, "https://example.com/a.png" } }
+
+  it("say what would be uploaded, and where its links come", function()
+    local made = assert(window.plan(request, { files_url = "https://files.example" }))
+    assert.same('{"model":"gpt-image-2","prompt":"x","image_urls":["<my_photo.png>",'
+      .. '"https://example.com/a.png"],"mask_url":"<mask.png>"}', made.body)
+    assert.same({ { field = "images[1]", name = "my_photo.png", mime = "image/png", size = #photo,
+      width = 6, height = 4 }, { field = "mask", name = "mask.png", mime = "image/png",
+      size = #mask, width = 6, height = 4 } }, made.uploads)
+    assert.same({ true, false, "/v1/images/generations" },
+      { made.edit, made.multipart, made.endpoint })
+  end)
+
+  it("say what a form would hold", function()
+    local made = assert(window.plan(request, { provider = "magick" }))
+    assert.same('{"model":"gpt-image-2","prompt":"x","images":["my_photo.png",'
+      .. '"https://example.com/a.png"],"mask":"mask.png"}', made.body)
+    assert.same({ true, true, "/v1/images/edits", 2 },
+      { made.edit, made.multipart, made.endpoint, #made.uploads })
+  end)
+
+  it("know a file service where the provider's is known, or one is named", function()
+    assert.is_table(window.plan(request, { provider = "evolink" }))
+    local made, err = window.plan(request)
+    assert.is_nil(made)
+    assert.same({ "images[1]", "files_url_required", "no" },
+      { err.field, err.issues[1].rule, err.billed })
+  end)
+
+  it("upload nothing where all are links", function()
+    local made = assert(window.plan { model = "gpt-image-2", prompt = "x",
+      images = { "https://example.com/a.png" } })
+    assert.same({ {}, false }, { made.uploads, made.multipart })
   end)
 end)
 

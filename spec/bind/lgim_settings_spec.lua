@@ -2,6 +2,7 @@
 -- Tests src/bind/lgim_settings.c: that every option of gptimage.client does what it says. What is
 -- wrong with options is in wrong_options_spec.
 local core = require "gptimage.core"
+local pictures = require "spec.support.pictures"
 local program = require "spec.support.program"
 local sandboxes = require "spec.support.sandbox"
 local services = require "spec.support.service"
@@ -74,6 +75,48 @@ describe("time limits", function()
     assert.equal("timeout", err.kind)
     assert.equal("no", err.billed)
     assert.equal("no connection to 127.0.0.1 within 0.15 s", err.message)
+  end)
+end)
+
+describe("the file service", function()
+  local photo = pictures.png { width = 6, height = 4 }
+
+  it("is where files_url says", function()
+    service = services.start()
+    local files <close> = services.start()
+    service:client { files_url = files.url .. "/below/" }
+    local task = assert(service.clients[1]:submit(services.request {
+      images = { { data = photo } } }))
+    service:drive(function()
+      files.server:step()
+      return task:done()
+    end)
+    assert(task:wait())
+    assert.equal("/below/api/v1/files/upload/stream", files.uploads[1].target)
+    assert.equal("Bearer " .. services.KEY, files.uploads[1].headers.authorization)
+    assert.same({ 0, 1 }, { #service.uploads, #files.uploads })
+  end)
+
+  it("is nobody that the caller did not name, where base_url is his own", function()
+    service = services.start()
+    for _, provider in ipairs { "starmagic", "evolink" } do
+      local client = service:client { provider = provider }
+      local task, err = client:submit(services.request { images = { { data = photo } } })
+      assert.is_nil(task)
+      assert.same({ "files_url_required", "no" }, { err.issues[1].rule, err.billed })
+    end
+    assert.same({ 0, 0 }, { #service.uploads, #service.posts })
+  end)
+
+  it("has a time limit of its own", function()
+    service = services.start { upload = silent }
+    service:client { files_url = service.url, timeout = { upload = 0.1 }, retry = { max = 0 } }
+    local began = core.now()
+    local result, err = service:generate { images = { { data = photo } } }
+    assert.is_nil(result)
+    assert.same({ "timeout", "no" }, { err.kind, err.billed })
+    assert.is_true(core.now() - began < 2)
+    assert.equal(0, #service.posts)
   end)
 end)
 

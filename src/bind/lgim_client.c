@@ -191,6 +191,7 @@ static int core_close(lua_State *L) {
       lua_rawseti(L, 3, ++n);
     else
       lua_pop(L, 1);
+    forget_pictures(L, job, 2);
     lua_pushnil(L);
     lua_rawsetp(L, 2, job);
     (void)gim_job_take_news(job);
