@@ -16,6 +16,7 @@
 void lgim_window_disk(lua_State *L);    /* faults of system calls */
 void lgim_window_journal(lua_State *L); /* gim_journal */
 void lgim_window_record(lua_State *L);  /* gim_record, gim_recovery */
+void lgim_window_archive(lua_State *L); /* gim_archive, _scribe, _recover */
 
 #pragma GCC visibility pop
 

@@ -13,6 +13,8 @@
 /* So many numbers in a row without a file, and there are no more. */
 #define GAP_MAX 16
 
+#define FILE_MAX (2 * (size_t)GIM_LIMIT_PATH) /* bytes of a path in a line */
+
 #define TAIL 12 /* bytes that show the end of a picture */
 
 /* What is gathered while the lines of one request are read. */
@@ -61,6 +63,32 @@ void gim_remnant_free(gim_remnant *r) {
 }
 
 /* -------- lines -------- */
+
+static gim_status reserve(const gathering *g, gim_buffer *to, size_t limit) {
+  size_t n = g->line.n < limit ? g->line.n : limit;
+  return to->n < n ? gim_buffer_reserve(to, n - to->n) : GIM_OK;
+}
+
+/*
+** Room for whatever text the line has: what cannot be read then is not there.
+** A request that memory is short for must not pass for another service's, nor
+** its pictures for lost.
+*/
+static gim_status make_room(gathering *g, gim_event event) {
+  gim_remnant *r = g->remnant;
+  gim_status status = reserve(g, &g->file, FILE_MAX);
+  if (status == GIM_OK) status = reserve(g, &g->url, GIM_LIMIT_URL);
+  if (status == GIM_OK) status = reserve(g, &r->id, GIM_LIMIT_TASK_ID);
+  if (status == GIM_OK) status = reserve(g, &r->failure, GIM_LIMIT_URL);
+  if (event != GIM_EVENT_INTENT) return status;
+  if (status == GIM_OK) status = reserve(g, &r->provider, GIM_LIMIT_URL);
+  if (status == GIM_OK) status = reserve(g, &r->base_url, GIM_LIMIT_URL);
+  if (status == GIM_OK) status = reserve(g, &r->output, GIM_LIMIT_PATH);
+  if (status == GIM_OK) status = reserve(g, &r->model, GIM_LIMIT_URL);
+  if (status == GIM_OK)
+    status = reserve(g, &r->prompt, GIM_LIMIT_REQUEST_BODY);
+  return status;
+}
 
 static void read_intent(gathering *g, const gim_recorded *recorded) {
   gim_remnant *r = g->remnant;
@@ -207,7 +235,8 @@ static gim_status read_lines(gathering *g, bool late, gim_err *err) {
       return gim_fail(err, GIM_E_IO,
                       "The journal was changed by others while it was in "
                       "use.");
-    status = read_line(g, &recorded, late);
+    status = make_room(g, recorded.event);
+    if (status == GIM_OK) status = read_line(g, &recorded, late);
   }
   if (status != GIM_OK)
     (void)gim_fail(err, status, "No memory to recover a request.");
@@ -313,7 +342,7 @@ gim_status gim_recover_read(gim_hub *hub, const gim_open *open,
   g.remnant = remnant;
   gim_buffer_init(&g.line, GIM_LIMIT_JOURNAL_LINE);
   gim_buffer_init(&g.url, GIM_LIMIT_URL);
-  gim_buffer_init(&g.file, 2 * GIM_LIMIT_PATH);
+  gim_buffer_init(&g.file, FILE_MAX);
   for (int i = 0; i < GIM_LIMIT_IMAGES; i++) g.arrived[i] = -1;
   init_remnant(remnant, open);
   status = read_lines(&g, false, err);
