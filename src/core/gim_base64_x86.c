@@ -205,21 +205,22 @@ _Alignas(16) static const unsigned char without[17][16] = {
 
 /*
 ** The block at `p`, of which `text` is what is there, where `drop` has a bit
-** for each backslash. Returns how many characters are now at `to`.
+** for each backslash. Returns where the next one goes.
 */
-SSSE3 static inline size_t put_without16(const unsigned char *p, __m128i text,
-                                         unsigned drop, unsigned char *to) {
-  unsigned at = (unsigned)__builtin_ctz(drop | 0x10000);
+SSSE3 static inline unsigned char *put_without16(const unsigned char *p,
+                                                 __m128i text, size_t drop,
+                                                 unsigned char *to) {
+  size_t at = (size_t)__builtin_ctzl(drop | 0x10000);
   const void *chosen = without[at];
-  size_t left = 15 + (at >> 4);
   text = _mm_shuffle_epi8(text, _mm_load_si128((const __m128i *)chosen));
   _mm_storeu_si128((__m128i *)(void *)to, text);
+  to += 15 + (at >> 4);
   while (__builtin_expect((drop &= drop - 1) != 0, 0)) {
-    at = (unsigned)__builtin_ctz(drop) + 1;
-    left--;
-    _mm_storeu_si128((__m128i *)(void *)(to + left + at - 16), load16(p + at));
+    at = (size_t)__builtin_ctzl(drop);
+    to--;
+    _mm_storeu_si128((__m128i *)(void *)(to + at - 15), load16(p + at + 1));
   }
-  return left;
+  return to;
 }
 
 SSSE3 size_t gim_base64_unescape_ssse3(const unsigned char *p, size_t n,
@@ -241,9 +242,9 @@ SSSE3 size_t gim_base64_unescape_ssse3(const unsigned char *p, size_t n,
                           _mm_andnot_si128(two_slashes, two_escapes)));
     others = _mm_cmpeq_epi8(others, _mm_setzero_si128());
     if (_mm_movemask_epi8(others) != 0xFFFF) break;
-    to += put_without16(p, one, (unsigned)_mm_movemask_epi8(one_escapes), to);
-    to += put_without16(p + 16, two, (unsigned)_mm_movemask_epi8(two_escapes),
-                        to);
+    to = put_without16(p, one, (unsigned)_mm_movemask_epi8(one_escapes), to);
+    to = put_without16(p + 16, two, (unsigned)_mm_movemask_epi8(two_escapes),
+                       to);
     p += 32;
   }
   *written = (size_t)(to - to_begin);
