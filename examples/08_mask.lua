@@ -1,23 +1,30 @@
 -- SPDX-License-Identifier: MIT
 -- 8. Masks: which part of a picture shall be painted anew.
 --
--- Needs no key and no network, but the module gptimage.mask_core, which is built where libpng is.
+-- Needs the module gptimage.mask_core, which is built where libpng is, and a key of Magick API (or
+-- the sandbox; see example 1).
 -- Usage: lua5.4 examples/08_mask.lua [PICTURE]
 
 local gptimage = require "gptimage"
 
-local picture = arg[1] -- a PNG, JPEG or WebP; without one: as if it were 1024 x 1024
+local client <close> = assert(gptimage.client { provider = "magick" })
 
--- A mask is a PNG as large as the picture: transparent where it is painted anew, opaque where it
--- stays. This one frees an oval in the middle of the upper half.
-local function oval(options)
-  options.x, options.y, options.width, options.height = 312, 128, 400, 320
-  options.output = "mask.png"
-  return gptimage.mask.ellipse(options)
+local function saved(result, err)
+  if not result then
+    io.stderr:write("no picture: ", tostring(err), "\n")
+    os.exit(1, true)
+  end
+  return result.images[1].path
 end
 
-local path, err = oval(picture and { image = picture }
-  or { image_width = 1024, image_height = 1024 })
+-- The picture that is to be changed: a PNG, JPEG or WebP; without one it is made.
+local picture = arg[1] or saved(client:generate { model = "gpt-image-2", quality = "low",
+  prompt = "Hills in the summer", size = "1024x1024", output = "hills.png" })
+
+-- A mask is a PNG as large as the picture: transparent where it is painted anew, opaque where it
+-- stays. This one frees an oval in the sky.
+local path, err = gptimage.mask.ellipse { image = picture, output = "mask.png",
+  x = 312, y = 96, width = 400, height = 352 }
 if not path then
   io.stderr:write("no mask: ", tostring(err), "\n")
   os.exit(1, true)
@@ -37,3 +44,12 @@ end
 local nothing, why = gptimage.mask.rectangle { image_width = 64, image_height = 64,
   x = 64, y = 0, width = 10, height = 10, output = "nothing.png" }
 print(nothing, why)
+
+-- The same picture, twice: with something in the oval, and with everything else around it.
+for _, edit in ipairs {
+  { "balloon.png", "mask.png", "A hot-air balloon in the sky" },
+  { "dusk.png", "around.png", "The same hills at dusk" },
+} do
+  print("made " .. saved(client:edit { model = "gpt-image-2", quality = "low", size = "1024x1024",
+    images = { picture }, mask = edit[2], prompt = edit[3], output = edit[1] }))
+end

@@ -22,11 +22,13 @@ describe("the example", function()
     sandbox:reset()
   end)
 
-  local function run(name, folder, arguments, status)
+  local function run(name, folder, arguments, status, magick)
     tried[name] = true
     local result = program.run("examples/" .. name, {
       folder = folder.path, arguments = arguments,
-      env = { GPTIMAGE_BASE_URL = sandbox.starmagic, STARMAGIC_API_KEY = "sk-example" },
+      env = { GPTIMAGE_BASE_URL = magick and sandbox.magick or sandbox.starmagic,
+        FILES_URL = sandbox.files, STARMAGIC_API_KEY = "sk-example",
+        MAGICK_API_KEY = "sk-example" },
     })
     assert.equal(status or 0, result.status, result.output)
     assert.is_nil(result.output:find("sk-example", 1, true))
@@ -119,16 +121,38 @@ describe("the example", function()
       { ledger.accepted, ledger.charged, ledger.failed, ledger.credits.charged })
   end)
 
-  it("08_mask makes masks and looks at them", function()
+  it("07_edit edits a file and a link, on both services", function()
+    for _, case in ipairs { { "starmagic", "generations", { "upload", "result" } },
+      { "magick", "edits", { "part", "part" } } } do
+      sandbox:reset()
+      local folder <close> = program.folder()
+      local output = run("07_edit.lua", folder, { case[1] }, 0, case[1] == "magick")
+      assert.same({ "morning.png", "night.png" }, folder:files())
+      assert.truthy(output:find("plan: /v1/images/" .. case[2] .. "\n", 1, true), output)
+      assert.truthy(output:find("the edit: night.png, billed: yes\n$"), output)
+      local submits = sandbox:requests { kind = "submit" }
+      local sources = {}
+      for i, reference in ipairs(submits[3].references) do sources[i] = reference.source end
+      assert.same(case[3], sources)
+      assert.equal(3, sandbox:ledger().charged)
+    end
+  end)
+
+  it("08_mask makes masks, looks at them and uses them", function()
     local folder <close> = program.folder()
-    local output = run("08_mask.lua", folder)
-    assert.same({ "around.png", "mask.png" }, folder:files())
+    local output = run("08_mask.lua", folder, {}, 0, true)
+    assert.same({ "around.png", "balloon.png", "dusk.png", "hills.png", "mask.png" },
+      folder:files())
     local paint, keep = output:match("mask.png: 1024 x 1024, (%d+) pixels to paint, (%d+) to keep")
     assert.equal(1024 * 1024, tonumber(paint) + tonumber(keep))
     assert.truthy(output:find(("around.png: 1024 x 1024, %s pixels to paint, %s to keep"):format(
       keep, paint), 1, true), output)
     assert.truthy(output:find("nil\tinvalid: no pixel of the mask", 1, true), output)
-    assert.equal(0, #sandbox:requests())
+    assert.truthy(output:find("made balloon.png\nmade dusk.png\n$"), output)
+    local submits = sandbox:requests { kind = "submit" }
+    assert.same({ "mask.png", "around.png" },
+      { submits[2].mask.filename, submits[3].mask.filename })
+    assert.equal(3, sandbox:ledger().charged)
   end)
 
   it("10_luv keeps its timers going and ends by itself", function()

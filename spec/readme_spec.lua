@@ -7,7 +7,7 @@
 --                   What a block uses and does not make itself is made for it: `gptimage`
 --                   (required), and `client` (gptimage.client {}, closed at the end). It must end
 --                   with exit status 0.
---                   A file called photo.png lies in the folder, for what reads one.
+--                   A file called photo.png of 320 x 240 pixels lies in the folder.
 --   ```lua fragment only compiled: for what needs a host around it
 --   ```sh           checked by `sh -n`; every `make TARGET` must be a target of the Makefile, every
 --                   `bin/gptimage COMMAND` a command of it, every file named after `lua5.4` must
@@ -15,10 +15,11 @@
 --   other           not looked at
 
 local window = require "gptimage.core_test"
+local pictures = require "spec.support.pictures"
 local program = require "spec.support.program"
 local sandboxes = require "spec.support.sandbox"
 
-local PHOTO = "spec/data/photo.png"
+local PHOTO = pictures.png { width = 320, height = 240 }
 
 local function read(path)
   local file <close> = assert(io.open(path, "rb"))
@@ -99,11 +100,7 @@ describe("README.md", function()
       if block.info == "lua" and can then
         tried = tried + 1
         local folder <close> = program.folder()
-        local photo = io.open(PHOTO, "rb")
-        if photo then
-          photo:close()
-          write(folder.path .. "/photo.png", read(PHOTO))
-        end
+        write(folder.path .. "/photo.png", PHOTO)
         local path = folder.path .. "/README.lua"
         write(path, prelude(block.text) .. block.text)
         local magick = block.text:find('provider = "magick"', 1, true)
