@@ -26,6 +26,19 @@ describe("advice", function()
   end)
 end)
 
+describe("a refusal of a form with pictures", function()
+  it("says that the service may not edit, in an answer to the form alone", function()
+    local body = '{"error":{"message":"Model name not specified","type":"new_api_error","code":""}}'
+    local reply = read(body, { status = 400, form = true })
+    assert.matches("^Model name not specified%. Correct the request; .* edit_path%.$",
+      reply.err.message)
+    assert.is_nil(read(body, { status = 400 }).err.message:find("edit_path", 1, true))
+    reply = read("", { status = 404, form = true })
+    assert.matches("^HTTP 404 with an empty body%. What is behind the service may not edit",
+      reply.err.message)
+  end)
+end)
+
 describe("the caller's key in a reply", function()
   local KEY = "live_9fX$42/b.c-d" .. ("e"):rep(120)
 

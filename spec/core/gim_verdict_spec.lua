@@ -92,6 +92,7 @@ describe("the verdict on a refused request", function()
     end
     for status = 200, 599 do
       is_sentence(select(3, window.verdict_http(status, "", "")), status)
+      is_sentence(select(3, window.verdict_http(status, "", "", true)), status)
     end
     local file <close> = assert(io.open "src/core/gim_verdict.c")
     local count = 0
@@ -101,6 +102,25 @@ describe("the verdict on a refused request", function()
       count = count + 1
     end
     assert.is_true(count > 60)
+  end)
+
+  it("tells of a form that the service may not edit, where that may be meant", function()
+    for _, refusal in ipairs { { 404, "" }, { 501, "api_not_implemented" },
+      { 503, "model_not_found" }, { 400, "invalid_request" }, { 400, "" },
+      { 500, "convert_request_failed" } } do
+      local kind, retryable, advice = window.verdict_http(refusal[1], refusal[2], "")
+      local kind_too, retryable_too, other = window.verdict_http(refusal[1], refusal[2], "", true)
+      assert.same({ kind, retryable }, { kind_too, retryable_too })
+      assert.matches("may not edit pictures", other)
+      assert.matches("edit_path", other)
+      assert.is_nil(advice:find("edit_path", 1, true))
+    end
+    for _, refusal in ipairs { { 401, "" }, { 402, "" }, { 403, "access_denied" }, { 413, "" },
+      { 429, "" }, { 500, "" }, { 400, "moderation_blocked" }, { 400, "image_dimension_mismatch" },
+      { 502, "upstream_error" }, { 200, "" } } do
+      assert.same({ window.verdict_http(refusal[1], refusal[2], "") },
+        { window.verdict_http(refusal[1], refusal[2], "", true) })
+    end
   end)
 end)
 

@@ -219,11 +219,13 @@ static int push_verdict(lua_State *L, gim_verdict verdict) {
   return 3;
 }
 
-/* window.verdict_http(status, code, type) -> kind, retryable, advice */
+/* window.verdict_http(status, code, type [, form]) -> kind, retryable, advice */
 static int window_verdict_http(lua_State *L) {
-  return push_verdict(L, gim_verdict_http((int)luaL_checkinteger(L, 1),
-                                          lgim_window_str(L, 2),
-                                          lgim_window_str(L, 3)));
+  gim_verdict verdict =
+      gim_verdict_http((int)luaL_checkinteger(L, 1), lgim_window_str(L, 2),
+                       lgim_window_str(L, 3));
+  return push_verdict(L, lua_toboolean(L, 4) ? gim_verdict_form(verdict)
+                                             : verdict);
 }
 
 /* window.verdict_task(code) -> kind, retryable, advice */

@@ -258,6 +258,7 @@ static gim_complaint complaint_of(const reading *r) {
   c.body = r->input->body;
   c.root = r->root;
   c.secret = r->input->secret;
+  c.form = r->input->form;
   return c;
 }
 

@@ -61,6 +61,7 @@ typedef struct gim_reply_input {
   int payloads;       /* payloads that gim_split saw */
   int64_t now_unix_s; /* wall clock: for a Retry-After date */
   bool poll;          /* reply to a task query, else to the paid POST */
+  bool form;          /* that was a form with pictures */
 } gim_reply_input;
 
 typedef struct gim_reply {

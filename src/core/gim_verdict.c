@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_verdict.h"
 
+#include <string.h>
+
 /* Where a row of the table of codes counts. */
 typedef enum place {
   ANYWHERE,
@@ -22,6 +24,12 @@ typedef struct row {
 #define SLOW_DOWN "Ask again later and less often."
 #define CHANGE_PROMPT "Change the prompt or the reference images."
 #define CORRECT "Correct the request."
+#define MAY_NOT_EDIT                                                          \
+  "What is behind the service may not edit pictures: try another model, or "  \
+  "the option edit_path."
+#define CORRECT_OR_MAY_NOT_EDIT                                               \
+  "Correct the request; where that is in order, the service may not edit "    \
+  "pictures with this model, or not on this path: see the option edit_path."
 #define ASK_SUPPORT "Ask the service's support, with the id."
 #define CHECK_URL "Check the base URL and what stands between."
 #define CHECK_MODEL "Check the model's name and what the account may use."
@@ -223,6 +231,14 @@ gim_verdict gim_verdict_http(int http_status, gim_str code, gim_str type) {
     if (http_status >= http_statuses[i].from &&
         http_status <= http_statuses[i].to)
       return http_statuses[i].verdict;
+  return verdict;
+}
+
+gim_verdict gim_verdict_form(gim_verdict verdict) {
+  if (verdict.kind == GIM_E_NOT_FOUND)
+    verdict.advice = MAY_NOT_EDIT;
+  else if (strcmp(verdict.advice, CORRECT) == 0)
+    verdict.advice = CORRECT_OR_MAY_NOT_EDIT;
   return verdict;
 }
 

@@ -30,6 +30,13 @@ typedef struct gim_verdict {
 */
 gim_verdict gim_verdict_http(int http_status, gim_str code, gim_str type);
 
+/*
+** The same where the request was a form with pictures: a service that knows no
+** such thing, or whose channel does not edit, says so in the words of other
+** refusals. The advice then names that, too.
+*/
+gim_verdict gim_verdict_form(gim_verdict verdict);
+
 /* A task that failed with `code`. One that is not known is final. */
 gim_verdict gim_verdict_task(gim_str code);
 

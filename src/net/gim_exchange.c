@@ -35,6 +35,7 @@ struct gim_exchange {
   int64_t received;
   size_t body_n;
   bool paid;
+  bool form; /* its body has parts */
 };
 
 static void release(gim_exchange *x) {
@@ -160,6 +161,7 @@ static gim_status read_reply(gim_exchange *x, const gim_response *response,
   input.payloads = x->whole;
   input.now_unix_s = gim_net_unix_s();
   input.poll = !x->paid;
+  input.form = x->form;
   return gim_reply_read(reply, &input);
 }
 
@@ -245,6 +247,7 @@ gim_status gim_exchange_start(gim_exchange **exchange, gim_net *net,
   x->pool = spec->pool;
   x->secret = spec->secret;
   x->paid = spec->paid;
+  x->form = spec->parts_n > 0;
   x->body_n = spec->body_n;
   x->pictures = spec->pictures;
   x->length = -1;
