@@ -9,6 +9,43 @@
 --   download   "ok yes 1 1": it is tried again
 --   downloads  "ok yes 1 1", unless given
 --   http2      columns that differ over HTTP/2
+--
+-- WHY. What is expected follows from these rules, not from what was seen.
+-- The paid POST (submit, sync):
+--   1. Not handed over whole: nothing was accepted, it is sent again, "ok yes 1 1". A reset
+--      before the body is a race: the kernel may have taken the small body whole; then rule 2.
+--   2. Handed over whole, and no answer that can be read: "maybe", never sent again (posts 1),
+--      whatever the sandbox did (paid 0 or 1). The kind is that of the break: network (reset,
+--      cut, no HTTP), timeout, server (5xx, 408, *_outcome_unknown with any status), protocol
+--      (2xx that is no JSON, empty, or names neither a task nor a picture).
+--   3. The service refused: "no". Its code decides before the status (a 500 invalid_request, a
+--      503 model_not_found, a 200 with success false), then the status: 4xx and 3xx refuse,
+--      redirects of a POST are not followed. Also when it answers before it has the body (posts
+--      0).
+--   4. The service says that it did nothing and that one may come again: 429 without a code that
+--      says otherwise, a JSON 503 whose code is in the provider's list (Magick has none): sent
+--      again, "ok yes 1 2".
+--   5. What came is kept: an answer that breaks behind its pictures is "ok yes". So the answers
+--      of the synchronous service survive a wrong length, a missing end, and gzip in stored
+--      blocks, where the bytes reach us. Over HTTP/2 a wrong length is a protocol error of the
+--      stream: libcurl hands on nothing, rule 2.
+--   6. A task that failed or was cancelled is given back: "no", paid 0. One that is completed
+--      without a picture, or a 2xx without one: "maybe", kind protocol. The synchronous service
+--      tells a failed picture with 400 (rule 3), a cancelled one with 500 (rule 2).
+-- A query (poll, polls): the task is accepted, so "maybe" until it has ended, and the id is
+-- there.
+--   7. What may pass (network, timeout, 5xx, 429, 3xx, unreadable) is asked again until the
+--      task's time is over: "timeout".
+--   8. What the service itself refuses with a code of its own is final at once: asking again
+--      brings the same. Not found, and refusals without a code (a proxy's page), are tolerated a
+--      few times, since a task may not be known everywhere yet: "ok" once, final when it stays
+--      so.
+-- A download (download, downloads): the picture is paid, so "yes" whatever happens.
+--   9. What may pass is tried again, also a body that is no picture or has lost its end; when it
+--      stays so the kind is that of the last try. 403, 404 and 410 say that the link has
+--      expired: the task is asked for a new one, once. Other 4xx, and redirects to private
+--      addresses, are final.
+-- Faults that only one kind of request can have leave the others "ok yes 1 1".
 
 local null = require("cjson").null
 
@@ -51,6 +88,8 @@ return {
     submit = "server maybe 0 1", downloads = "server yes 1 1" },
   { "503 service_unavailable, accepted", { status = 503, accept = true },
     submit = "server maybe 1 1", downloads = "server yes 1 1" },
+  { "503, code of the provider's list", { status = 503, error = { code = "no_available_channel" } },
+    submit = "ok yes 1 2", sync = "server maybe 0 1", downloads = "server yes 1 1" },
   { "503 model_not_found", { status = 503, error = { code = "model_not_found" } },
     submit = "not_found no 0 1", polls = "not_found maybe 1 1", downloads = "server yes 1 1" },
   { "500 invalid_request", { status = 500, error = { code = "invalid_request" } },
@@ -62,6 +101,8 @@ return {
   { "HTML 502", { html = 502 },
     submit = "server maybe 0 1", downloads = "server yes 1 1" },
   { "HTML 502, accepted", { html = 502, accept = true },
+    submit = "server maybe 1 1", downloads = "server yes 1 1" },
+  { "HTML 503, accepted", { html = 503, accept = true },
     submit = "server maybe 1 1", downloads = "server yes 1 1" },
   { "HTML 504, accepted", { html = 504, accept = true },
     submit = "server maybe 1 1", downloads = "server yes 1 1" },
@@ -116,6 +157,9 @@ return {
     download = "protocol yes 1 1", downloads = "protocol yes 1 1" },
   { "301 elsewhere",
     { status = 301, headers = { location = "https://127.0.0.1:1/" }, empty = true },
+    submit = "protocol no 0 1", downloads = "network yes 1 1" },
+  { "307 elsewhere",
+    { status = 307, headers = { location = "https://127.0.0.1:1/" }, empty = true },
     submit = "protocol no 0 1", downloads = "network yes 1 1" },
   { "200, success false",
     { status = 200, body = { success = false, code = 402, msg = "no credits" } },
