@@ -102,9 +102,10 @@ static uint32_t escaped_quantum(const unsigned char p[5]) {
 static run decode_scalar(const unsigned char *p, size_t n, bool json,
                          unsigned char *to) {
   const unsigned char *const begin = p, *const end = p + n;
+  const unsigned char *const last = n < 12 ? p : end - 11;
   unsigned char *const to_begin = to;
   run done;
-  while (end - p >= 12) {
+  while (p < last) {
     uint32_t one = quantum(p), two = quantum(p + 4);
     if ((one | two) >> 24 == 0) {
       put_two(one, two, to);
