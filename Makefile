@@ -105,6 +105,17 @@ $(BUILD)/obj/%.o: src/%.c
 
 -include $(OBJECTS:.o=.d) $(WINDOW_OBJECTS:.o=.d)
 
+# An application in C that hosts Lua: our module and Lua are linked into it, and
+# what Lua loads besides (cjson) finds Lua's functions there.
+EMBED := $(abspath $(BUILD))/embed/host
+embed: $(EMBED) ## the application in C of examples/embed, with the module linked into it
+
+$(EMBED): examples/embed/host.c $(ARCHIVE)
+	$(call say,ld)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(ARCHIVE) -Wl,--export-dynamic \
+	  -Wl,--whole-archive -l:lib$(LUA_PC).a -Wl,--no-whole-archive $(CURL_LIBS) -lm -ldl
+
 deps: ## installs the Debian packages of .ci/deps that are missing (root or sudo)
 	@sh .ci/install.sh
 
@@ -134,7 +145,7 @@ endef
 
 test: ## runs the specs on the plain build; SPEC=spec/x_spec.lua for one; sets up all
 	@sh .ci/install.sh build run test
-	@$(MAKE) --no-print-directory window $(PEER) $(BENCH)/tasks
+	@$(MAKE) --no-print-directory window embed $(PEER) $(BENCH)/tasks
 	$(call run_specs,$(LUA),$(BUILD)/counts,$(SPEC))
 
 asan: ## runs the specs under the address and undefined-behaviour sanitizers (gcc)
@@ -210,7 +221,7 @@ lint-lua: lint-deps
 
 lint-format: lint-deps
 	@clang-format --dry-run -Werror $(SOURCES) $(WINDOW_SOURCES) $(HEADERS) \
-	  $(wildcard src/mask/*.[ch])
+	  $(wildcard src/mask/*.[ch] examples/embed/*.c)
 
 lint-floors: lint-deps
 	@$(LUA) .ci/floors.lua
@@ -228,7 +239,7 @@ lint-headers: lint-deps
 	done
 
 lint-gcc lint-clang: lint-%: lint-deps
-	@$(MAKE) --no-print-directory window BUILD=build-lint/$* CC=$* EXTRA_WARNINGS=-Werror
+	@$(MAKE) --no-print-directory window embed BUILD=build-lint/$* CC=$* EXTRA_WARNINGS=-Werror
 	@$(AR) rc build-lint/$*/libmask.a build-lint/$*/obj/mask/gim_*.o build-lint/$*/obj/mask/lgim_mask*.o
 	@sh .ci/objects.sh build-lint/$*/libgptimage.a
 	@sh .ci/objects.sh build-lint/$*/libmask.a
@@ -240,7 +251,8 @@ lint-deps:
 	@sh .ci/install.sh build run lint rock
 
 format: ## lays out the C files as lint wants them
-	clang-format -i $(SOURCES) $(WINDOW_SOURCES) $(HEADERS) $(wildcard src/mask/*.[ch])
+	clang-format -i $(SOURCES) $(WINDOW_SOURCES) $(HEADERS) \
+	  $(wildcard src/mask/*.[ch] examples/embed/*.c)
 
 rockspec: ## writes the rockspec's lists of sources and modules anew
 	@$(LUA) .ci/rockspec.lua --write
@@ -267,5 +279,5 @@ clean: ## removes what make made
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
 
-.PHONY: build window deps demo test asan portable crash valgrind bench bench-tools bench-readme lint $(LINTS) lint-deps format \
+.PHONY: build window embed deps demo test asan portable crash valgrind bench bench-tools bench-readme lint $(LINTS) lint-deps format \
   rockspec rock install env clean help

@@ -63,18 +63,19 @@ function M.png_size(path)
 end
 
 ---@param path string          of the Lua file; from the root, or absolute
----@param options {folder: string?, env: table<string, string>?, arguments: string[]?}
+---@param options {folder: string?, env: table<string, string>?, arguments: string[]?,
+---                 host: string?}  host: what runs it; without, the Lua that runs the spec
 ---@return {output: string, status: integer}
 function M.run(path, options)
   if path:sub(1, 1) ~= "/" then
     path = M.root .. "/" .. path
   end
   -- A program that hangs fails (status 124), and does not take its spec with it.
-  local words = { "cd", quote(options.folder or M.root), "&&", "exec", "timeout", "60", "env" }
+  local words = { "cd", quote(options.folder or M.root), "&&", "exec", "timeout", "300", "env" }
   for name, value in pairs(options.env or {}) do
     words[#words + 1] = quote(name .. "=" .. value)
   end
-  words[#words + 1] = quote(arg[-1] and arg[-1]:find("lua") and arg[-1] or "lua5.4")
+  words[#words + 1] = quote(options.host or arg[-1] and arg[-1]:find("lua") and arg[-1] or "lua5.4")
   words[#words + 1] = quote(path)
   for _, argument in ipairs(options.arguments or {}) do
     words[#words + 1] = quote(argument)
