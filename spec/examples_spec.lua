@@ -199,6 +199,17 @@ describe("the example", function()
     assert.same({}, folder:files())
   end)
 
+  it("15_glib has its picture from GLib's main loop", function()
+    tried["15_glib.lua"] = true
+    if not package.searchpath("lgi", package.path) then
+      pending("lgi is not installed for Lua 5.4 (luarocks --lua-version=5.4 install lgi)")
+    end
+    local folder <close> = program.folder()
+    local output = run("15_glib.lua", folder)
+    assert.truthy(tonumber(output:match("^lighthouse%.png\n(%d+) ticks meanwhile\n$")) > 5, output)
+    assert.same({ "lighthouse.png" }, folder:files())
+  end)
+
   it("demo, which make demo runs, shows both services and checks what it saved", function()
     tried["demo.lua"] = true
     local folder <close> = program.folder()

@@ -8,10 +8,13 @@
 --                   (required), and `client` (gptimage.client {}, closed at the end). It must end
 --                   with exit status 0.
 --                   A file called photo.png of 320 x 240 pixels lies in the folder.
+--                   A block that requires a module which is not installed is only compiled, or
+--                   gets our stand-in for it (copas).
 --   ```lua fragment only compiled: for what needs a host around it
 --   ```sh           checked by `sh -n`; every `make TARGET` must be a target of the Makefile, every
 --                   `bin/gptimage COMMAND` a command of it, every file named after `lua5.4` must
 --                   exist
+--   ```c            part of examples/embed/host.c, to the letter, which a spec of its own runs
 --   other           not looked at
 
 local window = require "gptimage.core_test"
@@ -61,6 +64,9 @@ local function prelude(text)
   local function makes(name)
     return text:find("local%s+" .. name .. "%f[%W]") ~= nil
   end
+  if text:find('require "copas"', 1, true) and not package.searchpath("copas", package.path) then
+    words[#words + 1] = 'package.loaded.copas = require "spec.support.copas_stand_in"'
+  end
   if not makes("gptimage") then
     words[#words + 1] = 'local gptimage = require "gptimage"'
   end
@@ -68,6 +74,13 @@ local function prelude(text)
     words[#words + 1] = "local client <close> = assert(gptimage.client {})"
   end
   return table.concat(words, "; ") .. "\n"
+end
+
+-- Whoever watches the descriptor needs one, and not everybody has lgi.
+local function runs_here(block)
+  local function has(text) return block.text:find(text, 1, true) end
+  return block.info == "lua" and (window.has_descriptor or not has "client:fd()")
+    and (package.searchpath("lgi", package.path) or not has 'require("lgi")')
 end
 
 local function targets_of_makefile()
@@ -95,9 +108,10 @@ describe("README.md", function()
   it("shows Lua that runs", function()
     local tried = 0
     for _, block in ipairs(blocks) do
-      -- Whoever watches the descriptor needs one.
-      local can = window.has_descriptor or not block.text:find("client:fd()", 1, true)
-      if block.info == "lua" and can then
+      if block.info == "lua" then
+        assert(load(prelude(block.text) .. block.text, "=README.md:" .. block.line, "t"))
+      end
+      if runs_here(block) then
         tried = tried + 1
         local folder <close> = program.folder()
         write(folder.path .. "/photo.png", PHOTO)
@@ -122,6 +136,15 @@ describe("README.md", function()
         assert(load(block.text, "=README.md:" .. block.line, "t"))
       else
         assert.is_nil(block.info:match("^lua%s"), "unknown kind of block: " .. block.info)
+      end
+    end
+  end)
+
+  it("shows C that is in the example", function()
+    local host = read("examples/embed/host.c")
+    for _, block in ipairs(blocks) do
+      if block.info == "c" then
+        assert.truthy(host:find(block.text, 1, true), "line " .. block.line)
       end
     end
   end)

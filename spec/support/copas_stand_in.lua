@@ -125,6 +125,12 @@ function M.finished()
   return #reading == 0 and #resumable == 0
 end
 
+function M.loop()
+  repeat
+    M.step(1)
+  until M.finished()
+end
+
 M.seterrorhandler(nil)
 
 return M
