@@ -86,9 +86,11 @@ function client:attach(id, options) end
 ---@return gptimage.recovery report, gptimage.task[] tasks
 function client:recover() end
 
----The live tasks.
+---The live tasks, in the order of their start; in `into`, which then has nothing else in it: looking
+---at them in every frame makes no garbage.
+---@param into gptimage.task[]?
 ---@return gptimage.task[]
-function client:tasks() end
+function client:tasks(into) end
 
 ---Runs f(...) as a coroutine that may wait by yielding: with generate, edit, task:await,
 ---image:save and image:data, for tasks of this client and of others. It starts in the next step.

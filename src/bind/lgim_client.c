@@ -152,6 +152,10 @@ static int core_step(lua_State *L) {
   lua_settop(L, 1);
   if (gim_client_step(hub, wait_ms, budget_us, &err) != GIM_OK)
     return luaL_error(L, "step failed: %s", err.message);
+  if (hub->events.first == NULL && hub->log_first == NULL) {
+    lua_pushinteger(L, hub->live_count);
+    return 1;
+  }
   lua_getiuservalue(L, 1, 1); /* 2 */
   lua_pushinteger(L, hub->live_count);
   push_events(L, hub, 2);
@@ -159,6 +163,17 @@ static int core_step(lua_State *L) {
   forget_told(L, hub, 2);
   gim_client_arm(hub); /* what was told is no work any more */
   return 3;
+}
+
+/*
+** core.idle(client) -> its user value when a step would find nothing to do;
+** else, and for what is no open client of this process, nothing
+*/
+static int core_idle(lua_State *L) {
+  client *c = luaL_testudata(L, 1, LGIM_CLIENT);
+  if (c == NULL || c->hub == NULL || !gim_client_is_idle(c->hub)) return 0;
+  lua_getiuservalue(L, 1, 1);
+  return 1;
 }
 
 /* core.now() -> seconds of the clock that deadlines are judged by */
@@ -257,22 +272,35 @@ static int client_warm_up(lua_State *L) {
   return 1;
 }
 
-/* client:tasks() -> array of live tasks */
+/* client:tasks([into]) -> array of live tasks: `into`, with nothing else in it */
 static int client_tasks(lua_State *L) {
   gim_hub *hub = lgim_client_check(L, 1);
-  lua_Integer n = 0;
-  lua_settop(L, 1);
-  lua_getiuservalue(L, 1, 1); /* 2 */
-  lua_createtable(L, hub->live_count, 0);
+  lua_Integer n = 0, left;
+  lua_settop(L, 2);
+  if (lua_isnil(L, 2))
+    lua_createtable(L, hub->live_count, 0);
+  else if (lua_istable(L, 2))
+    lua_pushvalue(L, 2);
+  else
+    return luaL_error(L, "bad argument #1 to 'tasks' (table expected, got %s)",
+                      luaL_typename(L, 2));
+  lua_replace(L, 2); /* 2 */
+  left = (lua_Integer)lua_rawlen(L, 2);
+  lua_getiuservalue(L, 1, 1); /* 3 */
   for (gim_list_item *link = hub->live.first; link != NULL;
        link = link->after) {
     gim_job *job = GIM_CONTAINER(link, gim_job, live);
     if (job->filing.source != NULL) continue; /* brings a picture only */
-    if (lua_rawgetp(L, 2, job) == LUA_TUSERDATA)
-      lua_rawseti(L, 3, ++n);
+    if (lua_rawgetp(L, 3, job) == LUA_TUSERDATA)
+      lua_rawseti(L, 2, ++n);
     else
       lua_pop(L, 1);
   }
+  for (; left > n; left--) {
+    lua_pushnil(L);
+    lua_rawseti(L, 2, left);
+  }
+  lua_settop(L, 2);
   return 1;
 }
 
@@ -329,6 +357,7 @@ void lgim_client_open(lua_State *L, int methods) {
                                        {"edit", lgim_client_edit},
                                        {"attach", lgim_client_attach},
                                        {"step", core_step},
+                                       {"idle", core_idle},
                                        {"now", core_now},
                                        {"wake", core_wake},
                                        {"close", core_close},

@@ -5,6 +5,14 @@
 ** The loop: due times, queues, slots. A client is a gim_hub with these
 ** functions around it; jobs are made by gim_job_submit, _attach and _fetch
 ** and move only inside gim_client_step.
+**
+** After a pause of the host everything that has come due meanwhile is done as
+** soon as may be, and none of it is put off again: a picture that is ready is
+** what the user waits for, and a host that steps seldom would never get there.
+** The service is spared the crowd by the slots: never more than max_requests
+** at once, what was due first goes first, and the jitter of what follows
+** spreads it again. Neither a jump of the wall clock nor the sleep of a laptop
+** is a pause: the clock here is monotonic, and stands still in a sleep.
 */
 #ifndef gim_client_h
 #define gim_client_h
@@ -24,6 +32,13 @@
 */
 GIM_MUST_CHECK gim_status gim_client_step(gim_hub *hub, int64_t wait_ms,
                                           int64_t budget_us, gim_err *err);
+
+/*
+** Would a step that does not wait find nothing to do, and is there neither
+** news nor a log record to take? The same whether ten tasks wait or ten
+** thousand.
+*/
+bool gim_client_is_idle(const gim_hub *hub);
 
 /* To be called after a job was made or cancelled outside a step: the
    descriptor becomes readable when there is work. */

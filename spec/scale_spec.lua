@@ -1,0 +1,168 @@
+-- SPDX-License-Identifier: MIT
+-- Many tasks that wait: what they cost while nothing happens, and what happens after a pause.
+local gptimage = require "gptimage"
+local services = require "spec.support.service"
+local socket = require "socket"
+local tasks = require "bench.support.tasks"
+
+local TOOLS = assert(os.getenv "GPTIMAGE_TOOLS", "`make test` says where the service is")
+local MANY = 2000
+
+-- Bytes of garbage that f() leaves.
+local function garbage_of(f)
+  collectgarbage()
+  collectgarbage()
+  collectgarbage "stop"
+  local before = collectgarbage "count"
+  f()
+  local after = collectgarbage "count"
+  collectgarbage "restart"
+  return (after - before) * 1024
+end
+
+describe("many tasks that wait", function()
+  local service, client
+
+  setup(function() service = tasks.start(TOOLS) end)
+  teardown(function() service:stop() end)
+
+  -- `count` tasks that the service has accepted and that are asked for `every` seconds.
+  local function waiting(count, every)
+    service:reset(1000000)
+    client = assert(gptimage.client {
+      api_key = "sk-scale", base_url = service.plain, proxy = "", max_requests = 32,
+      poll = { first = every, min = every, max = every, jitter = 0 },
+    })
+    local all = {}
+    for i = 1, count do
+      all[i] = assert(client:submit { model = "gpt-image-2-beta", prompt = "a boat, number " .. i })
+    end
+    local deadline = socket.gettime() + 30
+    repeat
+      client:step(0.01)
+      assert(socket.gettime() < deadline, "they are not accepted")
+    until all[count].id and service:ledger().posts == count
+    for _ = 1, 10 do client:step(0.01) end
+    return all
+  end
+
+  after_each(function() client:close() end)
+
+  it("cost a thousand idle steps no garbage", function()
+    waiting(MANY, 1000)
+    assert.is_true(garbage_of(function()
+      for _ = 1, 1000 do assert(client:step() == MANY) end
+      for _ = 1, 1000 do client:step(0, 0.001) end
+    end) < 256)
+  end)
+
+  it("are listed, with their progress, without garbage", function()
+    waiting(MANY, 1000)
+    local list = client:tasks()
+    assert.equal(MANY, #list)
+    local sum = 0
+    assert.is_true(garbage_of(function()
+      for _ = 1, 20 do
+        for _, task in ipairs(client:tasks(list)) do
+          sum = sum + task.progress + (task.status == "pending" and 1 or 0)
+        end
+      end
+    end) < 256)
+    assert.equal(20 * MANY, sum)
+  end)
+
+  it("leave the list when they end", function()
+    local all = waiting(10, 1000)
+    local list = client:tasks()
+    all[3]:cancel()
+    all[7]:cancel()
+    assert.equal(list, client:tasks(list))
+    assert.equal(8, #list)
+    for _, task in ipairs(list) do assert.is_false(task:done()) end
+    assert.has_error(function() client:tasks("list") end)
+  end)
+
+  it("are asked for without Lua's hearing of what is not new", function()
+    waiting(200, 0.02)
+    local before = service:ledger().polls
+    local garbage = garbage_of(function()
+      local deadline = socket.gettime() + 0.3
+      repeat client:step(0.005) until socket.gettime() > deadline
+    end)
+    assert.is_true(service:ledger().polls - before > 400)
+    assert.is_true(garbage < 4096, garbage .. " bytes")
+  end)
+
+  it("are no burden for those that look whether there is work", function()
+    local function cost(count)
+      waiting(count, 1000)
+      local least = math.huge
+      for _ = 1, 20 do
+        local began = os.clock()
+        for _ = 1, 2000 do client:step() end
+        least = math.min(least, os.clock() - began)
+      end
+      client:close()
+      return least
+    end
+    local few, many = cost(10), cost(MANY)
+    assert.is_true(many < 3 * few, ("%.2f times as much"):format(many / few))
+  end)
+end)
+
+describe("after a pause of the host", function()
+  local service, client
+
+  -- Tasks whose queries come due while the host is away; returns their ids in the order of POSTs.
+  local function away(count, limit, poll)
+    local ids = {}
+    service = services.start {
+      submit = function(conn, _, number)
+        ids[number] = "task-" .. number
+        services.stall(0.002) -- no two are due in the same millisecond
+        conn:reply(('{"id":"task-%d","status":"pending"}'):format(number), nil,
+          { "Content-Type: application/json" })
+      end,
+      poll = poll,
+    }
+    client = service:client { max_requests = limit,
+      poll = { first = 0.3, min = 0.3, max = 0.3, jitter = 0 } }
+    local all = {}
+    for i = 1, count do all[i] = assert(client:submit(services.request())) end
+    service:drive(function() return all[count].id end)
+    assert.equal(0, #service.polls)
+    services.stall(0.5)
+    return all, ids
+  end
+
+  after_each(function() service:close() end)
+
+  it("what came due meanwhile is asked for at once, what was due first first", function()
+    local all, ids = away(12, 1)
+    local began = socket.gettime()
+    service:drive(function() return all[12]:done() end)
+    assert.is_true(socket.gettime() - began < 0.3, "it was put off")
+    local asked = {}
+    for i, poll in ipairs(service.polls) do asked[i] = poll.target:match "task%-%d+$" end
+    assert.same(ids, asked)
+  end)
+
+  it("never more of it at a time than max_requests", function()
+    local now, most = 0, 0
+    local all = away(40, 5, function(conn, ...)
+      now = now + 1
+      most = math.max(most, now)
+      for _ = 1, 5 do coroutine.yield() end
+      now = now - 1
+      return services.defaults.poll(conn, ...)
+    end)
+    service:drive(function()
+      for _, task in ipairs(all) do
+        if not task:done() then return false end
+      end
+      return true
+    end)
+    assert.is_true(most <= 5 and most >= 3, most .. " at once")
+    assert.equal(40, #service.polls)
+  end)
+end)
