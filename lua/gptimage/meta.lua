@@ -86,7 +86,7 @@ function client:attach(id, options) end
 ---@return gptimage.recovery report, gptimage.task[] tasks
 function client:recover() end
 
----The live tasks, in the order of their start; in `into`, which then has nothing else in it: looking
+---The live tasks, in the order of their start; in `into`, which holds nothing else then: looking
 ---at them in every frame makes no garbage.
 ---@param into gptimage.task[]?
 ---@return gptimage.task[]
