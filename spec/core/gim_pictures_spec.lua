@@ -7,7 +7,7 @@ local Random = require "spec.support.random"
 
 local LEAST, MOST = 0, 0xFFFFFFFF
 local BROKEN = { kind = "network", message = "broken", retryable = true }
-local GONE = { kind = "not_found", message = "gone" }
+local GONE = { kind = "too_big", message = "gone" } -- not of a link, which is asked for again
 
 -- A task whose `count` pictures are to be saved, from now on.
 local function saving(count, options)
@@ -55,7 +55,7 @@ describe("gim_pictures", function()
   it("does not try again what another try does not mend", function()
     local job = saving(1)
     job:save(0, GONE)
-    job:over("not_found", "yes")
+    job:over("too_big", "yes")
     job = saving(1, { retry = { max = 0 } })
     job:save(0, BROKEN)
     job:over("network", "yes")
