@@ -66,6 +66,7 @@ build = {
         "src/core/gim_image_end.c",
         "src/core/gim_issue.c",
         "src/core/gim_json.c",
+        "src/core/gim_json_parse.c",
         "src/core/gim_json_write.c",
         "src/core/gim_ledger.c",
         "src/core/gim_link.c",

@@ -111,6 +111,51 @@ describe("the JSON reader", function()
     assert.is_nil((window.json_check("[]", -1)))
   end)
 
+  it("holds the number of values it was given, those in one another counted each", function()
+    for text, count in pairs {
+      ["1"] = 1, ["[]"] = 1, ["{}"] = 1, ["[1,2]"] = 3, ['{"a":[{}],"b":"c"}'] = 4,
+      ["[[[]],[true,null]]"] = 6, [' { "a" : { "b" : 1 } } '] = 3,
+    } do
+      assert.is_true(window.json_check(text, DEEP, count), text)
+      local good, err = window.json_check(text, DEEP, count - 1)
+      assert.is_nil(good)
+      assert.same({ "too_big", "too many values" }, { err.kind, err.message:match ": (.*)$" })
+    end
+  end)
+
+  it("sees what ends or spoils a string wherever it stands", function()
+    for n = 0, 40 do
+      for _, one in ipairs { '\\"', "\\\\", "\\n", "\\u00e4", "\\ud83d\\ude00", "\u{E4}",
+        "\u{20AC}", "\u{FFFD}", "\u{1F600}", "\u{20AC}\u{E4}\u{20AC}", "\x7F", " " } do
+        local text = ("a"):rep(n) .. one .. ("b"):rep(40 - n)
+        for _, whole in ipairs { '"' .. text .. '"', '["' .. text .. '" ,"' .. text .. '"]',
+          '{"' .. text .. '":"' .. text .. '"}' } do
+          assert.same(cjson.decode(whole), window.json_read(whole))
+        end
+      end
+      for one, problem in pairs { ["\n"] = "control character in a string", ["\0"] =
+        "control character in a string", ["\xFF"] = "not UTF-8", ["\x80"] = "not UTF-8",
+        ["\xE2\x82"] = "not UTF-8", ["\xED\xA0\x80"] = "not UTF-8",
+        ["\xE1\x80\x80\xE2\x82"] = "not UTF-8" } do
+        local _, err = window.json_check('"' .. ("a"):rep(n) .. one .. ("b"):rep(40 - n) .. '"')
+        local offset = n + 1 + (#one == 5 and 3 or 0)
+        assert.same({ "protocol", offset, problem },
+          { err.kind, err.offset, err.message:match ": (.*)$" })
+      end
+    end
+  end)
+
+  it("passes over any number of backslashes and blanks", function()
+    for n = 0, 40 do
+      local slashes, blanks = ("\\"):rep(2 * n), (" \n\t\r"):rep(n)
+      local text = '{"a' .. slashes .. '":"' .. slashes .. '"' .. blanks .. ',' .. blanks
+        .. '"b":' .. blanks .. '[1' .. blanks .. ',2]' .. (" "):rep(n) .. "}"
+      assert.same('"' .. slashes .. '"', window.json_member(text, "a" .. ("\\"):rep(n)))
+      assert.same(2, window.json_count(assert(window.json_member(text, "b"))))
+      assert.is_nil((window.json_check('"' .. slashes .. "\\")))
+    end
+  end)
+
   it("finds members, the last one where a key is repeated", function()
     local text = [[ { "a" : 1 , "b" : [ {"a":2} , "," ] , "\u0061" : "x" , "c" : null } ]]
     assert.same('"x"', window.json_member(text, "a"))
@@ -156,7 +201,7 @@ describe("the JSON reader", function()
     assert.same({ nil, "too_big", "x" }, { window.json_string([["a\nb"]], 3) })
     assert.same({ nil, "invalid", "x" }, { window.json_string("1", 100) })
     local long = '"' .. ("ab\\n"):rep(200) .. '"'
-    for n = 1, 3 do
+    for n = 1, 2 do
       window.fail_allocation(n)
       local text, kind, held = window.json_string(long, 100000)
       window.fail_allocation(0)

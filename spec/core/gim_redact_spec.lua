@@ -34,6 +34,11 @@ describe("gim_redact", function()
     end
   end)
 
+  it("looks at no more than 64 KiB", function()
+    assert.equal("a", redact("a" .. (" "):rep(70000) .. "b"))
+    assert.equal("a b", redact("a" .. (" "):rep(65000) .. "b"))
+  end)
+
   it("takes the query of a URL out, and no other question", function()
     for text, shown in pairs {
       ["get https://a.b/c.png?X-Sig=1&y=2 failed"] = "get https://a.b/c.png?*** failed",

@@ -166,6 +166,15 @@ describe("a task's reply", function()
     assert.is_nil(read('{"data":["https://a/b",""]}').left_out)
   end)
 
+  it("reads no answer of more values than pictures could have", function()
+    local function body(count)
+      return '{"id":"t","status":"pending","x":[' .. ("0,"):rep(count - 5) .. "0]}"
+    end
+    assert.same("task", read(body(4096)).shape)
+    local reply = read(body(4097))
+    assert.same({ "error", "protocol" }, { reply.shape, reply.err.kind })
+  end)
+
   it("gives no pictures of a task that is not completed", function()
     for _, state in ipairs { "pending", "processing", "failed" } do
       local reply = read(('{"id":"t","status":"%s","results":["%s"]}'):format(state, LINK))

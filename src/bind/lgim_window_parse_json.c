@@ -58,6 +58,10 @@ static void push_value(lua_State *L, const gim_json *value) {
 
 static bool parse(lua_State *L, gim_json *root, gim_err *err) {
   int depth = (int)luaL_optinteger(L, 2, GIM_LIMIT_JSON_DEPTH);
+  if (lua_isinteger(L, 3))
+    return gim_json_parse_few(lgim_window_str(L, 1), depth,
+                              (size_t)lua_tointeger(L, 3), root,
+                              err) == GIM_OK;
   return gim_json_parse(lgim_window_str(L, 1), depth, root, err) == GIM_OK;
 }
 
@@ -71,7 +75,7 @@ static gim_json parsed(lua_State *L) {
   return root;
 }
 
-/* window.json_read(text [, depth]) -> value | nil, err */
+/* window.json_read(text [, depth [, values]]) -> value | nil, err */
 static int window_json_read(lua_State *L) {
   gim_json root;
   gim_err err;
@@ -80,7 +84,7 @@ static int window_json_read(lua_State *L) {
   return 1;
 }
 
-/* window.json_check(text [, depth]) -> true | nil, err */
+/* window.json_check(text [, depth [, values]]) -> true | nil, err */
 static int window_json_check(lua_State *L) {
   gim_json root;
   gim_err err;

@@ -7,8 +7,9 @@
 
 #include <string.h>
 
-#define QUOTED 80       /* bytes of a foreign body that an error shows */
-#define CONTENT_TYPE 48 /* and of its type */
+#define TAIL ((size_t)4096) /* bytes of a message that are searched */
+#define QUOTED 80           /* bytes of a foreign body that an error shows */
+#define CONTENT_TYPE 48     /* and of its type */
 
 /* The parts of a complaint: slices of the body, or GIM_JSON_NONE. */
 typedef struct parts {
@@ -80,14 +81,23 @@ static int code_as_status(const gim_json *code) {
   return value >= 400 && value <= 599 ? (int)value : 0;
 }
 
-/* The X of "(request id: X)" in a message. */
+/* The X of "(request id: X)" at the end of a message. */
 static void request_id_of(gim_str message, gim_str secret, char *to,
                           size_t size) {
   static const gim_str mark = {"(request id: ", 13};
-  for (; message.n > mark.n; message.p++, message.n--) {
-    gim_str id = {message.p + mark.n, message.n - mark.n};
-    const char *close;
-    if (!gim_str_starts(message, mark)) continue;
+  if (message.n > TAIL) {
+    message.p += message.n - TAIL;
+    message.n = TAIL;
+  }
+  while (message.n > mark.n) {
+    const char *open = memchr(message.p, '(', message.n - mark.n), *close;
+    gim_str id;
+    if (open == NULL) return;
+    message.n -= (size_t)(open - message.p) + 1;
+    message.p = open + 1;
+    if (!gim_str_starts((gim_str){open, message.n + 1}, mark)) continue;
+    id.p = open + mark.n;
+    id.n = message.n + 1 - mark.n;
     close = memchr(id.p, ')', id.n);
     if (close == NULL) return;
     id.n = (size_t)(close - id.p);

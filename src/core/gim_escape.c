@@ -34,10 +34,13 @@ size_t gim_escape_length(const char *p) {
   return p[1] == 'u' ? 6 : 2;
 }
 
+/* Of four digits that were checked: letters have bit 6, and begin at 1. */
 static uint32_t read_hex4(const char *p) {
   uint32_t code = 0;
-  for (int i = 0; i < 4; i++)
-    code = code << 4 | (uint32_t)(gim_escape_hex(p[i]) & 15);
+  for (int i = 0; i < 4; i++) {
+    unsigned c = (unsigned char)p[i];
+    code = code << 4 | ((c & 15) + (c >> 6) * 9);
+  }
   return code;
 }
 
@@ -90,6 +93,24 @@ static size_t take_one(const char **p, const char *end, char out[4]) {
   }
   *p = q;
   return put_utf8(code, out);
+}
+
+size_t gim_escape_undo(const char *p, size_t n, char *to) {
+  const char *end = p + n;
+  char *begin = to;
+  while (p < end) {
+    const char *stop;
+    if (*p == '\\') {
+      to += take_one(&p, end, to);
+      continue;
+    }
+    stop = memchr(p, '\\', (size_t)(end - p));
+    if (stop == NULL) stop = end;
+    memcpy(to, p, (size_t)(stop - p));
+    to += stop - p;
+    p = stop;
+  }
+  return (size_t)(to - begin);
 }
 
 gim_str gim_escape_take(const char **p, const char *end, char out[4]) {

@@ -20,6 +20,12 @@
 gim_str gim_escape_take(const char **p, const char *end, char out[4]);
 
 /*
+** Undoes all of them in `n` bytes of such a string: into `to`, which has room
+** for as many. Returns how many there are. Half a pair is U+FFFD.
+*/
+size_t gim_escape_undo(const char *p, size_t n, char *to);
+
+/*
 ** The UTF-16 unit that the escape at `p` stands for, whose first byte is a
 ** backslash, or: CUT when its `n` > 0 bytes may become one, WRONG when nothing
 ** makes them one. JSON has no others than these: \" \\ \/ \b \f \n \r \t \uXXXX

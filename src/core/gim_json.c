@@ -3,16 +3,9 @@
 
 #include "gim_decimal.h"
 #include "gim_escape.h"
+#include "gim_json_private.h"
 
 #include <string.h>
-
-/* What a slice of checked or unchecked text is read with. */
-typedef struct reader {
-  const char *p;
-  const char *end;
-  const char *problem; /* static text, set once p is the bad byte */
-  bool too_deep;
-} reader;
 
 static gim_str slice(const char *p, const char *end) {
   gim_str s;
@@ -21,176 +14,7 @@ static gim_str slice(const char *p, const char *end) {
   return s;
 }
 
-static bool fails(reader *r, const char *problem) {
-  r->problem = problem;
-  return false;
-}
-
-/* The next byte; 0, which no grammar rule accepts, at the end. */
-static char peek(const reader *r) {
-  return (char)(r->p < r->end ? *r->p : '\0');
-}
-
-static bool is_space(char c) {
-  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
-static bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-static void skip_space(reader *r) {
-  while (r->p < r->end && is_space(*r->p)) r->p++;
-}
-
-/* ---- the check ---- */
-
-static bool check_escape(reader *r) {
-  r->p++; /* the backslash */
-  switch (peek(r)) {
-  case '"':
-  case '\\':
-  case '/':
-  case 'b':
-  case 'f':
-  case 'n':
-  case 'r':
-  case 't': r->p++; return true;
-  case 'u':
-    r->p++;
-    for (int i = 0; i < 4; i++, r->p++)
-      if (gim_escape_hex(peek(r)) < 0)
-        return fails(r, "\\u needs 4 hex digits");
-    return true;
-  default: return fails(r, "unknown escape");
-  }
-}
-
-/* Stands on the opening quote; leaves behind the closing one. */
-static bool check_string(reader *r) {
-  r->p++;
-  while (r->p < r->end) {
-    unsigned char c = (unsigned char)*r->p;
-    if (c == '"') {
-      r->p++;
-      return true;
-    }
-    if (c == '\\') {
-      if (!check_escape(r)) return false;
-    }
-    else if (c >= 0x80) {
-      size_t n = gim_str_sequence(slice(r->p, r->end));
-      if (n == 0) return fails(r, "not UTF-8");
-      r->p += n;
-    }
-    else if (c < 0x20)
-      return fails(r, "control character in a string");
-    else
-      r->p++;
-  }
-  return fails(r, "the text ends in a string");
-}
-
-static bool check_digits(reader *r) {
-  if (!is_digit(peek(r))) return fails(r, "digit expected");
-  while (is_digit(peek(r))) r->p++;
-  return true;
-}
-
-static bool check_number(reader *r) {
-  if (peek(r) == '-') r->p++;
-  if (peek(r) == '0')
-    r->p++;
-  else if (!check_digits(r))
-    return false;
-  if (peek(r) == '.') {
-    r->p++;
-    if (!check_digits(r)) return false;
-  }
-  if (peek(r) == 'e' || peek(r) == 'E') {
-    r->p++;
-    if (peek(r) == '+' || peek(r) == '-') r->p++;
-    if (!check_digits(r)) return false;
-  }
-  return true;
-}
-
-static bool check_word(reader *r, gim_str word) {
-  for (size_t i = 0; i < word.n; i++, r->p++)
-    if (peek(r) != word.p[i]) return fails(r, "unknown word");
-  return true;
-}
-
-static bool check_scalar(reader *r) {
-  switch (peek(r)) {
-  case '"': return check_string(r);
-  case 't': return check_word(r, GIM_STR("true"));
-  case 'f': return check_word(r, GIM_STR("false"));
-  case 'n': return check_word(r, GIM_STR("null"));
-  default:
-    if (peek(r) == '-' || is_digit(peek(r))) return check_number(r);
-    return fails(r, r->p < r->end ? "no value begins like this"
-                                  : "the text ends where a value belongs");
-  }
-}
-
-static bool check_key(reader *r) {
-  if (peek(r) != '"') return fails(r, "a key in quotes expected");
-  if (!check_string(r)) return false;
-  skip_space(r);
-  if (peek(r) != ':') return fails(r, "':' expected");
-  r->p++;
-  skip_space(r);
-  return true;
-}
-
-/* Behind a value: closes what ends here. False when no value follows. */
-static bool close_containers(reader *r, const char *closers, int *depth) {
-  while (*depth > 0) {
-    skip_space(r);
-    if (peek(r) == ',') {
-      r->p++;
-      return true;
-    }
-    if (peek(r) != closers[*depth - 1])
-      return fails(r, closers[*depth - 1] == '}' ? "',' or '}' expected"
-                                                 : "',' or ']' expected");
-    r->p++;
-    --*depth;
-  }
-  return false;
-}
-
-/* A loop and not a recursion: the depth is the sender's choice. */
-static bool check_value(reader *r, int max_depth) {
-  char closers[GIM_JSON_DEPTH_MAX];
-  int depth = 0;
-  while (true) {
-    char c;
-    skip_space(r);
-    if (depth > 0 && closers[depth - 1] == '}' && !check_key(r)) return false;
-    c = peek(r);
-    if (c == '{' || c == '[') {
-      char closer = (char)(c == '{' ? '}' : ']');
-      if (depth >= max_depth) {
-        r->too_deep = true;
-        return fails(r, "nested too deep");
-      }
-      r->p++;
-      skip_space(r);
-      if (peek(r) != closer) {
-        closers[depth++] = closer;
-        continue;
-      }
-      r->p++; /* an empty one is a value already */
-    }
-    else if (!check_scalar(r))
-      return false;
-    if (!close_containers(r, closers, &depth)) return r->problem == NULL;
-  }
-}
-
-static gim_json_type type_of(char first) {
+gim_json_type gim_json_type_of(char first) {
   switch (first) {
   case '{': return GIM_JSON_OBJECT;
   case '[': return GIM_JSON_ARRAY;
@@ -202,58 +26,58 @@ static gim_json_type type_of(char first) {
   }
 }
 
-static const gim_json none = {GIM_JSON_NONE, {NULL, 0}};
-
-gim_status gim_json_parse(gim_str text, int max_depth, gim_json *root,
-                          gim_err *err) {
-  reader r = {text.p, text.p, NULL, false};
-  const char *begin;
-  bool good;
-  *root = none;
-  /* NULL + 0 is undefined, and p may be NULL in an empty slice. */
-  if (text.n > 0) r.end = text.p + text.n;
-  if (max_depth > GIM_JSON_DEPTH_MAX) max_depth = GIM_JSON_DEPTH_MAX;
-  if (gim_str_starts(text, GIM_STR("\xEF\xBB\xBF"))) r.p += 3;
-  skip_space(&r);
-  begin = r.p;
-  good = check_value(&r, max_depth);
-  if (good) {
-    root->text = slice(begin, r.p);
-    root->type = type_of(*begin);
-    skip_space(&r);
-    if (r.p < r.end) good = fails(&r, "more than one value");
-  }
-  if (!good) {
-    int64_t offset = text.n > 0 ? r.p - text.p : 0;
-    *root = none;
-    gim_fail(err, r.too_deep ? GIM_E_TOO_BIG : GIM_E_PROTOCOL,
-             "no JSON at byte %lld: %s", (long long)offset, r.problem);
-    if (err != NULL) err->offset = offset;
-    return r.too_deep ? GIM_E_TOO_BIG : GIM_E_PROTOCOL;
-  }
-  return GIM_OK;
+/* 0x80 in each byte of `w` that is `c`, 0 in the others. */
+static uint64_t equal(uint64_t w, char c) {
+  const uint64_t ones = 0x0101010101010101u, low = ones * 0x7F;
+  w ^= ones * (unsigned char)c;
+  return ~(((w & low) + low) | w | low);
 }
+
+/* Eight at a time, where there are so many: texts may be indented deeply. */
+const char *gim_json_skip_space(const char *p, const char *end) {
+  uint64_t w;
+  while (p < end && gim_json_is_space(*p)) {
+    p++;
+    while (end - p >= 8) {
+      memcpy(&w, p, sizeof(w));
+      w = equal(w, ' ') | equal(w, '\n') | equal(w, '\r') | equal(w, '\t');
+      if (w != 0x0101010101010101u * 0x80) break;
+      p += 8;
+    }
+  }
+  return p;
+}
+
+static const gim_json none = {GIM_JSON_NONE, {NULL, 0}};
 
 /* ---- walking checked text: nothing below judges the grammar again ---- */
 
-static const char *string_end(const char *p) {
-  for (p++; *p != '"'; p++)
-    if (*p == '\\') p++;
-  return p + 1;
+/* Quotes are looked for, for they are few; behind an odd number of backslashes
+   they are of the string. */
+static const char *string_end(const char *p, const char *end) {
+  const char *begin = p++;
+  for (;;) {
+    const char *before;
+    p = memchr(p, '"', (size_t)(end - p));
+    for (before = p; before[-1] == '\\' && before - 1 > begin;) before--;
+    p++;
+    if ((p - before) % 2 == 1) return p;
+  }
 }
 
 /* The end of the value that begins at p. */
 static const char *value_end(const char *p, const char *end) {
   size_t depth = 0;
-  if (*p == '"') return string_end(p);
+  if (*p == '"') return string_end(p, end);
   if (*p != '{' && *p != '[') {
-    while (p < end && !is_space(*p) && *p != ',' && *p != ']' && *p != '}')
+    while (p < end && !gim_json_is_space(*p) && *p != ',' && *p != ']' &&
+           *p != '}')
       p++;
     return p;
   }
   while (true) {
     if (*p == '"') {
-      p = string_end(p);
+      p = string_end(p, end);
       continue;
     }
     if (*p == '{' || *p == '[') depth++;
@@ -267,14 +91,15 @@ static gim_json take_value(const char **p, const char *end) {
   gim_json value;
   const char *begin = *p;
   *p = value_end(begin, end);
-  value.type = type_of(*begin);
+  value.type = gim_json_type_of(*begin);
   value.text = slice(begin, *p);
   return value;
 }
 
 /* Over white space and the one mark that may stand between two values. */
 static const char *skip_mark(const char *p, const char *end, char mark) {
-  while (p < end && (is_space(*p) || *p == mark)) p++;
+  p = gim_json_skip_space(p, end);
+  if (p < end && *p == mark) p = gim_json_skip_space(p + 1, end);
   return p;
 }
 
@@ -363,18 +188,25 @@ gim_status gim_json_get_string(const gim_json *value, gim_buffer *b) {
   size_t before = b->n;
   const char *p, *end;
   char out[4];
+  gim_status status;
   if (value->type != GIM_JSON_STRING) return GIM_E_INVALID;
   p = value->text.p + 1;
   end = value->text.p + value->text.n - 1;
-  while (p < end) {
-    gim_status status =
-        gim_buffer_append_str(b, gim_escape_take(&p, end, out));
-    if (status != GIM_OK) {
-      gim_buffer_cut(b, before);
-      return status;
-    }
+  if (p == end) return GIM_OK;
+  /* Escapes are never shorter than what they stand for. */
+  status = gim_buffer_reserve(b, (size_t)(end - p));
+  if (status == GIM_OK) {
+    b->n += gim_escape_undo(p, (size_t)(end - p), b->p + b->n);
+    b->p[b->n] = '\0';
+    return GIM_OK;
   }
-  return GIM_OK;
+  /* It may still be within the limit without its escapes. */
+  while (p < end && status != GIM_E_NO_MEMORY) {
+    status = gim_buffer_append_str(b, gim_escape_take(&p, end, out));
+    if (status != GIM_OK) break;
+  }
+  if (status != GIM_OK) gim_buffer_cut(b, before);
+  return status;
 }
 
 bool gim_json_copy_string(const gim_json *value, char *to, size_t size) {

@@ -78,6 +78,15 @@ GIM_MUST_CHECK gim_status gim_json_parse(gim_str text, int max_depth,
                                          gim_json *root, gim_err *err);
 
 /*
+** As gim_json_parse, with GIM_E_TOO_BIG also for more than `max_values` values,
+** those in one another counted each: a text that is short may take long to be
+** read all the same.
+*/
+GIM_MUST_CHECK gim_status gim_json_parse_few(gim_str text, int max_depth,
+                                             size_t max_values, gim_json *root,
+                                             gim_err *err);
+
+/*
 ** The member `key` (compared unescaped) of an object into `value`; the last
 ** one where it is repeated. False, and `value` GIM_JSON_NONE, when it is
 ** absent or `object` is no object. Linear in the object. `value` may be

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#define SEEN ((size_t)64 * 1024) /* bytes of a text that are looked at */
 #define BEARER_MIN 6 /* shortest word behind `Bearer` taken for a secret */
 #define CUT_MIN 4    /* shortest beginning of the key taken for one */
 
@@ -187,6 +188,7 @@ void gim_redact(char *to, size_t size, gim_str s, gim_str secret) {
   bool word = true, url = false, gap = false;
   char before = '\0';
   to[0] = '\0';
+  if (s.n > SEEN) s.n = SEEN;
   while (s.n > 0 && !out.full) {
     gim_str piece = s;
     size_t n;

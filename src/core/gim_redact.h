@@ -27,7 +27,7 @@
 ** follows `sk-` at the beginning of a word, what follows `Bearer` (any case; 6 characters or more,
 ** or up to the end of the text, so that "a Bearer token is needed" stays
 ** readable), and the query of a URL, where signatures stand. A text that is
-** cut never shows part of them.
+** cut never shows part of them. No more than 64 KiB are looked at.
 */
 void gim_redact(char *to, size_t size, gim_str s, gim_str secret);
 

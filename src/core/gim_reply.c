@@ -12,6 +12,8 @@
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+/* A longer name of a model is none. */
+#define MODEL_MAX 1024
 #define KEY(literal)                                                          \
   { "" literal, sizeof("" literal) - 1 }
 
@@ -131,15 +133,15 @@ static char *take_url(reading *r, const gim_json *value) {
 
 /* ---- pictures ---- */
 
+/* Members of a picture. Links: where the services' own clients look, in their
+   order. */
+enum { IN_LINKS = 5, IN_PAYLOAD = IN_LINKS, IN_PROMPT, IN_COUNT };
+
 /* The link in a string, or in one of an object's members; or NULL. */
-static char *take_link(reading *r, const gim_json *item) {
-  /* Where the services' own clients look, in their order. */
-  static const char *const keys[] = {"url", "image_url", "result_url",
-                                     "file_url", "output_url"};
+static char *take_link(reading *r, const gim_json *item, const gim_json *in) {
   char *url = take_url(r, item);
-  for (size_t i = 0; i < COUNT(keys) && url == NULL; i++) {
-    gim_json member;
-    if (!gim_json_member(item, gim_str_of(keys[i]), &member)) continue;
+  for (size_t i = 0; i < IN_LINKS && url == NULL; i++) {
+    gim_json member = in[i];
     if (member.type == GIM_JSON_OBJECT) /* image_url: {url: "..."} */
       (void)gim_json_member(&member, GIM_STR("url"), &member);
     url = take_url(r, &member);
@@ -147,35 +149,39 @@ static char *take_link(reading *r, const gim_json *item) {
   return url;
 }
 
-static int payload_of(const reading *r, const gim_json *item) {
-  gim_json value;
+static int payload_of(const reading *r, const gim_json *value) {
   gim_str text;
   int payload;
-  if (!gim_json_member(item, GIM_STR("b64_json"), &value) ||
-      value.type != GIM_JSON_STRING)
-    return -1;
-  text.p = value.text.p + 1;
-  text.n = value.text.n - 2;
+  if (value->type != GIM_JSON_STRING) return -1;
+  text.p = value->text.p + 1;
+  text.n = value->text.n - 2;
   payload = gim_split_placeholder(text);
   return payload < r->input->payloads ? payload : -1;
 }
 
 static void add_image(reading *r, const gim_json *item) {
+  static const gim_str keys[IN_COUNT] = {KEY("url"),
+                                         KEY("image_url"),
+                                         KEY("result_url"),
+                                         KEY("file_url"),
+                                         KEY("output_url"),
+                                         [IN_PAYLOAD] = KEY("b64_json"),
+                                         [IN_PROMPT] = KEY("revised_prompt")};
   gim_reply *reply = r->reply;
   gim_reply_image image = {NULL, NULL, -1}, *images;
   size_t size = sizeof(*images) * ((size_t)reply->image_count + 1);
-  gim_json prompt;
+  gim_json in[IN_COUNT];
   if (r->status != GIM_OK) return;
-  image.url = take_link(r, item);
-  image.payload = payload_of(r, item);
+  gim_json_members(item, keys, in, IN_COUNT);
+  image.url = take_link(r, item, in);
+  image.payload = payload_of(r, &in[IN_PAYLOAD]);
   if (image.url == NULL && image.payload < 0) return;
   if (reply->image_count == GIM_LIMIT_IMAGES) {
     reply->images_left_out++;
     free(image.url);
     return;
   }
-  (void)gim_json_member(item, GIM_STR("revised_prompt"), &prompt);
-  image.revised_prompt = take_string(r, &prompt, prompt.text.n);
+  image.revised_prompt = take_string(r, &in[IN_PROMPT], in[IN_PROMPT].text.n);
   images = r->status == GIM_OK ? realloc(reply->images, size) : NULL;
   if (images == NULL) {
     free(image.url);
@@ -245,7 +251,7 @@ static void read_details(reading *r) {
   if (gim_json_get_int64(&r->at[AT_CREATED], &number) && number > 0)
     reply->created_unix_s = number;
   read_usage(r);
-  reply->model = take_string(r, &r->at[AT_MODEL], r->at[AT_MODEL].text.n);
+  reply->model = take_string(r, &r->at[AT_MODEL], MODEL_MAX);
   if (reply->model != NULL) gim_redact_secret(reply->model, r->input->secret);
 }
 
@@ -366,8 +372,8 @@ gim_status gim_reply_read(gim_reply *reply, const gim_reply_input *input) {
   gim_redact(reply->request_id, sizeof(reply->request_id), input->request_id,
              input->secret);
   /* Why it is no JSON matters less than what it is: that gets quoted. */
-  if (gim_json_parse(input->body, GIM_LIMIT_JSON_DEPTH, &r.root, NULL) !=
-      GIM_OK)
+  if (gim_json_parse_few(input->body, GIM_LIMIT_JSON_DEPTH,
+                         GIM_LIMIT_JSON_VALUES, &r.root, NULL) != GIM_OK)
     r.root.type = GIM_JSON_NONE;
   gim_json_members(&r.root, keys, r.at, AT_COUNT);
   if (input->http_status >= 200 && input->http_status <= 299 &&
