@@ -35,6 +35,7 @@ build = {
         "src/mask/gim_mask_png.c",
         "src/mask/lgim_mask.c",
         "src/mask/lgim_mask_core.c",
+        "src/net/gim_clock.c",
         "src/net/gim_file.c",
         "src/net/gim_final.c",
       },

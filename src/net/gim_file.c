@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_file.h"
 
+#include "gim_clock.h"
+#include "gim_system.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
-#ifdef __linux__
+#if GIM_LINUX
 #include <linux/magic.h>
 #include <sys/vfs.h>
 #endif
@@ -54,17 +56,15 @@ static gim_status fail_memory(gim_err *err) {
   return gim_fail(err, GIM_E_NO_MEMORY, "not enough memory for a file");
 }
 
-static bool random_name(char *to, size_t size) {
+static void random_name(char *to, size_t size) {
   unsigned char bytes[8];
   size_t i;
   int n;
-  if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
-    return false; /* a signal, before any byte; never at this length */
+  gim_clock_random(bytes, sizeof(bytes));
   n = snprintf(to, size, ".gptimage-");
   for (i = 0; i < sizeof(bytes); i++)
     n += snprintf(to + n, size - (size_t)n, "%02x", bytes[i]);
   (void)snprintf(to + n, size - (size_t)n, ".part");
-  return true;
 }
 
 /* A new file under a random name in an open folder. -1: errno says why. */
@@ -72,7 +72,7 @@ static int open_part(int folder_fd, char *name, size_t size, mode_t mode) {
   int i;
   for (i = 0; i < TRIES; i++) {
     int fd;
-    if (!random_name(name, size)) continue;
+    random_name(name, size);
     fd = openat(folder_fd, name,
                 O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
     if (fd >= 0 || (errno != EEXIST && errno != EINTR)) return fd;
@@ -83,13 +83,13 @@ static int open_part(int folder_fd, char *name, size_t size, mode_t mode) {
 
 /* Searching it is enough: a folder may be writable and not readable. */
 static int open_folder(const char *folder) {
-  return open(shown(folder), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  return open(shown(folder), GIM_O_SEARCH | O_DIRECTORY | O_CLOEXEC);
 }
 
 static int open_nameless(const char *folder) {
   char name[40];
   int folder_fd, fd;
-#ifdef O_TMPFILE
+#if GIM_LINUX
   fd = open(folder, O_RDWR | O_TMPFILE | O_EXCL | O_CLOEXEC, 0600);
   if (fd >= 0) return fd;
 #endif
@@ -250,20 +250,16 @@ static gim_status fail_write(const gim_file *f, gim_err *err) {
   return fail_folder("cannot write in", f->folder, f->error, err);
 }
 
+#if GIM_LINUX
+
 /* Does reserving cost what writing would? Memory's blocks are zeroed then. */
 static bool is_memory(const gim_file *f) {
-#ifdef __linux__
   struct statfs st;
   return fstatfs(f->fd, &st) == 0 &&
          (st.f_type == TMPFS_MAGIC || st.f_type == RAMFS_MAGIC);
-#else
-  (void)f;
-  return false;
-#endif
 }
 
 static void reserve(gim_file *f, int64_t n) {
-#ifdef FALLOC_FL_KEEP_SIZE
   if (f->reserved == 0 && is_memory(f)) {
     f->unreservable = true;
     return;
@@ -276,11 +272,17 @@ static void reserve(gim_file *f, int64_t n) {
   /* A full disk gave what was left: others need it. */
   (void)!ftruncate(f->fd, (off_t)f->flushed);
   f->reserved = 0;
-#else
-  (void)n;
-#endif
   f->unreservable = true;
 }
+
+#else
+
+static void reserve(gim_file *f, int64_t n) {
+  (void)n;
+  f->unreservable = true;
+}
+
+#endif
 
 /*
 ** Blocks ahead of what is written: a file whose blocks are found only when

@@ -2,6 +2,8 @@
 /* The journal's thread: everything here may wait for the disk. */
 #include "gim_journal_private.h"
 
+#include "gim_system.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -85,7 +87,7 @@ int gim_journal_sync_name(gim_journal *j, const char *path) {
   char *name = gim_str_copy((gim_str){path, (size_t)(slash - path) + 1});
   int error = 0, at, up;
   if (name == NULL) return ENOMEM;
-  at = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  at = open(name, GIM_O_SEARCH | O_DIRECTORY | O_CLOEXEC);
   if (at < 0) error = errno;
   free(name);
   for (int depth = 0; at >= 0; depth++, at = up) {
@@ -95,7 +97,8 @@ int gim_journal_sync_name(gim_journal *j, const char *path) {
     else if (depth == 0 || (folder.st_dev == below.st_dev &&
                             folder.st_ino != below.st_ino)) {
       error = sync_one_folder(j, at, &folder, depth == 0);
-      if (error == 0) up = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+      if (error == 0)
+        up = openat(at, "..", GIM_O_SEARCH | O_DIRECTORY | O_CLOEXEC);
     }
     below = folder;
     close(at);
