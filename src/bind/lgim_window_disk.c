@@ -19,6 +19,7 @@
 static atomic_long calls;    /* so far */
 static atomic_long death;    /* the process ends in this one; 0: never */
 static atomic_long delay_ms; /* that each fdatasync takes at least */
+static atomic_bool idle;     /* nothing is synced really */
 
 enum {
   CALL_WRITE,
@@ -96,17 +97,26 @@ ssize_t __wrap_pwrite(int fd, const void *p, size_t n, off_t offset) {
   return fails(CALL_PWRITE) ? -1 : lgim_trace_pwrite(fd, p, n, offset);
 }
 
+static int sync_nothing(int fd) {
+  (void)fd;
+  return 0;
+}
+
+static int sync_file(int fd, int (*sync)(int fd)) {
+  return lgim_trace_sync(fd, atomic_load(&idle) ? sync_nothing : sync);
+}
+
 int __wrap_fdatasync(int fd) {
   bool failed = fails(CALL_FDATASYNC);
   int error = errno;
   if (atomic_load(&delay_ms) > 0)
     (void)usleep((useconds_t)atomic_load(&delay_ms) * 1000);
   errno = error;
-  return failed ? -1 : lgim_trace_sync(fd, __real_fdatasync);
+  return failed ? -1 : sync_file(fd, __real_fdatasync);
 }
 
 int __wrap_fsync(int fd) {
-  return fails(CALL_FSYNC) ? -1 : lgim_trace_sync(fd, __real_fsync);
+  return fails(CALL_FSYNC) ? -1 : sync_file(fd, __real_fsync);
 }
 
 int __wrap_ftruncate(int fd, off_t n) {
@@ -227,6 +237,13 @@ static int window_disk_delay(lua_State *L) {
   return 0;
 }
 
+/* window.disk_idle(flag): nothing is synced really, and it takes no time: for
+   who asks a trace what a disk would have kept */
+static int window_disk_idle(lua_State *L) {
+  atomic_store(&idle, lua_toboolean(L, 1));
+  return 0;
+}
+
 /* window.disk_calls([call]) -> calls, of that name or of all, since die_at or
    the start */
 static int window_disk_calls(lua_State *L) {
@@ -239,11 +256,10 @@ static int window_disk_calls(lua_State *L) {
 }
 
 void lgim_window_disk(lua_State *L) {
-  static const luaL_Reg functions[] = {{"disk_fault", window_disk_fault},
-                                       {"die_at", window_die_at},
-                                       {"disk_delay", window_disk_delay},
-                                       {"disk_calls", window_disk_calls},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"disk_fault", window_disk_fault}, {"die_at", window_die_at},
+      {"disk_delay", window_disk_delay}, {"disk_idle", window_disk_idle},
+      {"disk_calls", window_disk_calls}, {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   lgim_window_trace(L);
 }

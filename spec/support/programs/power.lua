@@ -230,6 +230,7 @@ end
 
 -- -------- the run --------
 
+window.disk_idle(true)
 if scenario.long then
   local file <close> = assert(io.open(root .. "/jobs.jsonl", "wb"))
   for i = 1, 1500 do
