@@ -232,9 +232,12 @@ static int client_gc(lua_State *L) {
 
 /* core.data(client | task) -> its user value */
 static int core_data(lua_State *L) {
-  if (luaL_testudata(L, 1, LGIM_CLIENT) == NULL)
-    (void)luaL_checkudata(L, 1, LGIM_TASK);
-  lua_getiuservalue(L, 1, 1);
+  if (luaL_testudata(L, 1, LGIM_CLIENT) != NULL) {
+    lua_getiuservalue(L, 1, 1);
+    return 1;
+  }
+  (void)luaL_checkudata(L, 1, LGIM_TASK);
+  lgim_task_data(L, 1);
   return 1;
 }
 

@@ -118,7 +118,7 @@ static int start(lua_State *L, const char *function, bool edit) {
   if (gim_request_make(request, &fields, &rules, &err) != GIM_OK)
     return lgim_request_fail(L, request, &err);
   if (request->enclosed.count > 0) { /* the job borrows them */
-    lua_getiuservalue(L, 3, 1);
+    lgim_task_data(L, 3);
     lua_pushvalue(L, 5);
     lua_rawsetp(L, -2, &lgim_key_pictures);
     lua_pop(L, 1);
@@ -129,6 +129,7 @@ static int start(lua_State *L, const char *function, bool edit) {
                             : lgim_money_price(L, 4, fields.model, request);
   if (gim_job_submit(&job, hub, request, &options, &err) != GIM_OK)
     return lgim_fail(L, &err, NULL, GIM_BILLED_NO);
+  gim_request_free(request);
   log_warnings(hub, job);
   return own(L, 3, 4, hub, job);
 }

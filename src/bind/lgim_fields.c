@@ -209,20 +209,29 @@ gim_source_pixels lgim_fields_pixels(lua_State *L, int index) {
 #define REQUEST "gptimage.request"
 
 static int request_collect(lua_State *L) {
-  gim_request_free(luaL_checkudata(L, 1, REQUEST));
+  gim_request_free(lua_touserdata(L, 1));
   return 0;
 }
 
 gim_request *lgim_request_new(lua_State *L) {
-  gim_request *request = lua_newuserdatauv(L, sizeof(*request), 0);
-  memset(request, 0, sizeof(*request));
-  if (luaL_newmetatable(L, REQUEST)) {
-    lua_pushcfunction(L, request_collect);
-    lua_setfield(L, -2, "__gc");
-    lua_pushboolean(L, 0);
-    lua_setfield(L, -2, "__metatable");
+  gim_request *request;
+  if (lua_getfield(L, LUA_REGISTRYINDEX, REQUEST) == LUA_TUSERDATA) {
+    request = lua_touserdata(L, -1);
+    gim_request_free(request);
+    memset(request, 0, sizeof(*request));
+    return request;
   }
+  lua_pop(L, 1);
+  request = lua_newuserdatauv(L, sizeof(*request), 0);
+  memset(request, 0, sizeof(*request));
+  lua_createtable(L, 0, 2);
+  lua_pushcfunction(L, request_collect);
+  lua_setfield(L, -2, "__gc");
+  lua_pushboolean(L, 0);
+  lua_setfield(L, -2, "__metatable");
   lua_setmetatable(L, -2);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, LUA_REGISTRYINDEX, REQUEST);
   return request;
 }
 

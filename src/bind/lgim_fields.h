@@ -38,9 +38,10 @@ gim_source_pixels lgim_fields_pixels(lua_State *L, int index);
 
 /*
 ** Pushes a userdata that holds an empty gim_request and returns it, BORROWED
-** from the userdata. gim_request_free is called when it is collected, so that
-** nothing leaks when Lua raises. Who takes the request over copies the struct
-** and zeroes this one.
+** from the userdata until the next call: there is one in each lua_State, so
+** that thousands of requests leave no garbage. What it holds is released then,
+** at the latest, so that nothing leaks when Lua raises. Who takes the request
+** over copies the struct and zeroes this one.
 */
 gim_request *lgim_request_new(lua_State *L);
 

@@ -9,9 +9,11 @@
 #include <lauxlib.h>
 #include <string.h>
 
-const char lgim_key_client = 'c';
 const char lgim_key_source = 's';
 const char lgim_key_pictures = 'p';
+
+/* The user values of a task: its table, or nil; its client. */
+enum { DATA = 1, CLIENT };
 
 typedef struct task {
   gim_job *job; /* OWNED; NULL while half made, and after __gc */
@@ -20,13 +22,20 @@ typedef struct task {
 void lgim_task_push(lua_State *L, int client) {
   task *t;
   client = lua_absindex(L, client);
-  t = lua_newuserdatauv(L, sizeof(*t), 1);
+  t = lua_newuserdatauv(L, sizeof(*t), 2);
   t->job = NULL;
   luaL_setmetatable(L, LGIM_TASK);
-  lua_createtable(L, 0, 1);
   lua_pushvalue(L, client);
-  lua_rawsetp(L, -2, &lgim_key_client);
-  lua_setiuservalue(L, -2, 1);
+  lua_setiuservalue(L, -2, CLIENT);
+}
+
+void lgim_task_data(lua_State *L, int index) {
+  index = lua_absindex(L, index);
+  if (lua_getiuservalue(L, index, DATA) != LUA_TNIL) return;
+  lua_pop(L, 1);
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, index, DATA);
 }
 
 void lgim_task_own(lua_State *L, int index, gim_job *job) {
@@ -114,8 +123,7 @@ static int task_index(lua_State *L) {
   if (lua_type(L, 2) != LUA_TSTRING) return 1;
   name = lua_tostring(L, 2);
   if (strcmp(name, "client") == 0) {
-    lua_getiuservalue(L, 1, 1);
-    lua_rawgetp(L, -1, &lgim_key_client);
+    lua_getiuservalue(L, 1, CLIENT);
     return 1;
   }
   push_property(L, job, name);
@@ -184,20 +192,19 @@ static int core_fetch(lua_State *L) {
   luaL_argcheck(L, index >= 1 && index <= source->task.pictures.count, 2,
                 "there is no such picture");
   if (source->hub->net == NULL) luaL_argerror(L, 1, "client is closed");
-  lua_getiuservalue(L, 1, 1);          /* 4: the source's user value */
-  lua_rawgetp(L, 4, &lgim_key_client); /* 5: the client */
-  lgim_task_push(L, 5);                /* 6: the new task */
-  lua_getiuservalue(L, 6, 1);          /* 7: its user value */
+  lua_getiuservalue(L, 1, CLIENT); /* 4: the client */
+  lgim_task_push(L, 4);            /* 5: the new task */
+  lgim_task_data(L, 5);            /* 6: its table */
   lua_pushvalue(L, 1);
-  lua_rawsetp(L, 7, &lgim_key_source);
-  lua_getiuservalue(L, 5, 1); /* 8: the client's user value */
+  lua_rawsetp(L, 6, &lgim_key_source);
+  lua_getiuservalue(L, 4, 1); /* 7: the client's user value */
   if (gim_job_fetch(&job, source, (int)index - 1, path, &err) != GIM_OK)
     return lgim_fail(L, &err, source->task.id, source->task.billed);
-  lgim_task_own(L, 6, job);
-  lua_pushvalue(L, 6);
-  lua_rawsetp(L, 8, job); /* live tasks are held by their client */
+  lgim_task_own(L, 5, job);
+  lua_pushvalue(L, 5);
+  lua_rawsetp(L, 7, job); /* live tasks are held by their client */
   gim_client_arm(source->hub);
-  lua_settop(L, 6);
+  lua_settop(L, 5);
   return 1;
 }
 

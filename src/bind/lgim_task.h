@@ -2,8 +2,8 @@
 /*
 ** lgim_task.h - a job as a userdata "gptimage.task"   [floor 12]
 **
-** The userdata OWNS its gim_job. Its user value is a table that holds its
-** client, the job it brings a picture of, and what the Lua layer keeps.
+** The userdata OWNS its gim_job. Its user values are a table, with the task it
+** brings a picture of and what the Lua layer keeps, and its client.
 */
 #ifndef lgim_task_h
 #define lgim_task_h
@@ -17,7 +17,6 @@
 #define LGIM_TASK "gptimage.task"
 
 /* Keys of the user values: their addresses, as light userdata. */
-extern const char lgim_key_client;   /* in a task: its client */
 extern const char lgim_key_source;   /* in a task: the task it fetches from */
 extern const char lgim_key_pictures; /* in a task: what its references lie in
                                         (lgim_fields), while they are needed */
@@ -29,6 +28,12 @@ extern const char lgim_key_pictures; /* in a task: what its references lie in
 */
 void lgim_task_push(lua_State *L, int client);
 void lgim_task_own(lua_State *L, int index, gim_job *job);
+
+/*
+** Pushes the table of the task at `index`, a new one when nothing was kept in
+** it yet: most tasks of thousands never need one.
+*/
+void lgim_task_data(lua_State *L, int index);
 
 /*
 ** The job of the task at argument `index`. Raises for what is no task, and
