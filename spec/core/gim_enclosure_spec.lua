@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Tests src/core/gim_enclosure.c, and what gim_request makes of pictures, through the test window:
 -- which go out in what order, where links are missing, what has to be brought first.
+local Random = require "spec.support.random"
+local json = require "cjson"
 local window = require "gptimage.core_test"
 local enclose = window.enclose
 
@@ -135,6 +137,23 @@ describe("pictures for a service that opens links", function()
   end)
 end)
 
+describe("a link as mask of a model that nobody knows", function()
+  it("is sent unjudged, but is text that JSON can hold", function()
+    local function of(mask) return { model = "new", images = { A }, mask = mask } end
+    assert.matches('"mask_url":"https://10%.0%.0%.1/m%.jpg"}$',
+      make(of "https://10.0.0.1/m.jpg").body)
+    for mask, rule in pairs { ["https://a.b/\xFF"] = "mask:utf8",
+      ["https://a.b/\n"] = "mask:control_character" } do
+      for _, loose in ipairs { false, true } do
+        assert.same(rule, (refused(of(mask), { loose = loose })))
+        local old = of(nil)
+        old.mask_url = mask
+        assert.same((rule:gsub("mask", "mask_url")), (refused(old, { loose = loose })))
+      end
+    end
+  end)
+end)
+
 describe("pictures for a service that takes files", function()
   local magick = { magick = true }
 
@@ -261,6 +280,77 @@ describe("pictures of either", function()
     assert.same("mask_url", err.field)
     made = make({ images = { A }, mask = MASK }, { magick = true, loose = true })
     assert.is_nil(made.see(0, { head = OTHER.data, whole = true }))
+  end)
+
+  it("are all there and in order, whatever they are, or the request is refused", function()
+    local random = Random.new(23)
+    local choices = { A, B, BYTES, OTHER, { data = BYTES.data, name = "\xFF\0\"x.png" },
+      "http://example.com/c.png", "./none", { data = "" }, { data = "?" }, "https://x\ny/" }
+    local masks = { MASK, M, OTHER, "./none", "HTTPS://example.com/M.png" }
+    local models = { "gpt-image-2", "gpt-image-2-beta", "gpt-image-1.5", "new" }
+    local made_count, refused_count = 0, 0
+    for _ = 1, 4000 do
+      local good = random:below(3) > 1
+      local function some(most)
+        local list = {}
+        for i = 1, random:below(most) do list[i] = choices[random:below(good and 5 or #choices)] end
+        return list
+      end
+      local request = { model = random:pick(models), prompt = 'a"\n\226\130\172' }
+      if random:below(3) > 1 then request.images = some(8) end
+      if random:below(3) == 1 then
+        request.image_urls = {}
+        for i = 1, random:below(8) do request.image_urls[i] = random:pick { A, B } end
+      end
+      if random:below(3) == 1 then request.mask = random:pick(masks) end
+      if random:below(6) == 1 then request.mask_url = M end
+      if random:below(3) == 1 then request.extra = '{"x":[1],"y":"z"}' end
+      local options = { magick = random:below(2) == 1, loose = random:below(2) == 1,
+        can_upload = random:below(4) > 1, edit = random:below(2) == 1 }
+      local made, err = enclose(request, options)
+      if not made then
+        assert.same("invalid", err.kind)
+        assert.is_true(#err.issues > 0)
+        refused_count = refused_count + 1
+      else
+        made_count = made_count + 1
+        local given = {}
+        for _, list in ipairs { request.images or {}, request.image_urls or {} } do
+          table.move(list, 1, #list, #given + 1, given)
+        end
+        local mask = request.mask or request.mask_url
+        local links = {}
+        for i = 0, #made.sources - 1 do links[i] = "https://f/" .. i end
+        local sent_body = json.decode(made.fill(links))
+        local sent = made.multipart and sent_body.images or sent_body.image_urls or {}
+        assert.same(#given, #sent)
+        for i, picture in ipairs(given) do
+          local link = type(picture) == "string" and picture:find "^[hH][tT]" and picture
+          if made.multipart then
+            assert.is_true(sent[i] == link or not link and sent[i]:find "^[%w_.-]+$" ~= nil)
+          else
+            assert.same(link or links[i - 1], sent[i])
+          end
+        end
+        local last = made.multipart and sent_body.mask or sent_body.mask_url
+        assert.same(mask ~= nil, last ~= nil)
+        if made.multipart then
+          local pictures, masked = 0, 0
+          for _, part in ipairs(made.form) do
+            if part.field:find "^image" then
+              assert.same({ pictures, #given > 1 and "image[]" or "image" },
+                { part.source, part.field })
+              pictures = pictures + 1
+            elseif part.field == "mask" then
+              assert.same(#given, part.source)
+              masked = 1
+            end
+          end
+          assert.same({ #given, mask and 1 or 0 }, { pictures, masked })
+        end
+      end
+    end
+    assert.is_true(made_count > 500 and refused_count > 500, made_count .. " " .. refused_count)
   end)
 
   it("leak nothing and say so where memory is out", function()

@@ -118,6 +118,8 @@ static void judge(gim_maker *m) {
     if (!rule.mask || e->sources[i].kind != GIM_SOURCE_LINK ||
         gim_maker_judges_mask(m))
       gim_source_judge(&e->sources[i], &rule, &m->report);
+    else if (m->fields->mask != NULL) /* mask_url is a text like others */
+      (void)gim_value_text(e->sources[i].text, "mask", &m->report);
   }
 }
 
