@@ -216,6 +216,10 @@ describe("floors.lua", function()
     assert.same({ "lua/gptimage.lua: 451 lines, over 450: split it by idea" },
       complaints { ["lua/gptimage.lua"] = ("\n"):rep(451) })
   end)
+
+  it("counts no lines of what is no text", function()
+    assert.same({}, complaints { ["examples/pictures/x.png"] = "\137PNG\0" .. ("\n"):rep(500) })
+  end)
 end)
 
 -- A folder of this spec's own, and what a command printed and returned in it.
