@@ -7,6 +7,9 @@
 -- COLUMNS. Which of a task's requests is struck, and how often:
 --   submit    the paid POST of the task service, once
 --   sync      the paid POST of the synchronous service, once
+--   form      the same, a form with a picture
+--   upload    the first upload of a picture, before the POST of the task service
+--   uploads   every upload
 --   poll      the first query
 --   polls     every query, until the task's time is over
 --   download  the first download
@@ -15,6 +18,7 @@
 -- that arrived there whole. More words follow where the client's ledger or its task say otherwise.
 
 local clients = require "spec.support.clients"
+local pictures = require "spec.support.pictures"
 local window = require "gptimage.core_test"
 
 local M = {}
@@ -22,9 +26,18 @@ local M = {}
 local BATCH = 60 -- side by side
 local SECONDS = 60 -- for one batch
 
-local kinds = { submit = "submit", sync = "submit", poll = "poll", polls = "poll",
-  download = "download", downloads = "download" }
-local forever = { polls = true, downloads = true }
+local PICTURE = pictures.png { width = 30, height = 20 }
+
+local kinds = { submit = "submit", sync = "submit", form = "submit", upload = "upload",
+  uploads = "upload", poll = "poll", polls = "poll", download = "download",
+  downloads = "download" }
+local forever = { uploads = true, polls = true, downloads = true }
+
+---Does what this column strikes come behind the paid POST of a task?
+function M.polls(column) return kinds[column] == "poll" or kinds[column] == "download" end
+
+local synchronous = { sync = true, form = true }
+local with_picture = { form = true, upload = true, uploads = true }
 
 local function copy(fields, more)
   local made = {}
@@ -33,13 +46,19 @@ local function copy(fields, more)
   return made
 end
 
+-- By what an upload, which has no key of a request, is told from those of others.
+local function agent_of(case)
+  return (case.column .. "/" .. case.name:gsub("[^%w]", "-"))
+end
+
 local function open(sandbox, http, case)
-  local make = case.column == "sync" and clients.magick or clients.starmagic
+  local make = synchronous[case.column] and clients.magick or clients.starmagic
   local tls = http == "2"
   return make({ starmagic = tls and sandbox.starmagic_tls or sandbox.starmagic,
     magick = tls and sandbox.magick_tls or sandbox.magick }, {
-    ca_file = tls and sandbox.ca_file or nil, proxy = "",
-    timeout = { connect = 20, submit = 4, poll = 1, download = 1,
+    ca_file = tls and sandbox.ca_file or nil, proxy = "", user_agent = agent_of(case),
+    files_url = tls and sandbox.files_tls or sandbox.files,
+    timeout = { connect = 20, submit = 4, poll = 1, download = 1, upload = 2,
       task = case.column == "polls" and 4 or 40 },
     retry = { max = 2, base = 0.02, cap = 0.05 },
     poll = { first = 0.02, min = 0.02, max = 0.05 },
@@ -49,13 +68,15 @@ end
 local function start(sandbox, folder, http, case)
   local client = open(sandbox, http, case)
   local task = assert(client:submit {
-    model = case.column == "sync" and "gpt-image-2" or "gpt-image-2-beta",
+    model = synchronous[case.column] and "gpt-image-2" or "gpt-image-2-beta",
     prompt = case.column .. ": " .. case.name, size = "1:1",
-    response_format = case.column == "sync" and "b64_json" or nil,
+    images = with_picture[case.column] and { { data = PICTURE } } or nil,
+    response_format = synchronous[case.column] and "b64_json" or nil,
     output = folder .. "/{key}-{index}.{format}",
   })
   local kind = kinds[case.column]
-  local struck = { match = { kind = kind, key = task.key }, fault = case.fault,
+  local struck = { match = { kind = kind, key = kind ~= "upload" and task.key or nil,
+    agent = kind == "upload" and agent_of(case) or nil }, fault = case.fault,
     times = forever[case.column] and -1 or 1 }
   local small = { match = { kind = "submit", key = task.key },
     fault = { pixels = { 16, 16 }, latency = 0 } }
@@ -101,7 +122,7 @@ end
 local function in_order(cases)
   local slow, quick = {}, {}
   for _, case in ipairs(cases) do
-    local list = (case.column == "polls" or case.fault.stall) and slow or quick
+    local list = (forever[case.column] or case.fault.stall) and slow or quick
     list[#list + 1] = case
   end
   return table.move(quick, 1, #quick, #slow + 1, slow)
