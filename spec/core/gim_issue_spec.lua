@@ -17,6 +17,17 @@ describe("gim_report", function()
       nearest = "near" }, issues[32])
   end)
 
+  it("comes to an error that names the first and counts the rest", function()
+    local function failed(count, strict) return (select(4, window.report(count, strict))) end
+    assert.is_nil(failed(0, true))
+    assert.is_nil(failed(3, false))
+    local err = failed(1, true)
+    assert.same({ "invalid", "field", "number 1; got a?b, nearest near", false },
+      { err.kind, err.field, err.message, err.retryable })
+    assert.same("number 1; got a?b, nearest near (and 1 more problem)", failed(2, true).message)
+    assert.same("number 1; got a?b, nearest near (and 39 more problems)", failed(40, true).message)
+  end)
+
   it("says so when there is no memory, and leaks nothing", function()
     for n = 1, 3 do
       window.fail_allocation(n)

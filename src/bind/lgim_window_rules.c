@@ -245,17 +245,25 @@ static int window_check_link(lua_State *L) {
   return push_report(L, &report);
 }
 
-/* window.report(count, strict) -> issues, warnings: `count` refusals */
+/* window.report(count, strict) -> dropped, issues, warnings, err | nil: of
+   `count` refusals */
 static int window_report(lua_State *L) {
   lua_Integer count = luaL_checkinteger(L, 1);
   gim_report report;
+  gim_status status;
+  gim_err err;
   memset(&report, 0, sizeof(report));
   report.strict = lua_toboolean(L, 2);
   for (lua_Integer i = 1; i <= count; i++)
     gim_report_add(&report, GIM_REFUSAL, "field", "rule", GIM_STR("a\nb"),
                    "near", "number %d", (int)i);
+  status = gim_report_fail(&report, &err);
   lua_pushinteger(L, report.dropped);
-  return 1 + push_report(L, &report);
+  (void)push_report(L, &report);
+  if (status == GIM_OK) return 3;
+  (void)lgim_window_fail(L, &err);
+  lua_remove(L, -2);
+  return 4;
 }
 
 void lgim_window_rules(lua_State *L) {
