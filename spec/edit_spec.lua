@@ -167,6 +167,7 @@ describe("an edit", function()
     local result, err = other:edit(edits.request { images = { image } })
     assert.is_nil(result)
     assert.same({ "invalid", 400, "no" }, { err.kind, err.status, err.billed })
+    assert.truthy(err.message:find("may not edit", 1, true), err.message)
     assert.equal(0, stock:ledger().accepted)
   end)
 
