@@ -159,10 +159,11 @@ portable: ## runs the specs on the build for systems without epoll
 
 # What the ordinary run does with 40 deaths, for an answer to how sure it is.
 CRASHES ?= 200
-crash: ## kills a paying program at 200 seeded moments, and recovers
+crash: ## kills a paying program at 200 seeded moments, fails the power at all of them, and recovers
 	@sh .ci/install.sh build run test
 	@$(MAKE) --no-print-directory window
-	$(call run_specs,GPTIMAGE_CRASHES=$(CRASHES) $(LUA),$(BUILD)/counts-crash,spec/crash_spec.lua)
+	$(call run_specs,GPTIMAGE_CRASHES=$(CRASHES) $(LUA),$(BUILD)/counts-crash,spec/power_spec.lua $\
+	  spec/crash_spec.lua)
 
 # What the sanitizers leave out: bytes that nobody wrote, and leaks.
 valgrind: ## runs the specs of src/core under valgrind, on the plain build
