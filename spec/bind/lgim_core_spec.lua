@@ -273,7 +273,7 @@ end)
 
 describe("jobs whose allocations fail", function()
   for _, flow in ipairs { "task", "base64", "temporary", "attach", "refused",
-    "kept", "journal", "recover" } do
+    "kept", "journal", "recover", "upload", "form" } do
     it("one by one (" .. flow .. ") end in an error, pay once and leave nothing", function()
       local result = program.run("spec/support/programs/starved.lua",
         { arguments = { flow, folder.path } })

@@ -100,10 +100,12 @@ gim_status gim_job_submit(gim_job **result, gim_hub *hub, gim_request *request,
   job->path = gim_store_put(&hub->bodies, gim_str_of(request->path));
   job->body = gim_store_put(&hub->bodies, gim_buffer_str(&request->body));
   job->body_n = request->body.n;
-  status = job->path == NULL || job->body == NULL
-               ? no_memory(err)
-               : gim_billing_open(&job->entry, hub, job->key, job->price_micro,
-                                  NULL, err);
+  /* A task without memory for its references is over at once. */
+  status =
+      job->path == NULL || job->body == NULL || gim_task_is_done(&job->task)
+          ? no_memory(err)
+          : gim_billing_open(&job->entry, hub, job->key, job->price_micro,
+                             NULL, err);
   if (status == GIM_OK) status = prepare_journal(job, options, err);
   if (status == GIM_OK)
     status = gim_job_take_references(job, &request->enclosed, err);

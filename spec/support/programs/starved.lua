@@ -8,6 +8,7 @@ local window = require "gptimage.core_test"
 package.preload["gptimage.core"] = window.core
 
 local base64 = require "gptimage.sandbox.base64"
+local editing = require "spec.support.editing"
 local gptimage = require "gptimage"
 local lfs = require "lfs"
 local services = require "spec.support.service"
@@ -54,6 +55,25 @@ local flows = {
   journal = { journal = true, request = { output = "{folder}/{id}-{index}.{format}" } },
   -- What an earlier client left in a journal.
   recover = { journal = true, recover = true, request = {} },
+  -- A file and bytes, by way of the file service; the file is asked for twice.
+  upload = { options = { log = function() end }, request = { model = "gpt-image-2" },
+    images = function(service, path)
+      return { path, { data = editing.PNG, name = "b" }, path }
+    end },
+  -- A form of a file, bytes and a link that redirects.
+  form = {
+    handlers = {
+      submit = function(conn) conn:reply('{"data":[{"url":"https://example.com/1.png"}]}') end,
+      reference = function(conn, head)
+        if head.target == "/references/there" then return conn:reply(editing.PNG) end
+        conn:reply("", "302 F", { "Location: there" })
+      end,
+    },
+    options = { provider = "magick", allow_private = true }, request = { model = "gpt-image-2" },
+    images = function(service, path)
+      return { path, { data = editing.PNG }, service.url .. "/references/here" }
+    end,
+  },
   -- Refused, and logged.
   refused = { handlers = { submit = function(conn)
     conn:reply('{"error":{"code":"x","message":"no"}}', "400 Bad", { "Retry-After: 1" })
@@ -92,12 +112,16 @@ local function job(service)
   local options = { base_url = service.url, api_key = "k", retry = { base = 0, cap = 0 },
     poll = { first = 0, min = 0, max = 0 }, on_error = error }
   for name, value in pairs(chosen.options or {}) do options[name] = value end
+  options.files_url = service.url
   options.journal = chosen.journal and folder .. "/jobs.jsonl"
   local client, err = gptimage.client(options)
   if not client then return nil, err, "client" end
   local closing <close> = client -- luacheck: ignore
   local request = services.request()
   for name, value in pairs(chosen.request) do request[name] = value end
+  if chosen.images then
+    request.images = chosen.images(service, folder .. "/reference.png")
+  end
   if request.output then request.output = request.output:gsub("{folder}", folder) end
   local task
   if chosen.recover then
@@ -146,6 +170,11 @@ end
 local kinds = {}
 local before
 
+if chosen.images then
+  local file <close> = assert(io.open(folder .. "/reference.png", "wb"))
+  file:write(editing.PNG)
+end
+
 for n = 1, 100000 do
   local service = services.start(chosen.handlers)
   if chosen.recover then leave_behind(service) end
@@ -186,7 +215,7 @@ for n = 1, 100000 do
   end
   for name in lfs.dir(folder) do
     assert(not name:find("%.part$"), where .. ": left " .. name)
-    if name:find "png" then os.remove(folder .. "/" .. name) end
+    if name:find "png" and name ~= "reference.png" then os.remove(folder .. "/" .. name) end
   end
   local now = descriptors()
   assert(now <= (before or now), where .. ": descriptors are left")
