@@ -31,7 +31,7 @@ describe("a request that comes to an end", function()
       handlers = { upload = silent }, reached = function() return #e.service.uploads == 2 end },
     { name = "between two tries of an upload", begin = "tasks", status = "uploading",
       handlers = { upload = function(conn) conn:reply("", "503 Busy") end },
-      options = { retry = { base = 5000, cap = 5000, max = 3 } }, late = "server",
+      options = { retry = { base = 1000, cap = 1000, max = 3 } }, late = "server",
       reached = function() return #e.service.uploads == 2 end },
     { name = "while a link is downloaded", begin = "forms", status = "uploading", link = true,
       handlers = { reference = function(conn)
