@@ -13,6 +13,7 @@ typedef struct deposit {
   gim_list_item link; /* first: the hub frees what it is in */
   gim_source file;    /* its identity; texts are not kept */
   int64_t expires_unix_s;
+  uint32_t number; /* from 1 */
   char url[];
 } deposit;
 
@@ -71,9 +72,23 @@ const char *gim_depot_find(gim_hub *hub, const gim_source *source) {
   return d->url;
 }
 
-void gim_depot_forget(gim_hub *hub, const gim_source *source) {
-  deposit *d = find(hub, source);
-  if (d != NULL) drop(hub, d);
+uint32_t gim_depot_number(const gim_hub *hub, const char *url) {
+  gim_list_item *item = hub->deposits.first;
+  for (; item != NULL; item = item->after) {
+    const deposit *d = GIM_CONTAINER(item, deposit, link);
+    if (strcmp(d->url, url) == 0) return d->number;
+  }
+  return 0;
+}
+
+void gim_depot_forget(gim_hub *hub, uint32_t number) {
+  gim_list_item *item = hub->deposits.first;
+  for (; item != NULL; item = item->after) {
+    deposit *d = GIM_CONTAINER(item, deposit, link);
+    if (d->number != number) continue;
+    drop(hub, d);
+    return;
+  }
 }
 
 /* Without memory it is uploaded again the next time. */
@@ -82,13 +97,15 @@ static void remember(gim_hub *hub, const gim_source *source,
   size_t n = strlen(receipt->url) + 1;
   deposit *d;
   if (!is_file(source)) return;
-  gim_depot_forget(hub, source);
+  d = find(hub, source);
+  if (d != NULL) drop(hub, d);
   d = malloc(sizeof(*d) + n);
   if (d == NULL) return;
   memset(d, 0, sizeof(*d));
   d->file = *source;
   memset(&d->file.text, 0, sizeof(d->file.text));
   d->expires_unix_s = receipt->expires_unix_s;
+  d->number = ++hub->last_deposit;
   memcpy(d->url, receipt->url, n);
   gim_list_append(&hub->deposits, &d->link);
   if (++hub->deposit_count > GIM_DEPOT_FILES)

@@ -56,8 +56,12 @@ GIM_MUST_CHECK gim_status gim_depot_bring(gim_hub *hub,
 /* Wants it no longer. Without effect on one that is settled. */
 void gim_depot_leave(gim_claim *claim);
 
-/* Forgets where a file is: the service could not use the link. */
-void gim_depot_forget(gim_hub *hub, const gim_source *source);
+/* Which of the files at the service has this link; 0: none that is known. */
+uint32_t gim_depot_number(const gim_hub *hub, const char *url);
+
+/* Forgets where that one is: the service could not use the link. Without
+   effect when it is forgotten already. */
+void gim_depot_forget(gim_hub *hub, uint32_t number);
 
 #pragma GCC visibility pop
 

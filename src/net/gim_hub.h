@@ -91,6 +91,7 @@ typedef struct gim_hub {
                                        beginning of a block for free() */
   gim_list deliveries;              /* gim_depot's, under way */
   int deposit_count;
+  uint32_t last_deposit; /* the number of the newest */
   gim_list unspooled; /* references of jobs that wait for room to be brought */
   int spooled;        /* files that such references may have at the moment */
   gim_pace paces[GIM_CLASS_COUNT]; /* of the queues */

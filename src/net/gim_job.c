@@ -79,6 +79,7 @@ static void finish(gim_job *job) {
   const gim_task *t = &job->task;
   note_kept(job);
   gim_filing_give(&job->filing);
+  gim_job_return_links(job);
   leave(job);
   gim_scribe_end(&job->scribe, t);
   gim_hub_log(job->hub, "state", name_of(job), 0, "%s, billed %s (%s)%s%s",
@@ -377,6 +378,7 @@ void gim_job_free(gim_job *job) {
   if (job->entry != NULL) gim_ledger_leave(&job->hub->ledger, job->entry);
   gim_task_free(&job->task);
   drop_body(job);
+  free(job->lent);
   free(job->model);
   free(job->output);
   free(job->skeleton);

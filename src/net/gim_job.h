@@ -63,6 +63,8 @@ typedef struct gim_job {
   struct gim_job_references *references; /* OWNED; the pictures it is made
                                             of, while they are needed; NULL:
                                             none */
+  uint32_t *lent; /* OWNED; the numbers in gim_depot of the files whose links
+                     the body has, and a 0; NULL: none */
   gim_task_state told_state;
   int told_progress;
 } gim_job;

@@ -62,6 +62,13 @@ const gim_part *gim_job_parts(gim_job *job, int *n);
 /* Ends what is under way for them, and releases them. */
 void gim_job_drop_references(gim_job *job);
 
+/*
+** The task has ended. Where the service says that it could not use the
+** pictures, the links that it had from the file service are forgotten: the
+** next request uploads them anew.
+*/
+void gim_job_return_links(gim_job *job);
+
 /* For gim_filing.filed. */
 void gim_job_note_filed(gim_filing *filing, int picture);
 

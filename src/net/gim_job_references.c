@@ -9,6 +9,7 @@
 
 #include "gim_depot.h"
 #include "gim_download.h"
+#include "gim_issue.h"
 #include "gim_job_private.h"
 #include "gim_reference.h"
 
@@ -286,6 +287,41 @@ void gim_job_bring(gim_job *job, int number, int64_t now_ms) {
 
 /* -------- into the request -------- */
 
+/* Which links of the depot go out. Without memory for that they are kept as
+   they are. */
+static void note_lent(gim_job *job, const char *const *links, int count) {
+  int n = 0;
+  job->lent = calloc((size_t)count + 1, sizeof(*job->lent));
+  if (job->lent == NULL) return;
+  for (int i = 0; i < count; i++) {
+    uint32_t number =
+        links[i] == NULL ? 0 : gim_depot_number(job->hub, links[i]);
+    if (number != 0) job->lent[n++] = number;
+  }
+  if (n > 0) return;
+  free(job->lent);
+  job->lent = NULL;
+}
+
+/* Does this failure speak of pictures that the service could not get? */
+static bool blames_pictures(const gim_err *err) {
+  static const char *const codes[] = {"image_processing_error",
+                                      "invalid_media_url", NULL};
+  static const char *const params[] = {"image_urls", "mask_url", NULL};
+  return gim_choice_has(codes, gim_str_of(err->code)) ||
+         gim_choice_has(params, gim_str_of(err->param));
+}
+
+void gim_job_return_links(gim_job *job) {
+  const gim_err *err = job->task.err;
+  if (job->lent == NULL) return;
+  if (err != NULL && blames_pictures(err))
+    for (const uint32_t *number = job->lent; *number != 0; number++)
+      gim_depot_forget(job->hub, *number);
+  free(job->lent);
+  job->lent = NULL;
+}
+
 gim_status gim_job_fill_body(gim_job *job, gim_err *err) {
   struct gim_job_references *all = job->references;
   const char *links[GIM_LIMIT_SOURCES];
@@ -302,6 +338,7 @@ gim_status gim_job_fill_body(gim_job *job, gim_err *err) {
       gim_store_drop(&job->hub->bodies, job->body);
       job->body = filled;
       job->body_n = body.n;
+      note_lent(job, links, all->enclosed.count);
       gim_job_drop_references(job);
     }
     else
