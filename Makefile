@@ -209,7 +209,20 @@ bench-readme: ## draws the results of the last `make bench` for the README
 	@cp $(BENCH)/results.json bench/results.json
 	@$(HERMETIC) $(LUA) bench/chart.lua bench/results.json bench/speed.svg README.md
 
-LINTS := lint-lua lint-format lint-floors lint-rockspec lint-headers lint-gcc lint-clang \
+# LDoc reads no annotations of the language server, nor Doxygen plain comments: both
+# get them in their own words. A warning of either is an error.
+META := lua/gptimage/meta.lua $(wildcard lua/gptimage/meta/*.lua)
+DOCS := $(abspath $(BUILD))/docs
+docs: ## the reference as pages in build/docs: lua/index.html (LDoc), c/html/index.html (Doxygen)
+	@sh .ci/install.sh run docs
+	@rm -rf $(DOCS) && mkdir -p $(DOCS)/source
+	@$(LUA) .ci/docs/ldoc.lua $(DOCS)/source $(META)
+	@env -u LUA_PATH -u LUA_CPATH ldoc --quiet --fatalwarnings --config .ci/docs/config.ld \
+	  --dir $(DOCS)/lua $(DOCS)/source
+	@{ cat .ci/docs/Doxyfile; echo 'OUTPUT_DIRECTORY = "$(DOCS)/c"'; } | doxygen -
+	@rm -r $(DOCS)/source
+
+LINTS := lint-docs lint-lua lint-format lint-floors lint-rockspec lint-headers lint-gcc lint-clang \
   lint-exports
 
 lint: $(LINTS) ## luacheck, layout, floors, rockspec, exports, warnings of gcc and clang
@@ -223,6 +236,10 @@ lint-lua: lint-deps
 lint-format: lint-deps
 	@clang-format --dry-run -Werror $(SOURCES) $(WINDOW_SOURCES) $(HEADERS) \
 	  $(wildcard src/mask/*.[ch] examples/embed/*.c)
+
+lint-docs: lint-gcc
+	@$(HERMETIC) LUA_CPATH="build-lint/gcc/?.so;;" $(LUA) .ci/documented.lua $(META)
+	@$(MAKE) --no-print-directory docs BUILD=build-lint
 
 lint-floors: lint-deps
 	@$(LUA) .ci/floors.lua
@@ -280,5 +297,5 @@ clean: ## removes what make made
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
 
-.PHONY: build window embed deps demo test asan portable crash valgrind bench bench-tools bench-readme lint $(LINTS) lint-deps format \
+.PHONY: build window embed deps demo test asan portable crash valgrind bench bench-tools bench-readme docs lint $(LINTS) lint-deps format \
   rockspec rock install env clean help

@@ -339,3 +339,87 @@ describe("the looks at what was compiled", function()
     end
   end)
 end)
+
+describe("documented.lua", function()
+  local read, check = dofile ".ci/docs/annotations.lua", dofile ".ci/documented.lua"
+  local path
+
+  before_each(function() path = os.tmpname() end)
+  after_each(function() os.remove(path) end)
+
+  local GOOD = [[
+---@class house
+---@field name string  on the door
+local house = {}
+
+---Lets somebody in.
+---@param who string|"nobody"  by name
+---@param times integer?
+---@return room? room, string err  why not
+function house.enter(who, times) end
+
+---A room.
+---
+---With a door.
+---@class room
+local room = {}
+
+---@alias house.state "open"|"shut"
+
+---Shuts the door.
+---@param f? fun(room: room, n: integer): any, string?  is called
+---@return table<integer, room>? rooms  all of them,
+---                      and more
+function room:shut(f) end
+]]
+
+  local function parse(text)
+    local file <close> = assert(io.open(path, "w"))
+    file:write(text)
+    file:close()
+    return read(path)
+  end
+
+  it("reads what the language server reads", function()
+    local classes, aliases = parse(GOOD)
+    local room = classes[2]
+    assert.same({ name = "name", type = "string", optional = false, text = "on the door" },
+      classes[1].fields[1])
+    local enter, shut = classes[1].functions[1], room.functions[1]
+    assert.same({ { name = "who", type = 'string|"nobody"', optional = false, text = "by name" },
+      { name = "times", type = "integer", optional = true } }, enter.params)
+    assert.same({ { type = "room?", name = "room" },
+      { type = "string", name = "err", text = "why not" } }, enter.returns)
+    assert.equal("A room.\n\nWith a door.", room.text)
+    assert.same({ name = "f", type = "fun(room: room, n: integer): any, string", optional = true,
+      text = "is called" }, shut.params[1])
+    assert.same({ type = "table<integer, room>?", name = "rooms",
+      text = "all of them, and more" }, shut.returns[1])
+    assert.is_true(shut.method)
+    assert.same({ "house.state", '"open"|"shut"' }, { aliases[1].name, aliases[1].type })
+  end)
+
+  it("has nothing to say where everything is documented", function()
+    local function exists() end
+    assert.same({}, check(parse("---What it is.\n" .. GOOD),
+      { house = { enter = exists, _private = exists, number = 5 }, room = { shut = exists } }))
+  end)
+
+  it("names what is not", function()
+    local function broken(line, by)
+      local from, to = GOOD:find(line, 1, true)
+      local text = "---What it is.\n" .. GOOD:sub(1, from - 1) .. by .. GOOD:sub(to + 1)
+      local found = check(parse(text), {})
+      assert.equal(1, #found, table.concat(found, "\n"))
+      return found[1]:sub(#path + 2)
+    end
+    assert.equal("10: nothing is said about enter", broken("---Lets somebody in.", ""))
+    assert.equal("12: nothing is said about room",
+      broken("---A room.\n---\n---With a door.\n", ""))
+    assert.equal("9: argument times of enter has no @param",
+      broken("---@param times integer?\n", ""))
+    assert.equal("10: enter has no argument times", broken("(who, times)", "(who)"))
+    assert.same({ "room.open is not documented" },
+      check(parse("---What it is.\n" .. GOOD), { room = { open = print } }))
+  end)
+end)

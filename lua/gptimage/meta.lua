@@ -166,6 +166,7 @@ function client:timeout() end
 ---coroutines are closed. With a journal it waits until that is on the disk. Idempotent.
 function client:close() end
 
+---Whether it is closed; the one method, with close, that a closed client has left.
 ---@return boolean
 function client:closed() end
 
@@ -209,6 +210,7 @@ function loop:spawn(f, ...) end
 
 ---@alias gptimage.going "uploading"|"submitting"|"pending"|"processing"|"saving"
 
+---One request, from client:submit or attach, until it is done. It moves in steps of its client.
 ---@class gptimage.task
 ---@field id string?               the service's; nil until it has answered
 ---@field key string               ours: one for each request, kept across retries, not by resubmit
@@ -238,6 +240,7 @@ function task:await() end
 ---@param f fun(task: gptimage.task, result: gptimage.result?, err: gptimage.error?)
 function task:on_done(f) end
 
+---Whether it has a result or an error: then wait returns at once.
 ---@return boolean
 function task:done() end
 
@@ -263,6 +266,7 @@ function task:cancel() end
 ---@field credits_reserved number?
 ---@field credits_used number?
 
+---One picture of a result: a link, a file, or bytes that are kept until the result goes.
 ---@class gptimage.image
 ---@field url string?            lives until expires_at
 ---@field expires_at integer?    unix time
