@@ -244,7 +244,8 @@ static void push_numbers(lua_State *L, const gim_enclosure *e) {
 /*
 ** window.enclose(request, {magick=, can_upload=, loose=, edit=}) -> {body,
 ** path, multipart, has_mask, sources, bring, holes, form, fill, see} | nil,
-** err: a request that was made, with all that plan does not tell
+** err: a request that was made, with all that plan does not tell. fill and see
+** are of use until the next request is made: there is one in each lua_State
 */
 static int window_enclose(lua_State *L) {
   const lgim_argument argument = {"enclose", 1, "field"};
