@@ -104,7 +104,7 @@
 ---                             with image_urls. Uploaded or downloaded as the service needs it
 ---@field mask? string|gptimage.bytes  a PNG with alpha and of the first picture's pixels: where it
 ---                             is transparent, that is painted anew. Its pixels are looked at where
----                             gptimage.mask_core is (see mask.look), unless strict is false
+---                             libpng is (see mask.look), unless strict is false
 ---@field image_urls? string[]  references as the wire has them: links alone; behind images
 ---@field mask_url? string      likewise; not with mask. Newer pages only: sent, with a warning
 ---@field background? string    likewise
