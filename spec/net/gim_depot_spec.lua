@@ -113,6 +113,21 @@ describe("a file", function()
     assert.same({ "2.png" }, links(3))
   end)
 
+  for code, again in pairs { image_processing_error = true, content_policy_violation = false } do
+    it("is uploaded anew when the service may have lost it: " .. code, function()
+      start { poll = function(conn, head, number, s)
+        if number > 1 then return services.defaults.poll(conn, head, number, s) end
+        conn:reply(('{"id":"%s","status":"failed","error":{"code":"%s","message":"x"}}')
+          :format(services.ID, code), nil, { "Content-Type: application/json" })
+      end }
+      local path = write "a.png"
+      local _, err = edit { path }
+      assert.equal(code, err.code)
+      assert(edit { path })
+      assert.equal(again and 2 or 1, #service.uploads)
+    end)
+  end
+
   it("keeps one link of a thousand, and the one that was used last", function()
     start()
     local first, second = write "first.png", write "second.png"

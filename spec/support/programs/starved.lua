@@ -57,7 +57,7 @@ local flows = {
   recover = { journal = true, recover = true, request = {} },
   -- A file and bytes, by way of the file service; the file is asked for twice.
   upload = { options = { log = function() end }, request = { model = "gpt-image-2" },
-    images = function(service, path)
+    images = function(_, path)
       return { path, { data = editing.PNG, name = "b" }, path }
     end },
   -- A form of a file, bytes and a link that redirects.
