@@ -126,14 +126,15 @@ demo: ## a picture from each service, against a server on this machine; sets up 
 	@$(MAKE) --no-print-directory build
 	@$(HERMETIC) $(LUA) examples/demo.lua
 
-# A peer of the specs and of the benchmarks that is no package of Debian's. Where
-# it cannot be had it is skipped, by name; whoever has it needs no network.
+# Peers of the specs and of the benchmarks that are no packages of Debian's. Those
+# that cannot be had are skipped, by name; whoever has them needs no network.
 NPM := $(CURDIR)/build/npm
 PEER := $(NPM)/node_modules/openai/package.json
-$(PEER):
+AGENT := $(NPM)/node_modules/undici/package.json
+$(PEER) $(AGENT): $(NPM)/node_modules/%/package.json:
 	@mkdir -p $(NPM)
 	@! command -v npm >/dev/null || timeout 60 npm install --silent --no-audit --no-fund \
-	  --fetch-retries=0 --prefix $(NPM) openai@6 || echo "npm has no package openai for us"
+	  --fetch-retries=0 --prefix $(NPM) $*@6 || echo "npm has no package $* for us"
 
 # $(1) the command that runs Lua, $(2) where the counts go, $(3) the specs.
 define run_specs
@@ -193,10 +194,10 @@ $(BENCH)/tasks: $(TASKS_SOURCES) bench/tools/tasks.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(TASKS_SOURCES) -lssl -lcrypto -lnghttp2
 
-bench-tools: $(CORE) $(BENCH)/tasks $(BENCH_TOOLS) $(PEER)
+bench-tools: $(CORE) $(BENCH)/tasks $(BENCH_TOOLS) $(PEER) $(AGENT)
 
 REPETITIONS ?= 7
-BENCHES ?= $(filter-out bench/chart.lua,$(wildcard bench/*.lua))
+BENCHES ?= $(filter-out %chart.lua,$(wildcard bench/*.lua))
 
 bench: ## what things cost, against what one would use instead; REPETITIONS=7, BENCHES=bench/speed.lua
 	@sh .ci/install.sh build run bench
@@ -206,8 +207,11 @@ bench: ## what things cost, against what one would use instead; REPETITIONS=7, B
 	    $(LUA) $$program || exit 1; done
 
 bench-readme: ## draws the results of the last `make bench` for the README
-	@cp $(BENCH)/results.json bench/results.json
+	@for name in results scale; do \
+	  [ ! -f $(BENCH)/$$name.json ] || cp $(BENCH)/$$name.json bench/$$name.json; done
 	@$(HERMETIC) $(LUA) bench/chart.lua bench/results.json bench/speed.svg README.md
+	@[ ! -f bench/scale.json ] || \
+	  $(HERMETIC) $(LUA) bench/scale_chart.lua bench/scale.json bench/scale.svg README.md
 
 # LDoc reads no annotations of the language server, nor Doxygen plain comments: both
 # get them in their own words. A warning of either is an error.
