@@ -131,6 +131,21 @@ describe("gim_sink", function()
     end
   end)
 
+  it("reserves no blocks where a frame budget counts, but for what replaces others", function()
+    local function blocks(...)
+      local own = window.pool(1000 * KB, ...)
+      local sink = window.sink(own, folder)
+      sink:expect(10000 * KB)
+      assert.is_nil(feed(sink, 1, 600))
+      local found = window.blocks(path(names()[1]))
+      sink:free()
+      return found
+    end
+    assert.is_true(blocks(true) <= 1000 * KB)
+    if blocks() < 9000 * KB then pending "files are memory here" return end
+    assert.is_true(blocks(true, true) >= 9000 * KB)
+  end)
+
   it("shares the limit with others", function()
     local a, b = window.sink(pool), window.sink(pool)
     assert.is_nil(feed(a, 1, 800))

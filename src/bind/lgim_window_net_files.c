@@ -133,12 +133,15 @@ static int sink_free(lua_State *L) {
   return 0;
 }
 
-/* window.pool(limit [, small writes]) -> pool; pool:used() -> bytes */
+/* window.pool(limit [, small writes [, replaces]]) -> pool; pool:used() -> bytes */
 static int window_pool(lua_State *L) {
-  gim_pool *pool = lua_newuserdatauv(L, sizeof(*pool), 0);
+  gim_pool *pool;
+  lua_settop(L, 3);
+  pool = lua_newuserdatauv(L, sizeof(*pool), 0);
   pool->limit = (size_t)luaL_checkinteger(L, 1);
   pool->used = 0;
   pool->small_writes = lua_toboolean(L, 2);
+  pool->replaces = lua_toboolean(L, 3);
   luaL_setmetatable(L, POOL);
   return 1;
 }

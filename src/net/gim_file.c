@@ -235,6 +235,10 @@ void gim_file_gather_small(gim_file *f) {
   if (f->memory == NULL) f->gather_n = GIM_FILE_GATHER_SMALL;
 }
 
+void gim_file_reserve_nothing(gim_file *f) {
+  f->unreservable = true;
+}
+
 void gim_file_expect(gim_file *f, int64_t n) {
   f->expected = n > 0 && n <= GIM_LIMIT_DOWNLOAD ? n : 0;
 }

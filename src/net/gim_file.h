@@ -43,6 +43,14 @@ GIM_MUST_CHECK gim_status gim_file_open(gim_file **file, const char *folder,
 void gim_file_gather_small(gim_file *file);
 
 /*
+** Reserves no blocks until gim_file_truncate. To reserve them may have to wait
+** for the file system's journal or for the disk, some milliseconds; without,
+** that is the writeback's to do, but for a file that replaces another: there
+** the rename starts it, and takes twice as long.
+*/
+void gim_file_reserve_nothing(gim_file *file);
+
+/*
 ** It is whole, and may wait for its name: what is gathered is written, and
 ** memory and blocks that it does not need are released. What cannot be written stays gathered; the next write and
 ** the commit fail then.

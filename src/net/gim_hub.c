@@ -233,6 +233,7 @@ gim_hub *gim_hub_new(const gim_hub_options *options, gim_err *err) {
   hub->options = *options;
   hub->provider = gim_provider_get(options->provider);
   hub->pool.limit = options->memory_limit;
+  hub->pool.replaces = options->overwrite == GIM_OVERWRITE_REPLACE;
   hub->ledger.budget_micro = options->budget_micro;
   if (options->rate_requests > 0)
     gim_bucket_init(&hub->paces[GIM_CLASS_PAID].bucket, options->rate_requests,

@@ -170,12 +170,20 @@ static gim_status file_to_file(gim_file *from, gim_file *to, gim_err *err) {
   return status;
 }
 
+static gim_status open_file(const gim_sink *sink, const char *folder,
+                            gim_file **file, gim_err *err) {
+  gim_status status = gim_file_open(file, folder, err);
+  if (status != GIM_OK || !sink->pool->small_writes) return status;
+  gim_file_gather_small(*file);
+  if (!sink->pool->replaces) gim_file_reserve_nothing(*file);
+  return GIM_OK;
+}
+
 static gim_status move_to_file(gim_sink *sink, place to, gim_err *err) {
   gim_file *file;
   gim_status status =
-      gim_file_open(&file, to == PLACE_FOLDER ? sink->folder : NULL, err);
+      open_file(sink, to == PLACE_FOLDER ? sink->folder : NULL, &file, err);
   if (status != GIM_OK) return status;
-  if (sink->pool->small_writes) gim_file_gather_small(file);
   gim_file_expect(file, sink->expected - (int64_t)sink->memory_n);
   /* What memory holds stays there: to copy it would take some milliseconds in
      one go. */
@@ -330,12 +338,11 @@ static gim_status start_copy(gim_sink *sink, const char *folder,
   sink->copy_folder = gim_str_copy(gim_str_of(folder));
   if (sink->copy_folder == NULL)
     return gim_fail(err, GIM_E_NO_MEMORY, "not enough memory to copy a file");
-  status = gim_file_open(&sink->copy, folder, err);
+  status = open_file(sink, folder, &sink->copy, err);
   if (status != GIM_OK) {
     drop_copy(sink);
     return status;
   }
-  if (sink->pool->small_writes) gim_file_gather_small(sink->copy);
   gim_file_expect(sink->copy, gim_sink_size(sink));
   return GIM_OK;
 }

@@ -24,6 +24,8 @@ typedef struct gim_pool {
   size_t limit; /* bytes that may be held at once */
   size_t used;
   bool small_writes; /* a frame budget counts: see gim_file_gather_small */
+  bool replaces;     /* files usually replace others: then blocks are reserved
+                        even so, see gim_file_reserve_nothing */
 } gim_pool;
 
 typedef struct gim_sink gim_sink;
