@@ -229,6 +229,21 @@ describe("an attached loop", function()
     assert.truthy(tostring(err):find("kept", 1, true))
   end)
 
+  it("is asked to look so often where the client has no descriptor", function()
+    fake.no_descriptor = true
+    local client, loop = new_client(), fake_loop()
+    local watch, asked = loop.watch, {}
+    function loop.watch(fd, ready, seconds)
+      asked[#asked + 1] = { fd or "none", seconds }
+      return watch(fd, ready)
+    end
+    loops.attach(client, loop)
+    assert(client:submit(request(3)))
+    loop.run()
+    assert.same({ { "none", 0.01 } }, asked)
+    assert.equal(0, #client:tasks())
+  end)
+
   it("that cannot watch says so, and the task is not lost", function()
     local client, loop = new_client(), fake_loop()
     loop.watch = function() error("no descriptors left", 0) end

@@ -251,7 +251,10 @@ function M.new()
 
   local methods = core.methods
   function methods.client.closed(self) return private[self].closed end
-  function methods.client.fd(self) live_client(self) return 0 end
+  function methods.client.fd(self)
+    live_client(self)
+    return not fake.no_descriptor and 0 or nil
+  end
   function methods.client.timeout(self) live_client(self) return nil end
   function methods.client.tasks(self) return live_client(self).live end
   function methods.client.close(self) core.close(self) end
