@@ -53,11 +53,14 @@ describe("an upload", function()
   end
 
   describe("of 49 MB", function()
-    for _, service in ipairs { "starmagic", "magick" } do
-      it("takes no memory and stops no loop: " .. service, function()
+    for _, case in ipairs { { "starmagic", "", "1.1" }, { "magick", "", "1.1" },
+      { "magick", "_tls", "2" } } do
+      local service, suffix, http = table.unpack(case)
+      it(("takes no memory and stops no loop: %s, HTTP/%s"):format(service, http), function()
         local path = big("big.png", 49 * MEGABYTE)
         local run_of = program.run("spec/support/programs/upload.lua", { folder = folder.path,
-          arguments = { service, sandbox[service], sandbox.files, path, big("small.png", 2000) } })
+          arguments = { service, sandbox[service .. suffix], sandbox.files, path,
+            big("small.png", 2000), suffix ~= "" and sandbox.ca_file or nil } })
         local billed, memory, steps, longest = run_of.output:match("^(%S+)\t(%d+)\t(%d+)\t(%S+)\n$")
         assert.equal("yes", billed, run_of.output)
         assert.is_true(tonumber(steps) > 100, run_of.output)
@@ -66,7 +69,8 @@ describe("an upload", function()
           assert.is_true(tonumber(longest) < 50, run_of.output)
         end
         local arrived = edits.arrived(sandbox)
-        assert.equal(49 * MEGABYTE, arrived.record.references[1].bytes)
+        assert.same({ 49 * MEGABYTE, http },
+          { arrived.record.references[1].bytes, arrived.record.http })
       end)
     end
   end)

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Sends a big picture, and tells what that costs. usage: upload.lua PROVIDER BASE FILES BIG SMALL
+-- Sends a big picture, and tells what that costs. usage: upload.lua PROVIDER BASE FILES BIG SMALL [CA]
 --
 -- A line of words: billed, bytes of resident memory at most above those before, steps, the longest
 -- step in milliseconds of work. The program goes on with its own life between steps: that is the
@@ -8,11 +8,12 @@
 local gptimage = require "gptimage"
 local socket = require "socket"
 
-local provider, base_url, files_url, big, small = table.unpack(arg)
+local provider, base_url, files_url, big, small, ca_file = table.unpack(arg)
 
 local client <close> = assert(gptimage.client {
   provider = provider, base_url = base_url, api_key = "sk-upload", proxy = "",
   files_url = provider == "starmagic" and files_url or nil, allow_private = true,
+  ca_file = ca_file,
   poll = { first = 0, min = 0.01, max = 0.02 },
 })
 
