@@ -4,7 +4,7 @@
 local editing = require "spec.support.editing"
 local window = require "gptimage.core_test"
 
-local LARGE = editing.LARGE
+local LARGE, PNG = editing.LARGE, editing.PNG
 local e
 
 before_each(function() e = editing.open() end)
@@ -51,9 +51,9 @@ describe("a request that comes to an end", function()
     e[phase.begin](e, phase.handlers, phase.options)
     if phase.narrow then e.service.server.listener:setoption("recv-buffer-size", 4096) end
     if phase.before then phase.before() end
-    local path = e:write("large.png", LARGE)
-    local images = { path, { data = LARGE } }
-    if phase.link then images = { path, e:link "a.png", e:link "b.png" } end
+    local bytes = phase.narrow and LARGE or PNG
+    local images = { e:write("a.png", bytes), { data = bytes } }
+    if phase.link then images = { images[1], e:link "b.png", e:link "c.png" } end
     local task = e:submit(images, more)
     e.service:drive(function() return phase.reached(task) end)
     for _ = 1, 10 do e.service:step() end
@@ -78,7 +78,7 @@ describe("a request that comes to an end", function()
     end)
 
     it(phase.name .. " by its deadline says what may be billed", function()
-      local task = reach(phase, { timeout = phase.late and 20 or 0.4 })
+      local task = reach(phase, { timeout = phase.late and 20 or 0.7 })
       e.service:drive(function() return task:done() end)
       local result, err = task:wait()
       assert.is_nil(result)
