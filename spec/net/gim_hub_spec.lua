@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Tests src/net/gim_hub.c through clients: what they are made of, and what their jobs share.
 local core = require "gptimage.core"
+local misbehave = require "spec.support.misbehave"
+local pictures = require "spec.support.pictures"
 local program = require "spec.support.program"
 local services = require "spec.support.service"
 
@@ -67,6 +69,60 @@ describe("a client's base_url", function()
     end
     assert.equal("http://192.168.1.1:8080",
       open { base_url = "http://192.168.1.1:8080", allow_private = true }[2])
+  end)
+end)
+
+describe("a client's files_url", function()
+  local PNG = pictures.png { width = 4, height = 4 }
+
+  local function edit(client)
+    return core.edit(client, { model = "gpt-image-2", prompt = "x", images = { { data = PNG } } })
+  end
+
+  it("is judged as base_url is", function()
+    for url, message in pairs {
+      [""] = "it does not begin with http:// or https://.", ["files.example.com"] = false,
+      ["https://user:pass@x.com"] = "it holds a user name or password.",
+      ["https://x.com?a=b"] = "it has a query or a fragment.", ["https://a b.com"] = false,
+      ["http://files.example.com"] = "plain http would show the key to everybody on the way; use "
+        .. "https (allow_private lifts this).",
+    } do
+      local err = refused { files_url = url }
+      assert.equal("invalid", err.kind, url)
+      assert.equal("files_url", err.field)
+      if message then assert.equal("files_url: " .. message, err.message) end
+    end
+    open { files_url = "https://files.example.com/v1//" }
+    open { files_url = "http://127.0.0.1:1" }
+    open { files_url = "http://files.example.com", allow_private = true }
+  end)
+
+  -- No host that nobody named gets the key, and none of the wrong service.
+  it("is the service's own where that is known, and only beside its own base_url", function()
+    for _, more in ipairs { { provider = "starmagic" },
+      { provider = "evolink", base_url = "https://api.starmagic.ai" } } do
+      more.api_key, more.proxy = KEY, "http://127.0.0.1:1"
+      local client = assert(core.client(more))
+      local task, err = edit(client)
+      assert.is_nil(task)
+      assert.equal("files_url_required", err.issues[1].rule)
+      core.close(client)
+    end
+    local asked
+    local server = misbehave.server(function(conn)
+      asked = conn:head().raw:match "^[^\r]*"
+      conn:reply("", "403 No")
+    end)
+    local client = assert(core.client { provider = "evolink", api_key = KEY, proxy = server.url })
+    assert(edit(client))
+    local deadline = core.now() + 10
+    while not asked and core.now() < deadline do
+      core.step(client, 0.005)
+      server:step()
+    end
+    assert.equal("CONNECT files-api.evolink.ai:443 HTTP/1.1", asked)
+    core.close(client)
+    server:close()
   end)
 end)
 
