@@ -199,6 +199,15 @@ describe("the example", function()
     assert.same({}, folder:files())
   end)
 
+  it("14_soak drops no frame", function()
+    local folder <close> = program.folder()
+    local output = run("14_soak.lua", folder, { "24", "." })
+    assert.truthy(output:find("^24 pictures, %d+%.%d MB, in %d+%.%d s\n"), output)
+    assert.truthy(output:find("\nframes dropped: none\n$"), output)
+    assert.equal(24, #folder:files())
+    assert.equal(24, sandbox:ledger().charged)
+  end)
+
   it("15_glib has its picture from GLib's main loop", function()
     tried["15_glib.lua"] = true
     if not package.searchpath("lgi", package.path) then
