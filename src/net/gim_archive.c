@@ -215,8 +215,8 @@ gim_status gim_archive_open(gim_archive **archive, const char *path,
   if (status == GIM_OK) status = load_past(a, err);
   if (status == GIM_OK &&
       !gim_net_watch(net, gim_journal_fd(a->journal), on_journal, a))
-    status = gim_fail(err, GIM_E_IO, "The journal cannot be watched: %s.",
-                      strerror(errno));
+    status = gim_fail(err, errno == ENOMEM ? GIM_E_NO_MEMORY : GIM_E_IO,
+                      "The journal cannot be watched: %s.", strerror(errno));
   if (status != GIM_OK) {
     gim_archive_close(a);
     return status;

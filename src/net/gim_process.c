@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_process.h"
 
+#include "gim_system.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -11,7 +13,7 @@ typedef _Atomic pid_t kept;
 
 static kept *page;
 
-#ifdef MADV_WIPEONFORK
+#if GIM_LINUX && defined(MADV_WIPEONFORK)
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* Never unmapped: it is the process's, not a client's. */
@@ -31,7 +33,7 @@ static void make_page(void) {
 
 pid_t gim_process_self(void) {
   pid_t self;
-#ifdef MADV_WIPEONFORK
+#if GIM_LINUX && defined(MADV_WIPEONFORK)
   (void)pthread_once(&once, make_page);
 #endif
   if (page == NULL) return getpid();
