@@ -15,8 +15,11 @@ static gim_str slice(const char *from, const char *to) {
 
 /* The first byte of [p, end) that is in `set`, or `end`. */
 static const char *find(const char *p, const char *end, const char *set) {
-  while (p < end && (*p == '\0' || strchr(set, *p) == NULL)) p++;
-  return p;
+  for (; *set != '\0' && p < end; set++) {
+    const char *first = memchr(p, *set, (size_t)(end - p));
+    if (first != NULL) end = first;
+  }
+  return end;
 }
 
 static bool is_digit(char c) {

@@ -264,6 +264,7 @@ gim_status gim_exchange_start(gim_exchange **exchange, gim_net *net,
   transfer.body_n = spec->body_n;
   transfer.parts = spec->parts;
   transfer.parts_n = spec->parts_n;
+  transfer.brief = spec->brief;
   transfer.timeout_ms = spec->timeout_ms;
   transfer.max_bytes = ANSWER_MAX;
   status = gim_net_start(net, &transfer, &callbacks, x, &x->transfer, err);

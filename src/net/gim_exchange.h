@@ -53,6 +53,7 @@ typedef struct gim_exchange_spec {
   size_t body_n;
   int pictures;       /* that the answer will bring, as far as is known; 0: not
                      known. How much of its length is a picture's */
+  bool brief;         /* as of gim_transfer_spec */
   int64_t timeout_ms; /* GET: whole transfer */
   const char *folder; /* COPIED; where pictures go, NULL: memory */
   const char *keep;   /* COPIED; each picture is filed in `folder`, as soon as

@@ -271,6 +271,7 @@ static gim_status send(gim_job *job, gim_err *err) {
   headers[n++] = "Accept: application/json";
   spec.paid = gim_task_needs_body(&job->task);
   spec.pictures = job->asked;
+  spec.brief = hub->provider->tasks;
   spec.pool = &hub->pool;
   spec.secret = gim_hub_secret(hub);
   if (spec.paid) {

@@ -132,7 +132,7 @@ GIM_MUST_CHECK bool gim_net_watch(gim_net *net, int fd,
 ** goes on in the next step, those first that waited longest; the time until
 ** then counts for no timeout_ms. From the first step with a budget on,
 ** transfers are started with buffers of 16 KiB (without: 256 KiB, but for
-** polls).
+** those whose answer has no picture).
 */
 GIM_MUST_CHECK gim_status gim_net_step(gim_net *net, int64_t wait_ms,
                                        int64_t budget_us, gim_err *err);

@@ -102,8 +102,8 @@ static bool set_route(gim_transfer *t, const gim_transfer_spec *spec,
 ** any will do.
 */
 static bool set_buffer(gim_transfer *t, const gim_transfer_spec *spec) {
-  bool small =
-      spec->transfer_class == GIM_CLASS_POLL || t->carrier->brake->budgeted;
+  bool small = spec->brief || spec->transfer_class == GIM_CLASS_POLL ||
+               t->carrier->brake->budgeted;
   CURLcode code = curl_easy_setopt(t->easy, CURLOPT_BUFFERSIZE,
                                    small ? SMALL_BUFFER_BYTES : BUFFER_BYTES);
   return code == CURLE_OK || code == CURLE_BAD_FUNCTION_ARGUMENT;

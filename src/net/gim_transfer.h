@@ -81,6 +81,8 @@ typedef struct gim_transfer_spec {
   int parts_n;           /* 0: `body` */
   int64_t timeout_ms;    /* whole transfer, without the time that the host
                              let it wait; 0: none. Ignored for PAID */
+  bool brief;            /* the answer has no picture: a small buffer will do.
+                            Those of POLL never have */
   int64_t max_bytes;     /* of body; exceeding it ends the transfer */
   bool public_only;      /* refuse private hosts, checked by name, by literal
                              and on the address that is connected to */
