@@ -263,7 +263,10 @@ static bool is_memory(const gim_file *f) {
          (st.f_type == TMPFS_MAGIC || st.f_type == RAMFS_MAGIC);
 }
 
+#endif
+
 static void reserve(gim_file *f, int64_t n) {
+#if GIM_LINUX
   if (f->reserved == 0 && is_memory(f)) {
     f->unreservable = true;
     return;
@@ -276,17 +279,10 @@ static void reserve(gim_file *f, int64_t n) {
   /* A full disk gave what was left: others need it. */
   (void)!ftruncate(f->fd, (off_t)f->flushed);
   f->reserved = 0;
-  f->unreservable = true;
-}
-
-#else
-
-static void reserve(gim_file *f, int64_t n) {
+#endif
   (void)n;
   f->unreservable = true;
 }
-
-#endif
 
 /*
 ** Blocks ahead of what is written: a file whose blocks are found only when

@@ -37,9 +37,8 @@ local function loop_of(controller)
     end)
     return function()
       watched = false
-      if fd then
-        cqueues.cancel(fd) -- wakes the coroutine above, and cqueues forgets the descriptor
-      end
+      -- Wakes the coroutine above, and cqueues forgets the descriptor.
+      if fd then cqueues.cancel(fd) end
     end
   end
 
