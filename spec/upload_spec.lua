@@ -63,7 +63,7 @@ describe("an upload", function()
             big("small.png", 2000), suffix ~= "" and sandbox.ca_file or nil } })
         local billed, memory, steps, longest = run_of.output:match("^(%S+)\t(%d+)\t(%d+)\t(%S+)\n$")
         assert.equal("yes", billed, run_of.output)
-        assert.is_true(tonumber(steps) > 100, run_of.output)
+        assert.is_true(tonumber(steps) > 40, run_of.output) -- fewer where the system takes more
         if not sanitized then
           assert.is_true(tonumber(memory) < 4 * MEGABYTE, run_of.output)
           assert.is_true(tonumber(longest) < 50, run_of.output)
