@@ -4,6 +4,8 @@
 #include "gim_decimal.h"
 #include "gim_utf8.h"
 
+#include <string.h>
+
 static gim_status write_escape(gim_buffer *b, unsigned char c) {
   switch (c) {
   case '"': return gim_buffer_append_str(b, GIM_STR("\\\""));
@@ -17,13 +19,30 @@ static gim_status write_escape(gim_buffer *b, unsigned char c) {
   }
 }
 
+/* The first byte of [p, end) that needs an escape, or `end`: by eights. */
+static const char *skip_plain(const char *p, const char *end) {
+  const uint64_t ones = 0x0101010101010101u, tops = ones * 0x80;
+  while (end - p >= 8) {
+    uint64_t w, quote, backslash;
+    memcpy(&w, p, sizeof(w));
+    quote = w ^ (ones * '"');
+    backslash = w ^ (ones * '\\');
+    if ((((w - ones * 0x20) & ~w) | ((quote - ones) & ~quote) |
+         ((backslash - ones) & ~backslash)) &
+        tops)
+      break;
+    p += 8;
+  }
+  while (p < end && (unsigned char)*p >= 0x20 && *p != '"' && *p != '\\') p++;
+  return p;
+}
+
 static gim_status write_quoted(gim_buffer *b, gim_str s) {
   const char *p = s.p, *end = p + s.n;
   gim_status status = gim_buffer_append_byte(b, '"');
   while (status == GIM_OK && p < end) {
     const char *run = p;
-    while (p < end && (unsigned char)*p >= 0x20 && *p != '"' && *p != '\\')
-      p++;
+    p = skip_plain(p, end);
     if (p > run)
       status = gim_buffer_append(b, run, (size_t)(p - run));
     else

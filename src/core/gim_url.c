@@ -15,11 +15,12 @@ static gim_str slice(const char *from, const char *to) {
 
 /* The first byte of [p, end) that is in `set`, or `end`. */
 static const char *find(const char *p, const char *end, const char *set) {
-  for (; *set != '\0' && p < end; set++) {
-    const char *first = memchr(p, *set, (size_t)(end - p));
-    if (first != NULL) end = first;
+  size_t n = p < end ? (size_t)(end - p) : 0;
+  for (; *set != '\0' && n > 0; set++) {
+    const char *first = memchr(p, *set, n);
+    if (first != NULL) n = (size_t)(first - p);
   }
-  return end;
+  return p + n;
 }
 
 static bool is_digit(char c) {

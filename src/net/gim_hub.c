@@ -327,12 +327,12 @@ void gim_hub_queue(gim_hub *hub, gim_class of, gim_want *want) {
 
 void gim_hub_make_key(char key[GIM_KEY_SIZE]) {
   static const char digits[] = "0123456789abcdef";
-  uint8_t random[16];
-  gim_net_random_bytes(random, sizeof(random));
+  uint32_t random = 0;
   memcpy(key, "gim_", 4);
-  for (size_t i = 0; i < sizeof(random); i++) {
-    key[4 + 2 * i] = digits[random[i] >> 4];
-    key[5 + 2 * i] = digits[random[i] & 15];
+  for (size_t i = 0; i < 32; i++) {
+    if (i % 8 == 0) random = gim_net_random();
+    key[4 + i] = digits[random & 15];
+    random >>= 4;
   }
   key[36] = '\0';
 }
