@@ -229,7 +229,7 @@ docs: ## the reference as pages in build/docs: lua/index.html (LDoc), c/html/ind
 LINTS := lint-docs lint-lua lint-format lint-floors lint-rockspec lint-headers lint-gcc lint-clang \
   lint-exports
 
-lint: $(LINTS) ## luacheck, layout, floors, rockspec, exports, warnings of gcc and clang
+lint: $(LINTS) ## luacheck, layout, floors, docs, rockspec, exports, warnings of gcc and clang
 
 # luacheck is a program of its own, on the Lua that Debian gave it. Given the
 # rockspec it would look at every file named there once more.
