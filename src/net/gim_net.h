@@ -63,6 +63,7 @@ int64_t gim_net_unix_s(void);
 /* 32 bits of the kernel's chance; `n` bytes of it. Never fails: blocks only
    before the kernel's pool is first filled. */
 uint32_t gim_net_random(void);
+void gim_net_random_bytes(void *p, size_t n);
 
 /*
 ** True when a transfer of this class may start. The total never exceeds

@@ -17,6 +17,10 @@ int64_t gim_net_unix_s(void) {
   return gim_clock_unix_s();
 }
 
+void gim_net_random_bytes(void *p, size_t n) {
+  gim_clock_random(p, n);
+}
+
 /*
 ** Several are drawn for each query: the kernel is asked for many at once, in
 ** each thread and, so that no two draw the same, in each process.
