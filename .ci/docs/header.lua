@@ -11,7 +11,8 @@ local text = file:read "a"
 local function prose(comment)
   local body = comment:gsub("^/%*+%s?", ""):gsub("%s*%*+/$", "")
   body = ("\n" .. body):gsub("\n%s*%*%* ?", "\n"):gsub("^\n", "")
-  return (body:gsub("[\\@<>&#%%]", "\\%0"):gsub("::", "\\::"))
+  body = body:gsub("[\\@<>&#%%]", "\\%0"):gsub("::", "\\::")
+  return (body:gsub("`([%w_]+)`", "\\c %1"))
 end
 
 local out, at, shared = {}, 1, nil
