@@ -313,3 +313,20 @@ it("a request that is paid for again does not upload again", function()
   assert.same({ 1, 2 }, { #e.service.uploads, #e.service.posts })
   assert.equal(e.service.posts[1].body, e.service.posts[2].body)
 end)
+
+it("a request with as many pictures as any may have, and a mask, gets the link of each", function()
+  e:tasks({ upload = function(conn, request, _, s)
+    conn:reply(s:uploaded(request.body:match 'filename="(.-)%.png"'), nil, JSON)
+  end })
+  local images, links = {}, {}
+  for i = 1, 64 do
+    images[i] = e:write("a" .. i .. ".png")
+    links[i] = ('"%s/uploads/a%d.png"'):format(e.service.url, i)
+  end
+  local mask = e:write("m.png", pictures.png { width = 32, height = 24,
+    alpha = function(x) return x < 9 and 0 or 255 end })
+  assert(e:edit(images, { strict = false, mask = mask }))
+  local body = e.service.posts[1].body
+  assert.equal("[" .. table.concat(links, ",") .. "]", body:match '"image_urls":(%b[])')
+  assert.equal(e.service.url .. "/uploads/m.png", body:match '"mask_url":"(.-)"')
+end)

@@ -324,7 +324,7 @@ void gim_job_return_links(gim_job *job) {
 
 gim_status gim_job_fill_body(gim_job *job, gim_err *err) {
   struct gim_job_references *all = job->references;
-  const char *links[GIM_LIMIT_SOURCES];
+  const char *links[GIM_LIMIT_SOURCES + 1]; /* and the mask */
   gim_buffer body;
   gim_status status;
   if (all == NULL || all->enclosed.multipart) return GIM_OK;
