@@ -160,9 +160,10 @@ end
 say("the parts")
 local parts = results.figures
 parts.coroutines = repeated({ "kib" }, function() return figures("coroutines", MOST) end).kib
--- As many connections as there are requests: two thirds of what a process may open, at most.
+-- As many connections as there are requests: two thirds of what a process may open, at most; and
+-- of max_requests two slots are kept for others.
 local files = tonumber(output "ulimit -Hn") or 1024
-parts.flying_count = math.min(MOST, files * 2 // 3)
+parts.flying_count = math.min(MOST, files * 2 // 3, 9998)
 parts.flying = repeated({ "lua", "core", "cpu_us" }, function()
   return figures("flying", parts.flying_count)
 end)
