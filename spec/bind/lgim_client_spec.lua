@@ -376,3 +376,58 @@ describe("bytes of a request", function()
     for i = 1, 8 do assert.is_true(seen[tostring(i)]) end
   end)
 end)
+
+describe("while a finalizer runs in the middle of it", function()
+  -- Calls `each(i)`, `count` times, with a collector that calls `finalizer` wherever it can.
+  local function meanwhile(count, finalizer, each)
+    local inside, busy = false, false
+    local class = { __gc = function()
+      if not inside or busy then return end
+      busy = true
+      finalizer()
+      busy = false
+    end }
+    local mode = collectgarbage("incremental", 1, 100, 1)
+    for i = 1, count do
+      collectgarbage "stop"
+      for _ = 1, 2000 do setmetatable({}, class) end
+      collectgarbage "restart"
+      inside = true
+      each(i)
+      inside = false
+    end
+    collectgarbage(mode, 200, 100, 13)
+  end
+
+  local inner = { model = "gpt-image-2", prompt = "inner", size = "1024x1024", n = 10 }
+
+  it("a request stays the one that was asked for", function()
+    local tasks = {}
+    meanwhile(50, function() assert(window.plan(inner)) end, function(i)
+      tasks[i] = assert(core.generate(client, request { prompt = "outer",
+        image_urls = { "https://example.com/a.png" } }))
+      local plan = assert(window.plan(request { prompt = "outer" }))
+      assert.truthy(plan.body:find("outer", 1, true))
+    end)
+    drive(function() return tasks[50]:done() and #service.posts == 50 end)
+    for _, post in ipairs(service.posts) do
+      assert.truthy(post.body:find("outer", 1, true), post.body)
+    end
+  end)
+
+  it("a client may be closed", function()
+    local one
+    local raised = 0
+    meanwhile(30, function() core.close(one) end, function(i)
+      one = assert(core.client { base_url = service.url, api_key = KEY })
+      local made, message = pcall(i % 3 == 0 and core.attach or core.generate, one,
+        i % 3 == 0 and "id-1" or request { image_urls = { "https://example.com/a.png" } })
+      if not made then
+        assert.matches("client is closed", message)
+        raised = raised + 1
+      end
+      core.close(one)
+    end)
+    assert.is_true(raised > 0)
+  end)
+end)

@@ -107,7 +107,8 @@ static int start(lua_State *L, const char *function, bool edit) {
   lua_replace(L, 3); /* 3: the task; what the fields lie in follows */
   lua_getiuservalue(L, 1, 1);
   lua_insert(L, 4); /* 4: the client's user value, 5: where pictures lie */
-  request = lgim_request_new(L);
+  request = lgim_request_new(L); /* 6 */
+  hub = lgim_client_check(L, 1); /* a finalizer may have closed it */
   memset(&rules, 0, sizeof(rules));
   rules.provider = hub->options.provider;
   rules.sizes = hub->options.sizes;
@@ -116,7 +117,7 @@ static int start(lua_State *L, const char *function, bool edit) {
   rules.can_upload = hub->files_url != NULL;
   rules.edit_path = hub->edit_path;
   if (gim_request_make(request, &fields, &rules, &err) != GIM_OK)
-    return lgim_request_fail(L, request, &err);
+    return lgim_request_fail(L, 6, &err);
   if (request->enclosed.count > 0) { /* the job borrows them */
     lgim_task_data(L, 3);
     lua_pushvalue(L, 5);
@@ -127,9 +128,10 @@ static int start(lua_State *L, const char *function, bool edit) {
   options.price_micro = c.has_price
                             ? price_micro
                             : lgim_money_price(L, 4, fields.model, request);
+  hub = lgim_client_check(L, 1); /* likewise */
   if (gim_job_submit(&job, hub, request, &options, &err) != GIM_OK)
-    return lgim_fail(L, &err, NULL, GIM_BILLED_NO);
-  gim_request_free(request);
+    return lgim_request_fail(L, 6, &err);
+  lgim_request_done(L, 6);
   log_warnings(hub, job);
   return own(L, 3, 4, hub, job);
 }
@@ -168,8 +170,9 @@ int lgim_client_attach(lua_State *L) {
     lgim_options_raise(L, &argument, NULL, "table expected, got %s",
                        luaL_typename(L, 3));
   lgim_options_read_sets(L, 3, &argument, &set, 1);
-  lgim_task_push(L, 1);       /* 4 */
-  lua_getiuservalue(L, 1, 1); /* 5 */
+  lgim_task_push(L, 1);          /* 4 */
+  lua_getiuservalue(L, 1, 1);    /* 5 */
+  hub = lgim_client_check(L, 1); /* a finalizer may have closed it */
   options = job_options(&c, none);
   if (gim_job_attach(&job, hub, id, &options, &err) != GIM_OK)
     return lgim_fail(L, &err, lua_tostring(L, 2), GIM_BILLED_MAYBE);

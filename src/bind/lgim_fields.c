@@ -206,7 +206,8 @@ gim_source_pixels lgim_fields_pixels(lua_State *L, int index) {
   return GIM_SOURCE_UNSEEN;
 }
 
-#define REQUEST "gptimage.request"
+/* In the registry: the request that nobody has, or false. */
+static const char key_request = 'r';
 
 static int request_collect(lua_State *L) {
   gim_request_free(lua_touserdata(L, 1));
@@ -215,12 +216,12 @@ static int request_collect(lua_State *L) {
 
 gim_request *lgim_request_new(lua_State *L) {
   gim_request *request;
-  if (lua_getfield(L, LUA_REGISTRYINDEX, REQUEST) == LUA_TUSERDATA) {
-    request = lua_touserdata(L, -1);
-    gim_request_free(request);
-    memset(request, 0, sizeof(*request));
-    return request;
-  }
+  bool spare =
+      lua_rawgetp(L, LUA_REGISTRYINDEX, &key_request) == LUA_TUSERDATA;
+  /* Not nil: to put it back must not need memory. */
+  lua_pushboolean(L, 0);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &key_request);
+  if (spare) return lua_touserdata(L, -1);
   lua_pop(L, 1);
   request = lua_newuserdatauv(L, sizeof(*request), 0);
   memset(request, 0, sizeof(*request));
@@ -230,17 +231,24 @@ gim_request *lgim_request_new(lua_State *L) {
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable");
   lua_setmetatable(L, -2);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, LUA_REGISTRYINDEX, REQUEST);
   return request;
 }
 
-int lgim_request_fail(lua_State *L, const gim_request *request,
-                      const gim_err *err) {
+void lgim_request_done(lua_State *L, int index) {
+  index = lua_absindex(L, index);
+  gim_request_free(lua_touserdata(L, index));
+  lua_pushvalue(L, index);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &key_request);
+}
+
+int lgim_request_fail(lua_State *L, int index, const gim_err *err) {
+  const gim_request *request = lua_touserdata(L, index);
+  index = lua_absindex(L, index);
   lgim_fail(L, err, NULL, GIM_BILLED_NO);
   if (request->issue_count > 0) {
     lgim_issues_push(L, request->issues, request->issue_count);
     lua_setfield(L, -2, "issues");
   }
+  lgim_request_done(L, index);
   return 2;
 }

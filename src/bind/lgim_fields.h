@@ -38,19 +38,26 @@ gim_source_pixels lgim_fields_pixels(lua_State *L, int index);
 
 /*
 ** Pushes a userdata that holds an empty gim_request and returns it, BORROWED
-** from the userdata until the next call: there is one in each lua_State, so
-** that thousands of requests leave no garbage. What it holds is released then,
-** at the latest, so that nothing leaks when Lua raises. Who takes the request
-** over copies the struct and zeroes this one.
+** from the userdata. What it holds is released with it, so that nothing leaks
+** when Lua raises. Who takes the request over copies the struct and zeroes this
+** one.
 */
 gim_request *lgim_request_new(lua_State *L);
 
 /*
-** Pushes nil and the error of a request that gim_request_make refused, with
-** its issues, and returns 2. Nothing was billed.
+** Releases what the request of the userdata at `index` holds, and keeps the
+** userdata for the next one: thousands of requests leave no garbage. Until then
+** it is nobody else's: finalizers that run meanwhile make requests, too. Does
+** not raise.
 */
-int lgim_request_fail(lua_State *L, const gim_request *request,
-                      const gim_err *err);
+void lgim_request_done(lua_State *L, int index);
+
+/*
+** Pushes nil and the error of the request of the userdata at `index`, with its
+** issues, and returns 2: it was refused, or could not be submitted. Nothing was
+** billed. The request is done.
+*/
+int lgim_request_fail(lua_State *L, int index, const gim_err *err);
 
 #pragma GCC visibility pop
 

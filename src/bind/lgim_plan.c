@@ -168,6 +168,7 @@ static int plan(lua_State *L) {
   gim_request *request;
   gim_err err;
   int64_t credits;
+  int made;
   gim_status status;
   gim_source_pixels pixels = lgim_fields_pixels(L, 3);
   lua_settop(L, 2);
@@ -190,13 +191,15 @@ static int plan(lua_State *L) {
     lua_pushnil(L);
   credits = lgim_prices_find(L, -1, &second, fields.model);
   request = lgim_request_new(L);
+  made = lua_gettop(L);
   status = gim_request_make(request, &fields, &rules, &err);
-  if (status != GIM_OK) return lgim_request_fail(L, request, &err);
+  if (status != GIM_OK) return lgim_request_fail(L, made, &err);
   lgim_plan_push(L, request, &rules, credits);
   if (!request->known_model && fields.model.p != NULL) {
     lua_pushlstring(L, fields.model.p, fields.model.n);
     lua_setfield(L, -2, "model");
   }
+  lgim_request_done(L, made);
   return 1;
 }
 

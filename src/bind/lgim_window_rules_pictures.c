@@ -244,8 +244,7 @@ static void push_numbers(lua_State *L, const gim_enclosure *e) {
 /*
 ** window.enclose(request, {magick=, can_upload=, loose=, edit=}) -> {body,
 ** path, multipart, has_mask, sources, bring, holes, form, fill, see} | nil,
-** err: a request that was made, with all that plan does not tell. fill and see
-** are of use until the next request is made: there is one in each lua_State
+** err: a request that was made, with all that plan does not tell
 */
 static int window_enclose(lua_State *L) {
   const lgim_argument argument = {"enclose", 1, "field"};
@@ -265,7 +264,7 @@ static int window_enclose(lua_State *L) {
   fields.edit = flag_of(L, 2, "edit");
   request = lgim_request_new(L); /* 4 */
   if (gim_request_make(request, &fields, &rules, &err) != GIM_OK)
-    return lgim_request_fail(L, request, &err);
+    return lgim_request_fail(L, 4, &err);
   e = &request->enclosed;
   lua_newtable(L); /* 5 */
   lgim_window_push(L, &request->body);
