@@ -59,7 +59,7 @@ describe("over HTTP/2", function()
   end)
 
   -- libcurl leaves such a handle its receive buffer, and would not have its size set again (7.88).
-  it("the handle of a request that ended beside others serves the next one, of any class", function()
+  it("the handle of a request that ended beside others serves the next, of any class", function()
     sandbox:fault { match = { kind = "submit" }, times = 2, fault = { stall = "head" } }
     local slow = 0
     local function count() slow = slow + 1 end

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Sends a big picture, and tells what that costs. usage: upload.lua PROVIDER BASE FILES BIG SMALL [CA]
+-- Sends a big picture, and tells what that costs.
+-- Usage: upload.lua PROVIDER BASE FILES BIG SMALL [CA]
 --
 -- A line of words: billed, bytes of resident memory at most above those before, steps, the longest
 -- step in milliseconds of work. The program goes on with its own life between steps: that is the
