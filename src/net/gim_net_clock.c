@@ -21,16 +21,15 @@ void gim_net_random_bytes(void *p, size_t n) {
   gim_clock_random(p, n);
 }
 
-/*
-** Several are drawn for each query: the kernel is asked for many at once, in
-** each thread and, so that no two draw the same, in each process.
-*/
+/* Several are drawn for each query: the kernel is asked for many at once, in
+   each thread and, so that no two draw the same, in each process. */
+static _Thread_local struct {
+  pid_t owner;
+  size_t left;
+  uint32_t values[64];
+} drawn;
+
 uint32_t gim_net_random(void) {
-  static _Thread_local struct {
-    pid_t owner;
-    size_t left;
-    uint32_t values[64];
-  } drawn;
   pid_t self = gim_process_self();
   if (drawn.left == 0 || drawn.owner != self) {
     gim_clock_random(drawn.values, sizeof(drawn.values));
