@@ -55,7 +55,7 @@ describe("the module", function()
     table.sort(names)
     for _, name in ipairs { "attach function", "client function", "close function",
       "data function", "edit function", "error_metatable table", "fetch function",
-      "generate function", "issue_metatable table", "libcurl string", "methods table",
+      "generate function", "idle function", "issue_metatable table", "libcurl string", "methods table",
       "models function", "now function", "outcome function", "plan function", "read function",
       "sizes function", "step function", "version string", "wake function", "watch function" } do
       local found
@@ -69,7 +69,7 @@ describe("the module", function()
   it("takes no object of another kind", function()
     for name, f in pairs(core) do
       if type(f) == "function" and name ~= "now" and name ~= "models" and name ~= "sizes"
-        and name ~= "plan" and name ~= "client" then
+        and name ~= "plan" and name ~= "client" and name ~= "idle" then
         for _, value in ipairs { io.stdout, {}, "x", 7, true } do
           local ok, message = pcall(f, value, 1, 1)
           assert.is_false(ok, name)
@@ -84,6 +84,11 @@ describe("the module", function()
         assert.is_false((pcall(f)), name)
       end
     end
+    -- The short way of an idle step: who is no client takes the long one, which says so.
+    for _, value in ipairs { io.stdout, {}, "x", 7, true } do
+      assert.equal(0, select("#", core.idle(value)))
+    end
+    assert.equal(0, select("#", core.idle()))
     assert.equal("locked", getmetatable(assert(core.client { api_key = "k" })))
   end)
 
