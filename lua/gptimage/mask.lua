@@ -67,7 +67,8 @@ function M.check(options)
 end
 
 ---Which kinds of pixels has this mask? Reads the PNG, a file or bytes, only until it has seen both
----a wholly transparent and a wholly opaque one. Every request with a mask that is a file or bytes
+---a wholly transparent and a wholly opaque one, and no more than 8,388,608 pixels of it, which are
+---more than 3840 x 2160: then `whole` is false. Every request with a mask that is a file or bytes
 ---is looked at so before it is sent, unless its `strict` is false. It takes as long as inflating
 ---the rows above the first pixel of the second kind: 28 ms for a plain mask of 3840 x 2160 whose
 ---hole begins a third down, 85 ms for one without a hole.

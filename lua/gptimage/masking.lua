@@ -43,9 +43,9 @@ function M.fault(request)
   if not seen then
     return kind == "invalid" and "damaged" or nil
   elseif not seen.opaque then
-    return "transparent"
+    return seen.whole and "transparent" or nil
   end
-  return not seen.transparent and not seen.partial and "opaque" or nil
+  return seen.whole and not seen.transparent and not seen.partial and "opaque" or nil
 end
 
 return M

@@ -2,6 +2,7 @@
 -- Tests gptimage.mask.look: a mask's kinds of pixels, from as few of its rows as will do.
 
 local mask = require "gptimage.mask"
+local masking = require "gptimage.masking"
 local pictures = require "spec.support.pictures"
 local program = require "spec.support.program"
 
@@ -46,5 +47,23 @@ describe("gptimage.mask.look", function()
     assert.is_true(assert(mask.look { mask = at "a.png" }).opaque)
     assert.is_nil((mask.check { mask = at "a.png" }))
     assert.is_nil((mask.look { data = drawn(("##\n"):rep(40)):sub(1, -30) }))
+  end)
+
+  it("holds nobody up for a mask of more pixels than any service makes, and says so", function()
+    -- A hole in the last corner.
+    local function draw(width, height)
+      assert(mask.rectangle { image_width = width, image_height = height, output = at "a.png",
+        x = width - 1, y = height - 1, width = 1, height = 1 })
+    end
+    for _, case in ipairs { { 3840, 2160, true }, { 3840, 2200, false } } do
+      draw(case[1], case[2])
+      local told = assert(mask.look { mask = at "a.png" })
+      assert.same({ case[1], case[2], true, case[3] },
+        { told.width, told.height, told.opaque, told.transparent })
+      assert.is_false(told.whole)
+    end
+    assert.is_nil(masking.fault { mask = at "a.png" })
+    write(at "b.png", drawn "##")
+    assert.is_true(assert(mask.look { mask = at "b.png" }).whole)
   end)
 end)

@@ -298,6 +298,7 @@ gim_status gim_mask_look(const char *path, gim_str bytes, gim_mask_seen *seen,
                          gim_err *err) {
   gim_png_reader *r;
   gim_status status;
+  int64_t pixels = 0;
   memset(seen, 0, sizeof(*seen));
   if (path != NULL)
     status = gim_png_reader_open(&r, path, err);
@@ -306,12 +307,15 @@ gim_status gim_mask_look(const char *path, gim_str bytes, gim_mask_seen *seen,
   if (status != GIM_OK) return status;
   seen->width_px = gim_png_reader_width(r);
   seen->height_px = gim_png_reader_height(r);
-  while (!seen->transparent || !seen->opaque) {
+  while ((!seen->transparent || !seen->opaque) &&
+         pixels < GIM_MASK_LOOK_PIXELS) {
     const uint8_t *row;
     uint32_t n = 0;
     status = gim_png_reader_row(r, &row, &n, err);
+    seen->whole = status == GIM_OK && row == NULL;
     if (status != GIM_OK || row == NULL) break;
     see_alpha(seen, row, n);
+    pixels += n;
   }
   gim_png_reader_free(r);
   return status;

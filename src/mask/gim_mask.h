@@ -37,6 +37,7 @@ typedef struct gim_mask_seen {
   bool transparent; /* one of alpha 0 */
   bool opaque;      /* one of alpha 255 */
   bool partial;     /* one of another alpha */
+  bool whole; /* it was read to its end: what was not seen is not there */
 } gim_mask_seen;
 
 /*
@@ -81,10 +82,16 @@ GIM_MUST_CHECK gim_status gim_mask_invert(const char *input,
 GIM_MUST_CHECK gim_status gim_mask_check(const char *input,
                                          gim_mask_count *count, gim_err *err);
 
+/* Pixels that a look goes through at most, in rows: all of 3840 x 2160, the
+   largest picture that the services make. Without that one that declares the
+   most would hold its caller for a second. */
+#define GIM_MASK_LOOK_PIXELS (8 * 1024 * 1024)
+
 /*
 ** Reads the PNG at `path` (NULL: the one in `bytes`) until it has seen both a
-** transparent and an opaque pixel, or all of it: a look that most masks pass
-** by their first rows. Whatever was seen is no failure. As gim_mask_check.
+** transparent and an opaque pixel, or GIM_MASK_LOOK_PIXELS, or all of it: a
+** look that most masks pass by their first rows. Whatever was seen is no
+** failure. As gim_mask_check.
 */
 GIM_MUST_CHECK gim_status gim_mask_look(const char *path, gim_str bytes,
                                         gim_mask_seen *seen, gim_err *err);

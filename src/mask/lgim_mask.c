@@ -191,8 +191,8 @@ static void set_boolean(lua_State *L, const char *name, bool value) {
   lua_setfield(L, -2, name);
 }
 
-/* mask.look{mask= or data=} -> {width, height, transparent, opaque, partial}
-   | nil, kind, message */
+/* mask.look{mask= or data=} -> {width, height, transparent, opaque, partial,
+   whole} | nil, kind, message */
 static int mask_look(lua_State *L) {
   static const lgim_option options[] = {
       {"mask", LGIM_STRING, HERE(mask)},
@@ -211,12 +211,13 @@ static int mask_look(lua_State *L) {
   mask = path_of(L, "look", r.mask, "mask", r.data.p == NULL);
   status = gim_mask_look(mask, r.data, &seen, &err);
   if (status != GIM_OK) return fail(L, &err);
-  lua_createtable(L, 0, 5);
+  lua_createtable(L, 0, 6);
   set_integer(L, "width", seen.width_px);
   set_integer(L, "height", seen.height_px);
   set_boolean(L, "transparent", seen.transparent);
   set_boolean(L, "opaque", seen.opaque);
   set_boolean(L, "partial", seen.partial);
+  set_boolean(L, "whole", seen.whole);
   return 1;
 }
 

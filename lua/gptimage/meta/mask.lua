@@ -34,7 +34,8 @@ function mask.invert(options) end
 function mask.check(options) end
 
 ---Which kinds of pixels has this mask? Reads it only until it has seen both a wholly transparent
----and a wholly opaque one, as every request with a mask in a file or in bytes does by itself.
+---and a wholly opaque one, as every request with a mask in a file or in bytes does by itself; of
+---one with more than 8,388,608 pixels only so many.
 ---@param options gptimage.mask_glance
 ---@return gptimage.mask_seen? seen, gptimage.error? err
 function mask.look(options) end
@@ -80,5 +81,6 @@ function mask.look(options) end
 ---@field transparent boolean   a pixel of alpha 0
 ---@field opaque boolean        a pixel of alpha 255
 ---@field partial boolean       a pixel in between
+---@field whole boolean         it was read to its end: what was not seen is not there
 
 return mask
