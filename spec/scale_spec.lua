@@ -110,6 +110,32 @@ describe("many tasks that wait", function()
   end)
 end)
 
+describe("more requests in flight than one multi of libcurl's is quick with", function()
+  it("are all under way at once, on lanes of their own, and all answered", function()
+    local service <close> = tasks.start(TOOLS)
+    service:reset(1)
+    local count = 700
+    local client <close> = assert(gptimage.client {
+      provider = "magick", api_key = "sk-scale", base_url = service.plain .. "/held", proxy = "",
+      max_requests = count + 2,
+    })
+    for i = 1, count do
+      assert(client:submit { model = "gpt-image-2", prompt = "a boat, number " .. i })
+    end
+    local deadline = socket.gettime() + 30
+    repeat
+      for _ = 1, 20 do client:step(0.005) end
+      assert(socket.gettime() < deadline, "they are not all under way")
+    until service:ledger().held == count
+    assert.equal(count, #client:tasks())
+    service:release()
+    assert.equal(0, client:run(30))
+    local record = service:ledger()
+    assert.same({ count, count, 0 }, { record.posts, record.keys, record.strange })
+    assert.equal(count, client:ledger().paid)
+  end)
+end)
+
 describe("after a pause of the host", function()
   local service, client
 

@@ -38,6 +38,7 @@ bool gim_lane_init(gim_lane *lane, const gim_carrier *carrier, int tag,
   lane->multi = multi;
   lane->carrier = carrier;
   lane->tag = tag;
+  if (slots > GIM_LANE_FULL) slots = GIM_LANE_FULL;
   lane->idle_max = slots;
   return multi != NULL &&
          curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) ==
@@ -52,6 +53,21 @@ bool gim_lane_init(gim_lane *lane, const gim_carrier *carrier, int tag,
             connections between two bursts of polls. */
          curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS,
                            (long)slots + SPARE_CONNECTIONS) == CURLM_OK;
+}
+
+gim_lane *gim_lane_for(gim_lane *lanes, int *count, bool download) {
+  gim_lane *made = &lanes[*count];
+  if (download) return &lanes[GIM_LANE_DOWNLOADS];
+  for (int i = 0; i < *count; i++)
+    if (i != GIM_LANE_DOWNLOADS && lanes[i].running < GIM_LANE_FULL)
+      return &lanes[i];
+  if (*count == GIM_LANES) return &lanes[0];
+  if (!gim_lane_init(made, lanes[0].carrier, *count, lanes[0].idle_max)) {
+    gim_lane_free(made);
+    return &lanes[0];
+  }
+  ++*count;
+  return made;
 }
 
 void gim_lane_free(gim_lane *lane) {
@@ -86,13 +102,16 @@ void gim_lane_give(gim_lane *lane, gim_transfer *t, bool clean) {
 }
 
 bool gim_lane_add(gim_lane *lane, gim_transfer *t) {
-  return curl_multi_add_handle(lane->multi, t->easy) == CURLM_OK;
+  if (curl_multi_add_handle(lane->multi, t->easy) != CURLM_OK) return false;
+  lane->running++;
+  return true;
 }
 
 void gim_lane_remove(gim_lane *lane, gim_transfer *t) {
   gim_list_remove(&t->waiting);
   /* Takes its message out of the multi's queue, too, if it has one. */
   (void)curl_multi_remove_handle(lane->multi, t->easy);
+  lane->running--;
 }
 
 void gim_lane_socket(gim_lane *lane, const gim_ready *ready) {

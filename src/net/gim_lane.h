@@ -3,8 +3,10 @@
 ** gim_lane.h - one curl multi: its sockets, its timer, its pool of transfers
 ** [floor 5]
 **
-** A net has two. Everything that libcurl's multi interface wants is here;
-** what is to be done when is the net's.
+** A net has one for downloads and one for all else, and more of the latter
+** once that is full: what libcurl does for each request takes the longer the
+** more connections a multi has. Everything that libcurl's multi interface wants
+** is here; what is to be done when is the net's.
 */
 #ifndef gim_lane_h
 #define gim_lane_h
@@ -15,9 +17,13 @@
 
 #pragma GCC visibility push(hidden)
 
+#define GIM_LANE_FULL 500 /* transfers under way in one */
+#define GIM_LANES 24      /* of a net: max_requests may be 10,000 */
+
 typedef struct gim_lane {
   int64_t due_ms;  /* when libcurl wants gim_lane_timer; -1: never */
   int watch_error; /* errno of a socket that could not be watched; 0 */
+  int running;     /* transfers under way */
   /* private: */
   void *multi; /* CURLM *, OWNED */
   const gim_carrier *carrier;
@@ -28,12 +34,19 @@ typedef struct gim_lane {
 
 /*
 ** An empty lane; `carrier` is BORROWED until gim_lane_free, `tag` marks its
-** sockets in the waiting room and chooses HTTP/2 (0) or HTTP/1.1. Keeps as
-** many connections as there are `slots`, and a few. False: no memory;
+** sockets in the waiting room and chooses HTTP/1.1 (GIM_LANE_DOWNLOADS) or
+** HTTP/2. Keeps as many connections as there are `slots`, and a few. False: no memory;
 ** gim_lane_free is still to be called. Must not move in memory.
 */
 GIM_MUST_CHECK bool gim_lane_init(gim_lane *lane, const gim_carrier *carrier,
                                   int tag, int slots);
+
+/*
+** The lane of `lanes`, of which `*count` (>= 2) are made, for one transfer more:
+** the one of downloads, or the first that is not full. Makes another one when
+** all are; where that fails one of them has to do.
+*/
+gim_lane *gim_lane_for(gim_lane *lanes, int *count, bool download);
 
 /* All transfers must have left it. Idempotent on a zeroed lane. */
 void gim_lane_free(gim_lane *lane);

@@ -14,9 +14,8 @@
 #include <string.h>
 #include <sys/types.h>
 
-#define LANES 2
-#define TAG_WATCHED LANES /* of the descriptor that is not libcurl's */
-#define BATCH 64          /* descriptors looked at together */
+#define TAG_WATCHED GIM_LANES /* of the descriptor that is not libcurl's */
+#define BATCH 64              /* descriptors looked at together */
 /* Rounds of one step without a budget: enough to empty full sockets, and an
    end where a server is faster than we are. */
 #define ROUNDS 16
@@ -29,7 +28,8 @@ struct gim_net {
   gim_brake brake;
   gim_carrier carrier;
   char *proxy, *user_agent;
-  gim_lane lanes[LANES];
+  gim_lane lanes[GIM_LANES];
+  int lane_n;              /* made so far */
   gim_transfer *transfers; /* all that are in a multi */
   int active[GIM_CLASS_COUNT];
   int reserved; /* slots of class PAID */
@@ -76,21 +76,20 @@ static gim_status net_init(gim_net *net, const gim_net_options *options,
   net->carrier.proxy = net->proxy;
   net->carrier.user_agent = net->user_agent;
   net->carrier.connect_timeout_ms = options->connect_timeout_ms;
-  for (i = 0; i < LANES; i++)
+  for (i = 0; i < 2; i++, net->lane_n++)
     if (!gim_lane_init(&net->lanes[i], &net->carrier, i, net->max_requests))
       return gim_fail(err, GIM_E_NO_MEMORY, "not enough memory for a client");
   return GIM_OK;
 }
 
 static void net_delete(gim_net *net) {
-  int i;
   while (net->transfers != NULL) {
     gim_transfer *t = net->transfers;
     net->transfers = t->next;
     gim_lane_remove(&net->lanes[t->lane], t);
     gim_transfer_delete(t);
   }
-  for (i = 0; i < LANES; i++) gim_lane_free(&net->lanes[i]);
+  for (int i = 0; i < GIM_LANES; i++) gim_lane_free(&net->lanes[i]);
   if (net->carrier.share != NULL) curl_share_cleanup(net->carrier.share);
   gim_trust_free(&net->carrier.trust);
   gim_wait_free(net->wait);
@@ -154,7 +153,7 @@ static int64_t due_ms(const gim_net *net) {
   if (net->undone) return 0;
   if (net->deadline_ms >= 0)
     due = earlier(due, net->deadline_ms + net->idled_ms);
-  for (i = 0; i < LANES; i++) due = earlier(due, net->lanes[i].due_ms);
+  for (i = 0; i < net->lane_n; i++) due = earlier(due, net->lanes[i].due_ms);
   return due;
 }
 
@@ -232,7 +231,7 @@ static void unlink_transfer(gim_net *net, gim_transfer *t) {
 gim_status gim_net_start(gim_net *net, const gim_transfer_spec *spec,
                          const gim_transfer_callbacks *calls, void *ud,
                          gim_transfer **transfer, gim_err *err) {
-  gim_lane *lane = &net->lanes[spec->transfer_class == GIM_CLASS_DOWNLOAD];
+  gim_lane *lane;
   gim_transfer *t;
   gim_status status;
   *transfer = NULL;
@@ -240,6 +239,8 @@ gim_status gim_net_start(gim_net *net, const gim_transfer_spec *spec,
   if (!spec->connect_only && !gim_net_has_slot(net, spec->transfer_class))
     return gim_fail(err, GIM_E_TOO_BIG, "all %d slots for requests are taken",
                     net->max_requests);
+  lane = gim_lane_for(net->lanes, &net->lane_n,
+                      spec->transfer_class == GIM_CLASS_DOWNLOAD);
   t = gim_lane_take(lane);
   if (t == NULL)
     return gim_fail(err, GIM_E_NO_MEMORY, "not enough memory for a request");
@@ -327,7 +328,7 @@ static bool run_timers(gim_net *net) {
   int64_t now = gim_clock_ms();
   bool worked = false;
   int i;
-  for (i = 0; i < LANES; i++)
+  for (i = 0; i < net->lane_n; i++)
     if (gim_lane_timer(&net->lanes[i], now)) worked = true;
   return worked;
 }
@@ -336,7 +337,7 @@ static bool run_ended(gim_net *net) {
   gim_transfer *t;
   bool worked = false;
   int i, code;
-  for (i = 0; i < LANES; i++)
+  for (i = 0; i < net->lane_n; i++)
     while ((t = gim_lane_ended(&net->lanes[i], &code)) != NULL) {
       complete(net, t, code);
       worked = true;
@@ -434,7 +435,7 @@ gim_status gim_net_step(gim_net *net, int64_t wait_ms, int64_t budget_us,
   status = step(net, wait_ms, err);
   net->stepping = false;
   arm(net);
-  for (i = 0; i < LANES; i++) {
+  for (i = 0; i < net->lane_n; i++) {
     int error = net->lanes[i].watch_error;
     net->lanes[i].watch_error = 0;
     if (status == GIM_OK && error != 0)

@@ -3,10 +3,12 @@
 ** gim_net.h - transfers on curl multis behind one descriptor   [floor 6]
 **
 ** One net is one waiting room (gim_wait.h) that holds libcurl's sockets and a
-** timer, so that a host watches a single descriptor. Paid requests and polls share one
-** curl multi, downloads have another of their own (their address check would
-** be skipped on a connection that somebody else opened). Easy handles are
-** pooled and reused. Nothing here retries, follows redirects or knows what a
+** timer, so that a host watches a single descriptor. Paid requests and polls
+** share one curl multi, and more of them when many hundreds are under way
+** (each loads the CAs anew at its first TLS connection); downloads have another
+** of their own (their address check would be skipped on a connection that
+** somebody else opened). Easy handles are pooled and reused. Nothing here
+** retries, follows redirects or knows what a
 ** request means; it does know what must never happen to a paid body:
 **   - it is read once, by a callback whose seek fails, so that libcurl cannot
 **     send it again behind our back; what was handed over is counted here

@@ -120,7 +120,8 @@ static bool set_limits(gim_transfer *t, const gim_transfer_spec *spec,
          set_buffer(t, spec) &&
          /* Worth waiting only where HTTP/2 can come of it: on plain http the
             others would wait for the first reply, which may take minutes. */
-         SET(CURLOPT_PIPEWAIT, url->https && t->lane == 0 ? 1L : 0L) &&
+         SET(CURLOPT_PIPEWAIT,
+             url->https && t->lane != GIM_LANE_DOWNLOADS ? 1L : 0L) &&
          SET(CURLOPT_URL, spec->url);
 }
 

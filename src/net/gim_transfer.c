@@ -205,7 +205,7 @@ gim_transfer *gim_transfer_new(const gim_carrier *carrier, int lane) {
   t->carrier = carrier;
   t->lane = lane;
   gim_response_init(&t->response);
-  t->easy = gim_easy_new(carrier, lane == 0);
+  t->easy = gim_easy_new(carrier, lane != GIM_LANE_DOWNLOADS);
   if (t->easy == NULL || !set_callbacks(t)) {
     gim_transfer_delete(t);
     return NULL;

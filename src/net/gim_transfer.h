@@ -140,9 +140,10 @@ struct gim_transfer {
 };
 
 /*
-** A transfer for `lane` (0: HTTP/2 where offered; 1: HTTP/1.1) with
-** everything set that never changes; NULL: no memory.
+** A transfer for `lane` with everything set that never changes; NULL: no
+** memory. That of downloads speaks HTTP/1.1, all others HTTP/2 where offered.
 */
+#define GIM_LANE_DOWNLOADS 1
 gim_transfer *gim_transfer_new(const gim_carrier *carrier, int lane);
 
 /*
