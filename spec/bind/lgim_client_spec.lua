@@ -311,6 +311,9 @@ describe("bytes of a request", function()
       if not uploads.free then head.body = head.body:sub(1, 1000) end
       while not uploads.free do coroutine.yield() end
       conn:reply(s:uploaded(number))
+    end, poll = function(...)
+      while uploads.waiting do coroutine.yield() end
+      services.defaults.poll(...)
     end }
     core.close(client)
     client = assert(core.client { base_url = service.url, files_url = service.url, api_key = KEY,
@@ -332,6 +335,18 @@ describe("bytes of a request", function()
     held = kilobytes() - before
     assert.is_true(held < 1024, held)
     assert.equal("completed", task.status)
+  end)
+
+  it("are let go of once they were sent, however long the task goes on", function()
+    local uploads = { free = true, waiting = true }
+    answer_after(uploads)
+    local before = kilobytes()
+    local task = submit()
+    drive(function() return #service.polls > 0 end)
+    service.uploads[1].body = nil
+    local held = kilobytes() - before
+    assert.is_true(held < 1024, held)
+    assert.is_false(task:done())
   end)
 
   it("are let go of when the task is cancelled, or the client closed", function()

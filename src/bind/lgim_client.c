@@ -61,6 +61,7 @@ static void push_events(lua_State *L, const gim_hub *hub, int data) {
   for (gim_list_item *link = hub->events.first; link != NULL;
        link = link->after) {
     gim_job *job = GIM_CONTAINER(link, gim_job, event);
+    if ((job->news & (GIM_NEWS_PROGRESS | GIM_NEWS_DONE)) == 0) continue;
     lua_rawgetp(L, data, job); /* the task */
     /* What is over has no progress any more. */
     lua_pushstring(L, (job->news & GIM_NEWS_DONE) != 0 ? "done" : "progress");

@@ -118,7 +118,7 @@ static int start(lua_State *L, const char *function, bool edit) {
   rules.edit_path = hub->edit_path;
   if (gim_request_make(request, &fields, &rules, &err) != GIM_OK)
     return lgim_request_fail(L, 6, &err);
-  if (request->enclosed.count > 0) { /* the job borrows them */
+  if (gim_enclosure_has_bytes(&request->enclosed)) { /* the job borrows */
     lgim_task_data(L, 3);
     lua_pushvalue(L, 5);
     lua_rawsetp(L, -2, &lgim_key_pictures);

@@ -16,6 +16,12 @@ int gim_enclosure_bring_count(const gim_enclosure *e) {
   return count;
 }
 
+bool gim_enclosure_has_bytes(const gim_enclosure *e) {
+  for (int i = 0; i < e->count; i++)
+    if (e->sources[i].kind == GIM_SOURCE_BYTES) return true;
+  return false;
+}
+
 int gim_enclosure_nth(const gim_enclosure *e, int nth) {
   for (int i = 0; i < e->count; i++)
     if (gim_enclosure_brings(e, i) && nth-- == 0) return i;

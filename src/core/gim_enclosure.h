@@ -46,6 +46,9 @@ typedef struct gim_enclosure {
 bool gim_enclosure_brings(const gim_enclosure *e, int source);
 int gim_enclosure_bring_count(const gim_enclosure *e);
 
+/* Are bytes among them, which nobody has but the caller? */
+bool gim_enclosure_has_bytes(const gim_enclosure *e);
+
 /* The number (from 0) in sources of the `nth` (from 0) to be brought: what
    gim_task calls a reference. -1: there is none. */
 int gim_enclosure_nth(const gim_enclosure *e, int nth);

@@ -100,6 +100,13 @@ static void look_for_progress(gim_job *job) {
   if (job->watched) tell(job, GIM_NEWS_PROGRESS);
 }
 
+/* Pictures are large, and a task may wait for long after they were sent. */
+static void look_for_free_bytes(gim_job *job) {
+  if (!job->borrowing || job->references != NULL) return;
+  job->borrowing = false;
+  tell(job, GIM_NEWS_FREE);
+}
+
 static void note_handed(gim_job *job) {
   if (job->exchange != NULL && gim_task_needs_body(&job->task))
     gim_task_handed(&job->task, gim_exchange_handed(job->exchange),
@@ -156,6 +163,7 @@ void gim_job_advance(gim_job *job, int64_t now_ms) {
     gim_heap_set(&job->hub->heap, &job->due, action.at_ms);
     note_billing(job);
     look_for_progress(job);
+    look_for_free_bytes(job);
     return;
   }
 }

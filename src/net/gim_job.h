@@ -22,7 +22,11 @@
 #pragma GCC visibility push(hidden)
 
 /* What news a job has for its owner; bits. */
-enum { GIM_NEWS_PROGRESS = 1, GIM_NEWS_DONE = 2 };
+enum {
+  GIM_NEWS_PROGRESS = 1,
+  GIM_NEWS_DONE = 2,
+  GIM_NEWS_FREE = 4 /* the bytes that it borrowed are not needed any more */
+};
 
 typedef struct gim_job {
   /* Public, read only: */
@@ -54,6 +58,7 @@ typedef struct gim_job {
   gim_entry *entry; /* BORROWED from the ledger; NULL: nothing to bill */
   int64_t price_micro, sent_ms;
   bool recording; /* its intent is on the way to the disk */
+  bool borrowing; /* bytes of the caller's, and has not told that it is over */
   char *output;   /* OWNED; for the journal; NULL: none */
   int overwrite;
   int resubmit, resubmits; /* wanted; done */
@@ -82,9 +87,10 @@ typedef struct gim_job_options {
 
 /*
 ** A job that pays: the request's body is MOVED on success, and its pictures
-** in any case; bytes among these are BORROWED until the job is done. The output
-** folder is tried first. GIM_E_INVALID (output), GIM_E_IO (its folder), GIM_E_QUOTA
-** (the budget, by price_micro), GIM_E_NO_MEMORY. `*job` is OWNED: gim_job_free.
+** in any case; bytes among these are BORROWED until GIM_NEWS_FREE or
+** GIM_NEWS_DONE. The output folder is tried first. GIM_E_INVALID (output),
+** GIM_E_IO (its folder), GIM_E_QUOTA (the budget, by price_micro),
+** GIM_E_NO_MEMORY. `*job` is OWNED: gim_job_free.
 */
 GIM_MUST_CHECK gim_status gim_job_submit(gim_job **job, gim_hub *hub,
                                          gim_request *request,

@@ -83,6 +83,7 @@ gim_status gim_job_take_references(gim_job *job, gim_enclosure *enclosed,
   all->job = job;
   all->enclosed = *enclosed;
   memset(enclosed, 0, sizeof(*enclosed));
+  job->borrowing = gim_enclosure_has_bytes(&all->enclosed);
   for (int i = 0; i < count; i++) {
     reference *r = &all->list[i];
     r->all = all;
