@@ -56,8 +56,9 @@ describe("the module", function()
     for _, name in ipairs { "attach function", "client function", "close function",
       "data function", "edit function", "error_metatable table", "fetch function",
       "generate function", "idle function", "issue_metatable table", "libcurl string",
-      "methods table", "models function", "now function", "outcome function", "plan function", "read function",
-      "sizes function", "step function", "version string", "wake function", "watch function" } do
+      "methods table", "models function", "now function", "outcome function", "plan function",
+      "read function", "sizes function", "step function", "version string", "wake function",
+      "watch function" } do
       local found
       for _, other in ipairs(names) do found = found or other == name end
       assert.is_true(found, name)
