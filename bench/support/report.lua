@@ -74,13 +74,18 @@ function M.goals(results)
   add("TLS: times libcurl discarding", wall(tls, "ours") / wall(tls, "receive"), 1.15, true)
   local decoder = rows.decoder
   local function speed(key) return find(decoder, key) and find(decoder, key).gb_s end
-  add("decoder: GB/s, scalar", speed "scalar", 5)
-  add("decoder: GB/s, AVX2", speed "avx2", 20)
+  -- 5 and 20 GB/s where memcpy does 19: as ratios they hold on other machines, too.
+  for _, floor in ipairs { { "scalar", 0.26 }, { "avx2", 1.05 } } do
+    local name, limit = floor[1], floor[2]
+    if speed(name) then
+      add(("decoder: times memcpy, %s (%.1f GB/s)"):format(name, speed(name)),
+        speed(name) / speed "memcpy", limit)
+    end
+  end
   for _, simd in ipairs { "avx512", "avx2", "ssse3", "scalar" } do
-    if speed(simd) then -- the set that is used here
+    if speed(simd) then
       add("decoder: escaped, times plain, " .. simd, wall(decoder, simd .. "-escaped")
         / wall(decoder, simd .. "-plain"), 1.8, true)
-      break
     end
   end
   add("downloads: times faster than curl -o", times(rows.downloads, "curl"), 2)
