@@ -67,12 +67,36 @@ describe("gim_reference sees", function()
   end)
 
   it("no more than a beginning, where the header never ends", function()
-    local bytes = pictures.SIGNATURE .. pictures.header(8, 8, 8, 2)
+    for name, bytes in pairs {
+      ["small chunks"] = pictures.SIGNATURE .. pictures.header(8, 8, 8, 2)
+        .. pictures.chunk("tEXt", ""):rep(200000),
+      ["fill bytes"] = "\255\216" .. ("\255"):rep(3000000),
+      ["markers"] = "\255\216" .. ("\255\208"):rep(1500000),
+    } do
+      for _, seen in ipairs { window.look { path = write("endless", bytes) },
+        window.look { data = bytes } } do
+        assert.same({ name, #bytes, false, false }, { name, seen.size, seen.settled, seen.whole })
+      end
+    end
+  end)
+
+  it("a header whose parts stand far from each other", function()
+    local segment = "\255\225" .. (">s2"):pack(("x"):rep(65533)):gsub("^..", "\255\255")
+    local jpeg = pictures.jpeg(32, 24)
+    for _, bytes in ipairs { jpeg:sub(1, 2) .. segment:rep(100) .. jpeg:sub(3),
+      pictures.SIGNATURE .. pictures.header(32, 24, 8, 2)
+        .. pictures.chunk("iCCP", ("x"):rep(9000000)) .. pictures.chunk("IDAT", "") } do
+      for _, seen in ipairs { window.look { path = write("far", bytes) },
+        window.look { data = bytes } } do
+        assert.same({ 32, 24, true }, { seen.width, seen.height, seen.settled })
+      end
+    end
+    local cut = pictures.SIGNATURE .. pictures.header(8, 8, 8, 2)
       .. pictures.chunk("iCCP", ("x"):rep(3000000))
-    local seen = window.look { path = write("endless.png", bytes) }
-    assert.same({ "png", 8, 8, false }, { seen.type, seen.width, seen.height, seen.settled })
-    assert.is_false(seen.whole)
-    assert.is_true(window.look { data = bytes }.whole)
+    for n = #cut - 5, #cut do
+      local seen = window.look { data = cut:sub(1, n) }
+      assert.same({ 8, true, false }, { seen.width, seen.whole, seen.settled })
+    end
   end)
 
   it("what is cut, empty or no picture", function()

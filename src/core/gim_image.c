@@ -224,6 +224,15 @@ void gim_image_feed(gim_image *image, const void *p, size_t n) {
   eat(image, p, n);
 }
 
+uint64_t gim_image_pass(gim_image *image, uint64_t n) {
+  /* PNG_IHDR: see eat. */
+  if (image->settled || image->state == PNG_IHDR) return 0;
+  if (n > image->skip) n = image->skip;
+  image->skip -= n;
+  image->fed += n;
+  return n;
+}
+
 static const struct {
   const char *name;
   const char *mime;

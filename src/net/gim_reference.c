@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PIECE (16 * 1024)
+#define PIECE (4 * 1024)
 
 static gim_source_trouble trouble_of(int error) {
   switch (error) {
@@ -22,17 +22,37 @@ static gim_source_trouble trouble_of(int error) {
   }
 }
 
-/* The header of the open file `fd`. */
+/* Bytes at `at` of the open file `fd`. */
+static ssize_t read_piece(int fd, unsigned char piece[PIECE], int64_t at) {
+  ssize_t got;
+  do {
+    got = pread(fd, piece, PIECE, (off_t)at);
+  } while (got < 0 && errno == EINTR);
+  return got;
+}
+
+/* The header of the open file `fd`; -1: of the bytes. What lies between its
+   parts is not read. */
 static gim_source_trouble read_header(int fd, gim_source *source) {
+  gim_image *image = &source->image;
   unsigned char piece[PIECE];
-  int64_t at = 0;
-  while (at < GIM_REFERENCE_LOOK && !source->image.settled) {
-    ssize_t got = pread(fd, piece, sizeof(piece), (off_t)at);
-    if (got < 0 && errno == EINTR) continue;
+  int64_t at = 0, looked = 0;
+  while (at < source->size && looked < GIM_REFERENCE_LOOK && !image->settled) {
+    const void *p = piece;
+    ssize_t got;
+    if (fd < 0) {
+      p = source->text.p + at;
+      got = (ssize_t)(source->size - at < PIECE ? source->size - at : PIECE);
+    }
+    else
+      got = read_piece(fd, piece, at);
     if (got < 0) return trouble_of(errno);
     if (got == 0) break;
-    gim_image_feed(&source->image, piece, (size_t)got);
+    gim_image_feed(image, p, (size_t)got);
     at += got;
+    looked += got;
+    if (at < source->size)
+      at += (int64_t)gim_image_pass(image, (uint64_t)(source->size - at));
   }
   source->whole = at >= source->size;
   return GIM_SOURCE_FINE;
@@ -80,9 +100,7 @@ void gim_reference_look(gim_source *source) {
     return;
   }
   source->size = (int64_t)source->text.n;
-  /* Of bytes, which are there, all may be looked at: it stops by itself. */
-  gim_image_feed(&source->image, source->text.p, source->text.n);
-  source->whole = true;
+  (void)read_header(-1, source);
 }
 
 void gim_reference_seen(gim_source *source, int64_t size,

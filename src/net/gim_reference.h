@@ -14,7 +14,8 @@
 
 #pragma GCC visibility push(hidden)
 
-/* Bytes that are read at most of one file: what has its size further behind is
+/* Bytes that are read at most of one file, or of bytes, passing over what lies
+   between the parts of its header: what has its size behind more than that is
    called a picture without one. */
 #define GIM_REFERENCE_LOOK (1024 * 1024)
 
