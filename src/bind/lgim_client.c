@@ -61,10 +61,12 @@ static void push_events(lua_State *L, const gim_hub *hub, int data) {
   for (gim_list_item *link = hub->events.first; link != NULL;
        link = link->after) {
     gim_job *job = GIM_CONTAINER(link, gim_job, event);
+    job->telling = job->news;
     if ((job->news & (GIM_NEWS_PROGRESS | GIM_NEWS_DONE)) == 0) continue;
     lua_rawgetp(L, data, job); /* the task */
     /* What is over has no progress any more. */
-    lua_pushstring(L, (job->news & GIM_NEWS_DONE) != 0 ? "done" : "progress");
+    lua_pushstring(L,
+                   (job->telling & GIM_NEWS_DONE) != 0 ? "done" : "progress");
     lua_rawseti(L, -3, n + 2);
     lua_rawseti(L, -2, n + 1);
     n += 2;
@@ -109,13 +111,18 @@ static void forget_pictures(lua_State *L, const gim_job *job, int data) {
   lua_settop(L, top);
 }
 
-/* What was pushed has been told. Allocates nothing, so it does not raise. */
+/*
+** What was pushed has been told; what finalizers did meanwhile has not. Allocates
+** nothing, so it does not raise.
+*/
 static void forget_told(lua_State *L, gim_hub *hub, int data) {
   gim_job *job;
-  while ((job = gim_client_next_news(hub)) != NULL) {
-    bool done = (gim_job_take_news(job) & GIM_NEWS_DONE) != 0;
+  while ((job = gim_client_next_news(hub)) != NULL && job->telling != 0) {
+    unsigned told = job->telling;
+    job->telling = 0;
+    gim_job_take_news(job, told);
     forget_pictures(L, job, data);
-    if (!done) continue;
+    if ((told & GIM_NEWS_DONE) == 0) continue;
     lua_pushnil(L);
     lua_rawsetp(L, data, job);
   }
@@ -210,7 +217,7 @@ static int core_close(lua_State *L) {
     forget_pictures(L, job, 2);
     lua_pushnil(L);
     lua_rawsetp(L, 2, job);
-    (void)gim_job_take_news(job);
+    gim_job_take_news(job, job->news);
   }
   push_logs(L, c->hub);
   gim_hub_release(c->hub);
@@ -225,7 +232,7 @@ static int client_gc(lua_State *L) {
   if (c->hub == NULL || gim_client_is_foreign(c->hub)) return 0;
   gim_client_close(c->hub);
   while ((job = gim_client_next_news(c->hub)) != NULL)
-    (void)gim_job_take_news(job);
+    gim_job_take_news(job, job->news);
   gim_hub_release(c->hub);
   c->hub = NULL;
   return 0;

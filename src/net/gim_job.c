@@ -366,11 +366,10 @@ gim_billed gim_job_billed(gim_job *job) {
   return job->task.billed;
 }
 
-unsigned gim_job_take_news(gim_job *job) {
-  unsigned news = job->news;
-  job->news = 0;
+void gim_job_take_news(gim_job *job, unsigned news) {
+  job->news &= ~news;
   gim_list_remove(&job->event);
-  return news;
+  if (job->news != 0) gim_list_append(&job->hub->events, &job->event);
 }
 
 void gim_job_free(gim_job *job) {

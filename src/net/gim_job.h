@@ -46,7 +46,8 @@ typedef struct gim_job {
   unsigned news;           /* taken by gim_job_take_news */
   /* The owner's: */
   void *ud;
-  bool watched; /* progress is news */
+  bool watched;     /* progress is news */
+  unsigned telling; /* news that it passes on, and takes afterwards */
   /* private: */
   gim_hub *hub;
   gim_task_options options;
@@ -153,8 +154,8 @@ void gim_job_cancel(gim_job *job);
 /* What was billed, by what is known this moment. */
 gim_billed gim_job_billed(gim_job *job);
 
-/* Takes the news there are, 0 for none. */
-unsigned gim_job_take_news(gim_job *job);
+/* Takes `news` away; what has come beside them stays, and is next. */
+void gim_job_take_news(gim_job *job, unsigned news);
 
 /* Releases it; one that is live is cancelled without news. */
 void gim_job_free(gim_job *job);

@@ -1,0 +1,126 @@
+-- SPDX-License-Identifier: MIT
+-- Finalizers of the user's run wherever Lua allocates, in the middle of what a function in C does:
+-- they may make requests, end tasks and close clients there.
+local core = require "gptimage.core"
+local services = require "spec.support.service"
+local socket = require "socket"
+local window = require "gptimage.core_test"
+
+-- Calls each(go), `count` times. From its go() on `finalizer` runs wherever the collector can.
+local function meanwhile(count, finalizer, each)
+  local inside, busy = false, false
+  local function go()
+    local reached = false
+    local class = { __gc = function()
+      reached = true
+      if not inside or busy then return end
+      busy = true
+      finalizer()
+      busy = false
+    end }
+    collectgarbage "stop"
+    for _ = 1, 2000 do setmetatable({}, class) end
+    repeat collectgarbage("step", 0) until reached -- some of them, and most are left
+    collectgarbage "restart"
+    inside = true
+  end
+  collectgarbage("incremental", 1, 100, 1) -- as little as can be at a time
+  for _ = 1, count do
+    each(go)
+    inside = false
+  end
+  collectgarbage("incremental", 200, 100, 13) -- Lua's own
+end
+
+describe("while a finalizer runs in the middle of it", function()
+  local service, client
+
+  local function open()
+    return assert(core.client { base_url = service.url, api_key = services.KEY,
+      poll = { first = 0, min = 0, max = 0.01 }, log = print })
+  end
+
+  before_each(function()
+    service = services.start()
+    client = open()
+  end)
+  after_each(function()
+    core.close(client)
+    service:close()
+  end)
+
+  local function request(more)
+    local fields = { model = "gpt-image-2-beta", prompt = "outer" }
+    for name, value in pairs(more or {}) do fields[name] = value end
+    return fields
+  end
+
+  it("a request stays the one that was asked for", function()
+    local inner = { model = "gpt-image-2", prompt = "inner", size = "1024x1024", n = 10 }
+    local calls = 0
+    meanwhile(40, function()
+      assert(window.plan(inner))
+      calls = calls + 1
+    end, function(go)
+      go()
+      assert(core.generate(client, request { image_urls = { "https://example.com/a.png" } }))
+      assert.truthy(assert(window.plan(request())).body:find("outer", 1, true))
+    end)
+    assert.is_true(calls > 0)
+    local deadline = socket.gettime() + 10
+    while #service.posts < 40 do
+      assert.is_true(socket.gettime() < deadline)
+      core.step(client, 0.001)
+      service:step()
+    end
+    for _, post in ipairs(service.posts) do
+      assert.truthy(post.body:find("outer", 1, true), post.body)
+    end
+  end)
+
+  it("a client may be closed", function()
+    local one
+    for _, start in ipairs { function()
+      return core.generate(one, request { image_urls = { "https://example.com/a.png" } })
+    end, function() return core.attach(one, "id-1") end } do
+      local raised = 0
+      meanwhile(30, function() core.close(one) end, function(go)
+        one = open()
+        go()
+        local made, message = pcall(start)
+        if not made then
+          assert.matches("client is closed", message)
+          raised = raised + 1
+        end
+        core.close(one)
+      end)
+      assert.is_true(raised > 0)
+    end
+  end)
+
+  it("a task that ends there is told of by the next step", function()
+    local victim, calls, ended = nil, 0, 0
+    meanwhile(30, function()
+      calls = calls + 1
+      if calls % 7 ~= 0 or victim:done() then return end
+      victim:cancel()
+      ended = ended + 1
+    end, function(go)
+      local told
+      local tasks = {}
+      for i = 1, 10 do tasks[i] = assert(core.generate(client, request())) end
+      for _, task in ipairs(tasks) do task:cancel() end
+      victim = assert(core.generate(client, request()))
+      go()
+      for _ = 1, 3 do
+        local _, events = core.step(client)
+        for i = 1, #(events or {}), 2 do
+          told = told or (events[i] == victim and events[i + 1])
+        end
+        victim:cancel()
+      end
+      assert.equal("done", told)
+    end)
+    assert.is_true(ended > 0)
+  end)
+end)
