@@ -8,7 +8,6 @@
 #include <string.h>
 
 /* Where a model's page says nothing (see gim_model.c for the two numbers). */
-#define USUAL_MAX_BYTES 52428800
 #define USUAL_WARN_BYTES 50000000
 
 /* Of a mask that goes out as a file: OpenAI's page of the same endpoint. */
@@ -218,7 +217,7 @@ static void check_size(const judging *j) {
   int64_t most = model->reference_max_bytes;
   char got[32];
   if (most == 0) {
-    most = USUAL_MAX_BYTES;
+    most = GIM_SOURCE_USUAL_BYTES;
     warn = USUAL_WARN_BYTES;
   }
   snprintf(got, sizeof(got), "%" PRId64 " bytes", size);

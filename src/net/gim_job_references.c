@@ -21,9 +21,6 @@
    accepted. Each is a descriptor, and a batch must not take them all. */
 #define SPOOLED_MAX 128
 
-/* Where the model's page says nothing: see gim_source.h. */
-#define USUAL_MAX_BYTES 52428800
-
 typedef struct reference {
   struct gim_job_references *all;
   gim_source *source; /* in all->enclosed */
@@ -246,7 +243,7 @@ static void on_downloaded(void *ud, const gim_err *err) {
 static int64_t bytes_max(const gim_enclosure *e) {
   if (!e->strict) return GIM_LIMIT_DOWNLOAD;
   return e->model->reference_max_bytes > 0 ? e->model->reference_max_bytes
-                                           : USUAL_MAX_BYTES;
+                                           : GIM_SOURCE_USUAL_BYTES;
 }
 
 static void start_download(gim_want *want, int64_t now_ms) {
