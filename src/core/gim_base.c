@@ -43,7 +43,7 @@ static char lower(char c) {
 bool gim_str_equal_nocase(gim_str a, gim_str b) {
   if (a.n != b.n) return false;
   for (size_t i = 0; i < a.n; i++)
-    if (lower(a.p[i]) != lower(b.p[i])) return false;
+    if (a.p[i] != b.p[i] && lower(a.p[i]) != lower(b.p[i])) return false;
   return true;
 }
 
@@ -82,7 +82,14 @@ size_t gim_str_sequence(gim_str s) {
 void gim_copy_text(char *to, size_t size, gim_str s) {
   size_t out = 0;
   while (s.n > 0) {
-    size_t k = gim_str_sequence(s);
+    size_t k;
+    if ((unsigned char)*s.p >= 0x20 && (unsigned char)*s.p < 0x7F) {
+      if (out + 1 >= size) break;
+      to[out++] = *s.p++;
+      s.n--;
+      continue;
+    }
+    k = gim_str_sequence(s);
     if (out + (k == 0 ? 1 : k) >= size) break;
     if (k == 0 || (unsigned char)*s.p < 0x20 || *s.p == 0x7F) {
       to[out] = '?';

@@ -34,7 +34,7 @@ static uint64_t equal(uint64_t w, char c) {
 }
 
 /* Eight at a time, where there are so many: texts may be indented deeply. */
-const char *gim_json_skip_space(const char *p, const char *end) {
+const char *gim_json_skip_spaces(const char *p, const char *end) {
   uint64_t w;
   while (p < end && gim_json_is_space(*p)) {
     p++;
@@ -145,9 +145,15 @@ void gim_json_members(const gim_json *object, const gim_str *keys,
   for (size_t i = 0; i < count; i++) values[i] = none;
   if (object->type != GIM_JSON_OBJECT) return;
   for (bool more = gim_json_first(object, &at); more;
-       more = gim_json_next(&at))
+       more = gim_json_next(&at)) {
+    const char *p = at.key.text.p + 1;
+    size_t n = at.key.text.n - 2;
+    bool plain = memchr(p, '\\', n) == NULL;
     for (size_t i = 0; i < count; i++)
-      if (gim_json_string_is(&at.key, keys[i])) values[i] = at.value;
+      if (plain ? n == keys[i].n && memcmp(p, keys[i].p, n) == 0
+                : gim_json_string_is(&at.key, keys[i]))
+        values[i] = at.value;
+  }
 }
 
 bool gim_json_member(const gim_json *object, gim_str key, gim_json *value) {

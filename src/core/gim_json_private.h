@@ -13,8 +13,14 @@ static inline bool gim_json_is_space(char c) {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-/* The first byte from `p` on that is no white space, or `end`. */
-const char *gim_json_skip_space(const char *p, const char *end);
+/* The same where white space is there: gim_json_skip_space is to be asked. */
+const char *gim_json_skip_spaces(const char *p, const char *end);
+
+/* The first byte from `p` on that is no white space, or `end`. Compact texts
+   have none: that costs no call. */
+static inline const char *gim_json_skip_space(const char *p, const char *end) {
+  return p < end && gim_json_is_space(*p) ? gim_json_skip_spaces(p, end) : p;
+}
 
 /* What the value is that begins with `first`. */
 gim_json_type gim_json_type_of(char first);

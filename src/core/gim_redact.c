@@ -129,9 +129,22 @@ static size_t own_secret(gim_str s, gim_str secret, char before) {
   return n > 0 ? n : match_secret(s, secret, before, true);
 }
 
+/* How many bytes of `s`, from the first on, begin no spelling of `secret`. */
+static size_t harmless(gim_str s, gim_str secret) {
+  size_t n = 0;
+  if (secret.n == 0) return s.n;
+  while (n < s.n && s.p[n] != secret.p[0] && s.p[n] != '%' && s.p[n] != '\\')
+    n++;
+  return n;
+}
+
 bool gim_redact_finds(gim_str s, gim_str secret) {
   char before = '\0';
   for (; s.n > 0; s = behind(s, 1)) {
+    size_t n = harmless(s, secret);
+    if (n > 0) before = s.p[n - 1];
+    s = behind(s, n);
+    if (s.n == 0) break;
     if (own_secret(s, secret, before) > 0) return true;
     before = s.p[0];
   }
@@ -142,7 +155,15 @@ void gim_redact_secret(char *text, gim_str secret) {
   gim_str rest = gim_str_of(text);
   char before = '\0', *to = text;
   while (rest.n > 0) {
-    size_t n = own_secret(rest, secret, before);
+    size_t n = harmless(rest, secret);
+    if (n > 0) {
+      if (to != rest.p) memmove(to, rest.p, n);
+      before = rest.p[n - 1];
+      to += n;
+      rest = behind(rest, n);
+      continue;
+    }
+    n = own_secret(rest, secret, before);
     before = rest.p[0];
     if (n == 0) {
       *to++ = before;

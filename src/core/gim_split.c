@@ -5,6 +5,7 @@
 #include "gim_split_payload.h"
 
 #include <stdio.h>
+#include <stddef.h>
 #include <string.h>
 
 #define KEY "b64_json"
@@ -118,8 +119,27 @@ static bool is_key(const gim_split *s) {
 
 /* ---- the scan: each eats some bytes from p, and returns how many ---- */
 
+/* May these bytes between two quotes, written somehow, be the key? */
+static bool may_be_key(const char *p, const char *end) {
+  return end - p >= (ptrdiff_t)sizeof(KEY) - 1 && (*p == KEY[0] || *p == '\\');
+}
+
+/* The quote that begins the first string which has to be looked at, for it may
+   be the key or is not whole; or NULL. The others are kept in one go. */
+static const char *find_string(const char *p, size_t n) {
+  const char *end = p + n, *open, *close;
+  while ((open = memchr(p, '"', (size_t)(end - p))) != NULL) {
+    close = memchr(open + 1, '"', (size_t)(end - open - 1));
+    /* Behind a backslash it may be of the string. */
+    if (close == NULL || close[-1] == '\\' || may_be_key(open + 1, close))
+      break;
+    p = close + 1;
+  }
+  return open;
+}
+
 static size_t scan_outside(gim_split *s, const char *p, size_t n) {
-  const char *quote = memchr(p, '"', n);
+  const char *quote = find_string(p, n);
   size_t run = quote == NULL ? n : (size_t)(quote - p) + 1;
   if (keep(s, p, run) && quote != NULL) {
     s->state = IN_STRING;

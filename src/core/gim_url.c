@@ -23,6 +23,23 @@ static const char *find(const char *p, const char *end, const char *set) {
   return p + n;
 }
 
+/* No white space, control character or backslash; eight bytes at a time. */
+static bool is_plain(const char *p, size_t n) {
+  const uint64_t ones = 0x0101010101010101u, tops = ones * 0x80;
+  uint64_t w, delete, backslash;
+  for (; n >= sizeof(w); p += sizeof(w), n -= sizeof(w)) {
+    memcpy(&w, p, sizeof(w));
+    delete = w ^ ones * 0x7F;
+    backslash = w ^ ones * '\\';
+    /* What is not ASCII hides what is carried from it: looked at below. */
+    if ((w | (w - ones * 0x21) | (delete - ones) | (backslash - ones)) & tops)
+      break;
+  }
+  for (; n > 0; p++, n--)
+    if ((unsigned char)*p <= 0x20 || *p == 0x7F || *p == '\\') return false;
+  return true;
+}
+
 static bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
@@ -112,9 +129,7 @@ gim_url_fault gim_url_split(gim_str text, size_t limit, gim_url *to) {
   if (text.n == 0) return GIM_URL_SCHEME;
   if (text.n > limit) return GIM_URL_TOO_LONG;
   end = p + text.n;
-  for (const char *q = p; q < end; q++)
-    if ((unsigned char)*q <= 0x20 || *q == 0x7F || *q == '\\')
-      return GIM_URL_CHARACTER;
+  if (!is_plain(p, text.n)) return GIM_URL_CHARACTER;
   authority = find(p, end, ":");
   url.scheme = slice(p, authority);
   url.https = gim_str_equal_nocase(url.scheme, https);

@@ -2,7 +2,6 @@
 #include "gim_hub.h"
 
 #include "gim_address.h"
-#include "gim_buffer.h"
 #include "gim_redact.h"
 #include "gim_proxy.h"
 #include "gim_url.h"
@@ -381,27 +380,26 @@ const char *gim_hub_libcurl(void) {
 
 char *gim_hub_task_url(const gim_hub *hub, gim_str id) {
   static const char digits[] = "0123456789ABCDEF";
-  gim_buffer b;
-  size_t n;
-  gim_status status;
-  gim_buffer_init(&b, GIM_LIMIT_URL + 3 * GIM_LIMIT_TASK_ID);
-  status = gim_buffer_append_str(&b, gim_str_of(hub->base_url));
-  if (status == GIM_OK)
-    status = gim_buffer_append_str(&b, gim_str_of(hub->task_path));
-  for (size_t i = 0; i < id.n && status == GIM_OK; i++) {
+  size_t base_n = strlen(hub->base_url), path_n = strlen(hub->task_path);
+  char *url, *to;
+  url = malloc(base_n + path_n + 3 * id.n + 1);
+  if (url == NULL) return NULL;
+  memcpy(url, hub->base_url, base_n);
+  memcpy(url + base_n, hub->task_path, path_n);
+  to = url + base_n + path_n;
+  for (size_t i = 0; i < id.n; i++) {
     unsigned char c = (unsigned char)id.p[i];
     bool unreserved = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
                       (c >= '0' && c <= '9') || c == '-' || c == '_' ||
                       c == '~' || (c == '.' && id.n > 2);
     if (unreserved) {
-      status = gim_buffer_append_byte(&b, (char)c);
+      *to++ = (char)c;
       continue;
     }
-    status = gim_buffer_append_byte(&b, '%');
-    if (status == GIM_OK) status = gim_buffer_append_byte(&b, digits[c >> 4]);
-    if (status == GIM_OK) status = gim_buffer_append_byte(&b, digits[c & 15]);
+    *to++ = '%';
+    *to++ = digits[c >> 4];
+    *to++ = digits[c & 15];
   }
-  if (status == GIM_OK) return gim_buffer_take(&b, &n);
-  gim_buffer_free(&b);
-  return NULL;
+  *to = '\0';
+  return url;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_response.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,30 +69,31 @@ static gim_status keep_location(gim_response *response, gim_str value) {
   return GIM_OK;
 }
 
+#define TEXT(name, field)                                                     \
+  {                                                                           \
+    {"" name, sizeof("" name) - 1}, offsetof(gim_response, field),            \
+        sizeof(((gim_response *)0)->field)                                    \
+  }
+
 static gim_status read_header(gim_response *response, gim_str name,
                               gim_str value) {
-  struct {
+  static const struct {
     gim_str name;
-    char *to;
-    size_t size;
+    size_t at, size;
   } texts[] = {
-      {GIM_STR("content-type"), response->content_type,
-       sizeof(response->content_type)},
-      {GIM_STR("retry-after"), response->retry_after,
-       sizeof(response->retry_after)},
-      {GIM_STR("retry-after-ms"), response->retry_after_ms,
-       sizeof(response->retry_after_ms)},
-      {GIM_STR("x-request-id"), response->request_id,
-       sizeof(response->request_id)},
-      {GIM_STR("content-range"), response->content_range,
-       sizeof(response->content_range)},
-      {GIM_STR("content-encoding"), response->content_encoding,
-       sizeof(response->content_encoding)},
+      TEXT("content-type", content_type),
+      TEXT("retry-after", retry_after),
+      TEXT("retry-after-ms", retry_after_ms),
+      TEXT("x-request-id", request_id),
+      TEXT("content-range", content_range),
+      TEXT("content-encoding", content_encoding),
   };
   size_t i;
   for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-    if (gim_str_equal_nocase(name, texts[i].name)) {
-      if (value.n > 0) gim_copy_text(texts[i].to, texts[i].size, value);
+    if (name.n == texts[i].name.n &&
+        gim_str_equal_nocase(name, texts[i].name)) {
+      if (value.n > 0)
+        gim_copy_text((char *)response + texts[i].at, texts[i].size, value);
       return GIM_OK;
     }
   if (gim_str_equal_nocase(name, GIM_STR("x-oneapi-request-id"))) {
