@@ -69,12 +69,17 @@ static void learn(gim_task *t, gim_reply *reply) {
     t->id = reply->id;
     reply->id = NULL;
   }
-  if (reply->model != NULL) {
+  /* Nearly always the same: what is allocated anew with each answer scatters
+     over the heap when there are many tasks. */
+  if (reply->model != NULL &&
+      (t->model == NULL || strcmp(t->model, reply->model) != 0)) {
     free(t->model);
     t->model = reply->model;
     reply->model = NULL;
   }
-  if (reply->request_id[0] != '\0') {
+  if (reply->request_id[0] != '\0' &&
+      (t->request_id == NULL ||
+       strcmp(t->request_id, reply->request_id) != 0)) {
     char *request_id = gim_str_copy(gim_str_of(reply->request_id));
     if (request_id != NULL) {
       free(t->request_id);
