@@ -20,6 +20,12 @@
    is made for each transfer: for a query that takes half of the time. */
 #define BUFFER_BYTES (256 * 1024L)
 #define SMALL_BUFFER_BYTES (16 * 1024L)
+#define BRIEF_BUFFER_BYTES (4 * 1024L)
+
+/* What libcurl takes of a body at a time: its default, and its least. One is
+   made for each POST; malloc gives 64 KiB back to the system every time. */
+#define UPLOAD_BYTES (64 * 1024L)
+#define SMALL_UPLOAD_BYTES (16 * 1024L)
 
 #define SET(option, value) (curl_easy_setopt(easy, option, value) == CURLE_OK)
 
@@ -63,6 +69,7 @@ static bool set_method(gim_transfer *t, const gim_transfer_spec *spec) {
   CURL *easy = t->easy;
   char range[32];
   const char *wanted = NULL;
+  bool small;
   if (spec->resume_from > 0) {
     (void)snprintf(range, sizeof(range), "%lld-",
                    (long long)spec->resume_from);
@@ -72,6 +79,10 @@ static bool set_method(gim_transfer *t, const gim_transfer_spec *spec) {
       !SET(CURLOPT_CONNECT_ONLY, spec->connect_only ? 1L : 0L))
     return false;
   if (!spec->post) return SET(CURLOPT_HTTPGET, 1L);
+  small = t->parts == NULL && spec->body_n <= SMALL_UPLOAD_BYTES;
+  if (!SET(CURLOPT_UPLOAD_BUFFERSIZE,
+           small ? SMALL_UPLOAD_BYTES : UPLOAD_BYTES))
+    return false;
   if (t->parts != NULL) return gim_parts_apply(t->parts);
   return SET(CURLOPT_POST, 1L) &&
          SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)spec->body_n);
@@ -102,10 +113,11 @@ static bool set_route(gim_transfer *t, const gim_transfer_spec *spec,
 ** any will do.
 */
 static bool set_buffer(gim_transfer *t, const gim_transfer_spec *spec) {
-  bool small = spec->brief || spec->transfer_class == GIM_CLASS_POLL ||
-               t->carrier->brake->budgeted;
-  CURLcode code = curl_easy_setopt(t->easy, CURLOPT_BUFFERSIZE,
-                                   small ? SMALL_BUFFER_BYTES : BUFFER_BYTES);
+  bool brief = spec->brief || spec->transfer_class == GIM_CLASS_POLL;
+  long bytes = brief                         ? BRIEF_BUFFER_BYTES
+               : t->carrier->brake->budgeted ? SMALL_BUFFER_BYTES
+                                             : BUFFER_BYTES;
+  CURLcode code = curl_easy_setopt(t->easy, CURLOPT_BUFFERSIZE, bytes);
   return code == CURLE_OK || code == CURLE_BAD_FUNCTION_ARGUMENT;
 }
 
