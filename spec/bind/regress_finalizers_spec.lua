@@ -98,6 +98,24 @@ describe("while a finalizer runs in the middle of it", function()
     end
   end)
 
+  it("a client may be closed while a step, or a close, tells of its log", function()
+    local one, closed = nil, 0
+    for _, tell in ipairs { core.step, core.close } do
+      meanwhile(30, function()
+        if not one:closed() then closed = closed + 1 end
+        core.close(one)
+      end, function(go)
+        one = open()
+        for _ = 1, 20 do assert(core.generate(one, request())):cancel() end
+        go()
+        tell(one)
+        core.close(one)
+        assert.is_true(one:closed())
+      end)
+    end
+    assert.is_true(closed > 0)
+  end)
+
   it("a task that ends there is told of by the next step", function()
     local victim, calls, ended = nil, 0, 0
     meanwhile(30, function()

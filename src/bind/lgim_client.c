@@ -48,6 +48,37 @@ static int core_client(lua_State *L) {
 }
 
 /*
+** A reference to a hub, held by the Lua stack: finalizers of the user's run
+** wherever Lua allocates, and may close the client meanwhile.
+*/
+typedef struct holder {
+  gim_hub *hub; /* NULL: let go of */
+} holder;
+
+#define HOLDER "gptimage.holder"
+
+/* Of a client that is closed by now: to nothing. */
+static holder *hold(lua_State *L, const client *c) {
+  holder *h = lua_newuserdatauv(L, sizeof(*h), 0);
+  h->hub = NULL;
+  luaL_setmetatable(L, HOLDER);
+  if (c->hub != NULL) gim_hub_retain(c->hub);
+  h->hub = c->hub;
+  return h;
+}
+
+static void let_go(holder *h) {
+  if (h->hub != NULL) gim_hub_release(h->hub);
+  h->hub = NULL;
+}
+
+/* Where memory ran out in between. */
+static int holder_gc(lua_State *L) {
+  let_go(luaL_checkudata(L, 1, HOLDER));
+  return 0;
+}
+
+/*
 ** Pushes the events there are, a flat array, or nil. They stay: a push may
 ** raise, and what goes with a table that nobody gets is never told.
 */
@@ -153,6 +184,7 @@ static int core_step(lua_State *L) {
   gim_hub *hub = lgim_client_check(L, 1);
   int64_t wait_us = to_time(L, 1, "timeout", 1e6, 0);
   int64_t budget_us = to_time(L, 2, "budget", 1e6, 0);
+  holder *held;
   gim_err err;
   /* Rounded up, or a host that waits for the rest of a deadline spins. */
   int64_t wait_ms = wait_us < 0 ? -1 : (wait_us + 999) / 1000;
@@ -164,12 +196,19 @@ static int core_step(lua_State *L) {
     lua_pushinteger(L, hub->live_count);
     return 1;
   }
-  lua_getiuservalue(L, 1, 1); /* 2 */
+  lua_getiuservalue(L, 1, 1);           /* 2 */
+  held = hold(L, lua_touserdata(L, 1)); /* 3 */
+  if (held->hub == NULL) {
+    lua_pushinteger(L, 0);
+    return 1;
+  }
   lua_pushinteger(L, hub->live_count);
   push_events(L, hub, 2);
   push_logs(L, hub);
   forget_told(L, hub, 2);
-  gim_client_arm(hub); /* what was told is no work any more */
+  if (hub->net != NULL)
+    gim_client_arm(hub); /* what was told is no work any more */
+  let_go(held);
   return 3;
 }
 
@@ -202,14 +241,22 @@ static int core_wake(lua_State *L) {
 /* core.close(client) -> the tasks that this ended, an array, and the logs */
 static int core_close(lua_State *L) {
   client *c = luaL_checkudata(L, 1, LGIM_CLIENT);
+  gim_hub *hub;
   gim_job *job;
+  holder *held;
   lua_Integer n = 0;
   lua_settop(L, 1);
   lua_getiuservalue(L, 1, 1); /* 2 */
   lua_newtable(L);            /* 3 */
-  if (c->hub == NULL || gim_client_is_foreign(c->hub)) return 1;
-  gim_client_close(c->hub);
-  while ((job = gim_client_next_news(c->hub)) != NULL) {
+  held = hold(L, c);          /* 4 */
+  lua_pushvalue(L, 3);        /* 5 */
+  hub = held->hub;
+  if (hub == NULL || gim_client_is_foreign(hub)) {
+    let_go(held);
+    return 1;
+  }
+  gim_client_close(hub);
+  while ((job = gim_client_next_news(hub)) != NULL) {
     if (lua_rawgetp(L, 2, job) == LUA_TUSERDATA)
       lua_rawseti(L, 3, ++n);
     else
@@ -219,9 +266,10 @@ static int core_close(lua_State *L) {
     lua_rawsetp(L, 2, job);
     gim_job_take_news(job, job->news);
   }
-  push_logs(L, c->hub);
-  gim_hub_release(c->hub);
+  push_logs(L, hub);
+  if (c->hub != NULL) gim_hub_release(hub);
   c->hub = NULL;
+  let_go(held);
   return 2;
 }
 
@@ -383,4 +431,8 @@ void lgim_client_open(lua_State *L, int methods) {
                             metamethods, client_index};
   luaL_setfuncs(L, functions, 0);
   lgim_object_open(L, &class, methods);
+  luaL_newmetatable(L, HOLDER);
+  lua_pushcfunction(L, holder_gc);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
 }
