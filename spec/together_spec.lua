@@ -263,6 +263,9 @@ describe("a scope", function()
     local client = new_client()
     local calls = {
       ["'all' (table expected, got nil)"] = function() client:all() end,
+      ["'all' (a list expected, got a table with the field 'prompt': put it in { })"] = function()
+        client:all { prompt = "x" }
+      end,
       ["'all' (entry 2: request or task expected, got number)"] = function()
         client:all { request(1), 5 }
       end,

@@ -29,6 +29,11 @@ local function open(client, name, list, level)
   if type(list) ~= "table" then
     error(("bad argument #1 to '%s' (table expected, got %s)"):format(name, type(list)), level)
   end
+  local key = next(list)
+  if #list == 0 and key ~= nil then -- one request instead of a list of them
+    error(("bad argument #1 to '%s' (a list expected, got a table with the field '%s': "
+      .. "put it in { })"):format(name, tostring(key)), level)
+  end
   return setmetatable({
     client = client, name = name, list = list, n = #list, vigil = wait.vigil(client),
     tasks = {}, results = { n = #list }, errors = nil,
