@@ -324,14 +324,17 @@ void gim_hub_queue(gim_hub *hub, gim_class of, gim_want *want) {
   gim_list_insert(queue, place, &want->link);
 }
 
+/* Straight from the kernel, and not of what gim_net_random drew ahead: that is
+   told from another process's by its number, which a child in a namespace of
+   its own, or one after its grandparent's end, shares. */
 void gim_hub_make_key(char key[GIM_KEY_SIZE]) {
   static const char digits[] = "0123456789abcdef";
-  uint32_t random = 0;
+  uint8_t random[16];
+  gim_net_random_bytes(random, sizeof(random));
   memcpy(key, "gim_", 4);
-  for (size_t i = 0; i < 32; i++) {
-    if (i % 8 == 0) random = gim_net_random();
-    key[4 + i] = digits[random & 15];
-    random >>= 4;
+  for (size_t i = 0; i < sizeof(random); i++) {
+    key[4 + 2 * i] = digits[random[i] >> 4];
+    key[5 + 2 * i] = digits[random[i] & 15];
   }
   key[36] = '\0';
 }

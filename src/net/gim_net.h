@@ -62,8 +62,12 @@ int64_t gim_net_now_us(void);
 int64_t gim_net_now_ms(void);
 int64_t gim_net_unix_s(void);
 
-/* 32 bits of the kernel's chance; `n` bytes of it. Never fails: blocks only
-   before the kernel's pool is first filled. */
+/*
+** 32 bits of the kernel's chance, of some drawn ahead: for jitter, not for keys
+** and names, since in odd cases (a child in a pid namespace of its own) another
+** process may have the same. `n` bytes that nobody else has. Never fail: block
+** only before the kernel's pool is first filled.
+*/
 uint32_t gim_net_random(void);
 void gim_net_random_bytes(void *p, size_t n);
 
