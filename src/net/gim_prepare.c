@@ -23,7 +23,7 @@
 #define BRIEF_BUFFER_BYTES (4 * 1024L)
 
 /* What libcurl takes of a body at a time: its default, and its least. One is
-   made for each POST; malloc gives 64 KiB back to the system every time. */
+   made for each POST: small ones move the end of the heap less often. */
 #define UPLOAD_BYTES (64 * 1024L)
 #define SMALL_UPLOAD_BYTES (16 * 1024L)
 
