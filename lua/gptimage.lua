@@ -159,26 +159,23 @@ function client_methods:submit(request)
   return task, err
 end
 
--- For the method `name`, whose caller is two levels up.
+-- For the method `name`, which calls it last: what waits in thousands of coroutines is to be one
+-- frame and no more, and not to hold the request.
 local function start_and_wait(client, name, starter, request)
-  wait.check_may_wait(client, "client:" .. name, 4)
-  local task, err = start(client, name, starter, request, 4)
+  wait.check_may_wait(client, "client:" .. name, 3)
+  local task, err = start(client, name, starter, request, 3)
   if not task then
     return nil, err
   end
-  local result
-  result, err = wait.wait_as_caller_can(task, 4)
-  return result, err
+  return wait.wait_as_caller_can(task)
 end
 
 function client_methods:generate(request)
-  local result, err = start_and_wait(self, "generate", core.generate, request)
-  return result, err
+  return start_and_wait(self, "generate", core.generate, request)
 end
 
 function client_methods:edit(request)
-  local result, err = start_and_wait(self, "edit", core.edit, request)
-  return result, err
+  return start_and_wait(self, "edit", core.edit, request)
 end
 
 --- What an earlier life of the journal left behind is brought to its end: see meta.lua.

@@ -93,6 +93,21 @@ describe("many tasks that wait", function()
     assert.is_true(garbage < 4096, garbage .. " bytes")
   end)
 
+  it("keep no request in the coroutines that wait for them, and few frames", function()
+    waiting(1, 1000)
+    local requests, thread = setmetatable({}, { __mode = "k" }), nil
+    client:spawn(function()
+      thread = coroutine.running()
+      local request = { model = "gpt-image-2-beta", prompt = "a boat" }
+      requests[request] = true
+      return client:generate(request)
+    end)
+    repeat client:step(0.01) until service:ledger().posts == 2
+    collectgarbage()
+    assert.is_nil(next(requests))
+    assert.is_nil(debug.getinfo(thread, 2, "S"), "more than sleep and yield")
+  end)
+
   it("are no burden for those that look whether there is work", function()
     local function cost(count)
       waiting(count, 1000)

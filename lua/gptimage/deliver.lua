@@ -7,12 +7,13 @@
 --   what, items, head, tail   the queue of things to tell; arrays instead of one table or closure
 --                             per entry, so that waiting and stepping make no garbage
 --   coroutines, spawned       coroutine -> its number; how many there were
+--   waiters                   task -> coroutine of spawn that waits for it
 --   abroad                    task of another client -> coroutine of ours that waits for it
 --   live                      tasks not yet done, as far as known
 --   deliverers                coroutines of the host in whose step callbacks are running
 --   loop, busy                the attached loop (see gptimage.loop); what it was last told
 --   errors, on_error, log, closed
--- A task's core.data: waiter (coroutine), callbacks, on_progress, delivered, and what
+-- A task's core.data: callbacks, on_progress, delivered, and what
 -- gptimage.result keeps there.
 
 local core = require "gptimage.core"
@@ -38,7 +39,7 @@ function M.prepare(client, options)
   local state = core_data(client)
   state.what, state.items, state.head, state.tail = {}, {}, 1, 0
   state.coroutines, state.spawned = {}, 0
-  state.abroad = {}
+  state.waiters, state.abroad = {}, {}
   state.live = 0
   state.busy = false
   state.deliverers = setmetatable({}, { __mode = "k" })
@@ -177,9 +178,9 @@ local deliver_one = {}
 function deliver_one.done(state, task)
   local data = core_data(task)
   data.delivered = true
-  local co, callbacks = data.waiter, data.callbacks
+  local co, callbacks = state.waiters[task], data.callbacks
   if co then
-    data.waiter = nil
+    state.waiters[task] = nil
     resume(co)
   end
   if callbacks then

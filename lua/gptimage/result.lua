@@ -17,7 +17,7 @@ local conduct
 ---@class gptimage.conduct
 ---@field check fun(client: gptimage.client, what: string, level: integer)
 ---@field adopt fun(client: gptimage.client, task: gptimage.task)
----@field wait fun(task: gptimage.task, level: integer): any, gptimage.error?
+---@field wait fun(task: gptimage.task): any, gptimage.error?
 
 ---@param functions gptimage.conduct
 function M.wait_with(functions)
@@ -70,7 +70,7 @@ local function fetch(image, task, index, path, name)
   end
   conduct.adopt(task.client, job)
   local done
-  done, err = conduct.wait(job, 4)
+  done, err = conduct.wait(job)
   local fetched = done and done.images[1]
   if fetched then
     image.error = nil -- it could not be brought at first, and now it was

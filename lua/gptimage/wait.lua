@@ -64,26 +64,30 @@ local function block(client, task, timeout)
   return true
 end
 
--- Yields until the task is done; for coroutines of spawn only.
-local function sleep(task, owner, level)
-  if task:done() then
-    return
-  end
-  local data = core_data(task)
+-- For coroutines of spawn only: the end of the task, which is not over yet, resumes this one.
+local function be_woken(task, owner, level)
+  local waiters = core_data(task.client).waiters
   local co = running()
-  local other = data.waiter
+  local other = waiters[task]
   if other and other ~= co and status(other) ~= "dead" then
     error("another coroutine already waits for this task", level)
   end
-  data.waiter = co
+  waiters[task] = co
   if core_data(task.client) ~= owner then
     owner.abroad[task] = co
   end
+end
+
+-- Yields until the task is done, and returns its outcome. Whoever waits gets here by tail calls,
+-- and here are few locals: thousands of coroutines wait in this frame, and each frame below it
+-- and each value in them would be memory that they all hold.
+local function sleep(task, owner)
   repeat -- whoever resumed us: look again
     yield(deliver.WAITING)
   until task:done()
-  data.waiter = nil
+  core_data(task.client).waiters[task] = nil
   owner.abroad[task] = nil
+  return results.of(task)
 end
 
 -- The attached loop of `state` when the caller is in one of its coroutines.
@@ -110,18 +114,6 @@ local function linger(task, loop)
   lingers = false
 end
 
--- Yields where we may; returns whether we may.
-local function yield_until_done(task, state, level)
-  local owner = owner_of_this()
-  local loop = not owner and loop_around(state)
-  if owner then
-    sleep(task, owner, level + 1)
-  elseif loop then
-    linger(task, loop)
-  end
-  return owner or loop
-end
-
 -- Raises where `what` could only block a loop that the host attached, and on a closed client.
 local function check_may_wait(client, what, level)
   check_open(client, level + 1)
@@ -134,11 +126,22 @@ local function check_may_wait(client, what, level)
   end
 end
 
--- Waits as generate does: yields where we may, blocks elsewhere.
-local function wait_as_caller_can(task, level)
-  local client = task.client
-  if not yield_until_done(task, core_data(client), level + 1) then
-    block(client, task)
+-- Waits as generate does, for a task that nobody else waits for: yields where we may, blocks
+-- elsewhere. To be called last, see sleep.
+local function wait_as_caller_can(task)
+  if not task:done() then
+    local owner = owner_of_this()
+    if owner then
+      be_woken(task, owner)
+      return sleep(task, owner)
+    end
+    local client = task.client
+    local loop = loop_around(core_data(client))
+    if loop then
+      linger(task, loop)
+    else
+      block(client, task)
+    end
   end
   return results.of(task)
 end
@@ -245,10 +248,18 @@ end
 
 function task_methods:await()
   receiver.check(self, "task", 2)
-  if not yield_until_done(self, core_data(self.client), 3) then
+  local owner = owner_of_this()
+  local loop = not owner and loop_around(core_data(self.client))
+  if not (owner or loop) then
     error("task:await() works only inside coroutines of client:spawn or of an attached loop; "
       .. "elsewhere use task:wait(), which blocks, or ask task:done()", 2)
+  elseif self:done() then
+    return results.of(self)
+  elseif owner then
+    be_woken(self, owner, 3)
+    return sleep(self, owner)
   end
+  linger(self, loop)
   return results.of(self)
 end
 
