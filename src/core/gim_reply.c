@@ -72,12 +72,17 @@ static bool is_over(gim_task_state state) {
 
 /* ---- strings that the reply owns ---- */
 
+/* Room for what a value says, and no more: a task may keep it for long. */
+static void init_taken(gim_buffer *b, const gim_json *value, size_t limit) {
+  gim_buffer_init(b, value->text.n < limit ? value->text.n : limit);
+}
+
 /* Unescaped; NULL: no string, "", or longer than `limit`. All are absent. */
 static char *take_string(reading *r, const gim_json *value, size_t limit) {
   gim_buffer b;
   gim_status status;
   size_t n;
-  gim_buffer_init(&b, limit);
+  init_taken(&b, value, limit);
   status = gim_json_get_string(value, &b);
   if (status == GIM_E_NO_MEMORY) r->status = status;
   if (status != GIM_OK) gim_buffer_free(&b);
@@ -102,7 +107,7 @@ static char *take_clean(reading *r, const gim_json *value, size_t limit,
 static char *take_number(reading *r, const gim_json *value, size_t limit) {
   gim_buffer b;
   size_t n;
-  gim_buffer_init(&b, limit);
+  init_taken(&b, value, limit);
   if (gim_buffer_append_str(&b, value->text) == GIM_E_NO_MEMORY)
     r->status = GIM_E_NO_MEMORY;
   return gim_buffer_take(&b, &n);
