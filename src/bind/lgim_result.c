@@ -90,7 +90,7 @@ static void push_warnings(lua_State *L, const gim_job *job) {
            "pictures that had come whole");
     lua_pop(L, 1);
   }
-  if (job->scribe.lost) {
+  if (job->scribe != NULL && job->scribe->lost) {
     append(L, "journal", "unwritten",
            "not all of this is in the journal: after a crash now, recover "
            "would not know of it");

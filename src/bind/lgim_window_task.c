@@ -18,6 +18,8 @@
 typedef struct job {
   gim_task task;
   gim_task_options options;
+  gim_retry retry; /* of the options */
+  gim_poll poll;   /* likewise */
 } job;
 
 void *lgim_window_task_object(lua_State *L, size_t size, const char *name,
@@ -83,26 +85,27 @@ static gim_status read_failure(lua_State *L, int index, const char *key,
 
 /* ---- options ---- */
 
-static void read_options(lua_State *L, gim_task_options *o) {
+static void read_options(lua_State *L, gim_task_options *o, gim_retry *retry,
+                         gim_poll *poll) {
   bool magick;
   memset(o, 0, sizeof(*o));
   lua_getfield(L, 1, "retry");
-  o->retry = GIM_RETRY_DEFAULT;
+  *retry = GIM_RETRY_DEFAULT;
   if (lua_istable(L, -1)) {
     int at = lua_gettop(L);
-    o->retry.max = (int)lgim_window_integer(L, at, "max", o->retry.max);
-    o->retry.base_ms = lgim_window_integer(L, at, "base", o->retry.base_ms);
-    o->retry.cap_ms = lgim_window_integer(L, at, "cap", o->retry.cap_ms);
+    retry->max = (int)lgim_window_integer(L, at, "max", retry->max);
+    retry->base_ms = lgim_window_integer(L, at, "base", retry->base_ms);
+    retry->cap_ms = lgim_window_integer(L, at, "cap", retry->cap_ms);
   }
   lua_getfield(L, 1, "poll");
-  o->poll = GIM_POLL_DEFAULT;
+  *poll = GIM_POLL_DEFAULT;
   if (lua_istable(L, -1)) {
     int at = lua_gettop(L);
-    o->poll.first_ms = lgim_window_integer(L, at, "first", o->poll.first_ms);
-    o->poll.min_ms = lgim_window_integer(L, at, "min", o->poll.min_ms);
-    o->poll.max_ms = lgim_window_integer(L, at, "max", o->poll.max_ms);
-    o->poll.jitter_permille = (int32_t)lgim_window_integer(
-        L, at, "jitter_permille", o->poll.jitter_permille);
+    poll->first_ms = lgim_window_integer(L, at, "first", poll->first_ms);
+    poll->min_ms = lgim_window_integer(L, at, "min", poll->min_ms);
+    poll->max_ms = lgim_window_integer(L, at, "max", poll->max_ms);
+    poll->jitter_permille = (int32_t)lgim_window_integer(
+        L, at, "jitter_permille", poll->jitter_permille);
   }
   o->submit_ms = lgim_window_integer(L, 1, "submit_ms", 30000);
   o->task_ms = lgim_window_integer(L, 1, "task_ms", 1800000);
@@ -363,6 +366,8 @@ static int window_task(lua_State *L) {
       {"cancel", task_cancel},   {"state", task_state},
       {"billed", task_billed},   {NULL, NULL}};
   gim_task_options options;
+  gim_retry retry;
+  gim_poll poll;
   const char *kind;
   gim_str id, url;
   int64_t now_ms;
@@ -371,7 +376,7 @@ static int window_task(lua_State *L) {
   gim_status status = GIM_OK;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  read_options(L, &options);
+  read_options(L, &options, &retry, &poll);
   kind = text_of(L, 1, "kind", "submit");
   id = lgim_window_field(L, 1, "id");
   url = lgim_window_field(L, 1, "url");
@@ -380,6 +385,10 @@ static int window_task(lua_State *L) {
   now_ms = lgim_window_integer(L, 1, "now", 0);
   made = lgim_window_task_object(L, sizeof(*made), TASK, methods, task_free);
   made->options = options;
+  made->retry = retry;
+  made->poll = poll;
+  made->options.retry = &made->retry;
+  made->options.poll = &made->poll;
   if (strcmp(kind, "attach") == 0)
     status = gim_task_init_attach(&made->task, &made->options, id, now_ms);
   else if (strcmp(kind, "picture") == 0) {

@@ -207,7 +207,7 @@ void gim_task_uploaded(gim_task *t, int picture, const gim_err *err,
   gim_pictures *all = t->references;
   gim_status status;
   if (t->phase != PHASE_UPLOADING) return;
-  gim_pictures_report(all, picture, err, &t->options->retry, now_ms,
+  gim_pictures_report(all, picture, err, t->options->retry, now_ms,
                       t->deadline_ms, random);
   if (err != NULL) gim_task_blame(t, err);
   status = gim_pictures_failure(all, &err);
@@ -229,7 +229,7 @@ void gim_task_saved(gim_task *t, int picture, const gim_err *err,
     gim_task_expired(t, picture, err, now_ms, random);
     return;
   }
-  gim_pictures_report(&t->pictures, picture, err, &t->options->retry, now_ms,
+  gim_pictures_report(&t->pictures, picture, err, t->options->retry, now_ms,
                       t->deadline_ms, random);
 }
 

@@ -51,18 +51,18 @@ typedef struct gim_action {
   int attempt; /* UPLOAD, SEND, FETCH, SAVE: 0 for the first try of this kind */
 } gim_action;
 
-/* What the caller decided for one task. COPIED. */
+/* What the caller decided for one task. */
 typedef struct gim_task_options {
-  gim_retry retry;
-  gim_poll poll;
-  int64_t submit_ms; /* longest time of one paid POST */
-  int64_t task_ms;   /* longest time of everything */
-  int references;    /* pictures to be brought before the POST */
-  bool save;         /* pictures are to be saved as they come */
-  bool keep;         /* those that came with the answer even if not `save` */
-  bool idempotent;   /* the user vouches for Idempotency-Key: a POST that
+  const gim_retry *retry; /* BORROWED */
+  const gim_poll *poll;   /* BORROWED */
+  int64_t submit_ms;      /* longest time of one paid POST */
+  int64_t task_ms;        /* longest time of everything */
+  int references;         /* pictures to be brought before the POST */
+  bool save;              /* pictures are to be saved as they come */
+  bool keep;       /* those that came with the answer even if not `save` */
+  bool idempotent; /* the user vouches for Idempotency-Key: a POST that
                           may have been accepted is repeated */
-  int resubmit;      /* times that a failed task is submitted anew; may be
+  int resubmit;    /* times that a failed task is submitted anew; may be
                           changed while the task lives */
   const char *const *retry_codes; /* BORROWED; gim_reply_not_accepted */
 } gim_task_options;

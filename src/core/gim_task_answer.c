@@ -28,7 +28,7 @@ static void prove_failed(gim_task *t, gim_evidence evidence) {
 /* Repeats a POST after `delay`, unless the deadline comes first. */
 static bool send_again(gim_task *t, const gim_err *why, int64_t now_ms,
                        uint32_t random) {
-  const gim_retry *retry = &t->options->retry;
+  const gim_retry *retry = t->options->retry;
   int64_t retry_after_ms = why == NULL ? -1 : why->retry_after_ms;
   int64_t delay;
   if (t->attempt >= retry->max) return false;
@@ -126,7 +126,7 @@ static void take_images(gim_task *t, gim_reply *reply, int64_t now_unix_s) {
 /* The task runs on: the next query comes at the pace of queries. */
 static void fetch_later(gim_task *t, int64_t now_ms, uint32_t random) {
   t->phase = PHASE_WAITING;
-  t->due_ms = now_ms + gim_backoff_poll_ms(&t->options->poll, t->polls,
+  t->due_ms = now_ms + gim_backoff_poll_ms(t->options->poll, t->polls,
                                            now_ms - t->accepted_ms,
                                            t->estimated_ms, random);
 }
@@ -141,7 +141,7 @@ static bool submit_anew(gim_task *t, const gim_reply *reply, int64_t now_ms,
   int64_t delay;
   if (t->attached || t->resubmits >= t->options->resubmit || !why->retryable)
     return false;
-  delay = gim_backoff_retry_ms(&t->options->retry, t->resubmits + 1,
+  delay = gim_backoff_retry_ms(t->options->retry, t->resubmits + 1,
                                why->retry_after_ms, random);
   if (delay >= t->deadline_ms - now_ms) return false;
   gim_task_forget(t);
@@ -241,7 +241,7 @@ static void fetch_again(gim_task *t, const gim_err *why, int64_t now_ms,
   gim_task_blame(t, why);
   if (t->attempt < ATTEMPT_CAP) t->attempt++;
   t->phase = PHASE_WAITING;
-  t->due_ms = now_ms + gim_backoff_retry_ms(&t->options->retry, t->attempt,
+  t->due_ms = now_ms + gim_backoff_retry_ms(t->options->retry, t->attempt,
                                             retry_after_ms, random);
 }
 

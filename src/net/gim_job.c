@@ -81,7 +81,7 @@ static void finish(gim_job *job) {
   gim_filing_give(&job->filing);
   gim_job_return_links(job);
   leave(job);
-  gim_scribe_end(&job->scribe, t);
+  if (job->scribe != NULL) gim_scribe_end(job->scribe, t);
   gim_hub_log(job->hub, "state", name_of(job), 0, "%s, billed %s (%s)%s%s",
               gim_task_status_name(t), gim_billed_name(t->billed),
               gim_evidence_text(t->evidence), t->err == NULL ? "" : ": ",
@@ -204,7 +204,7 @@ static bool start_over(gim_job *job) {
   gim_err err;
   if (job->resubmits == job->task.resubmits) return false;
   job->resubmits = job->task.resubmits;
-  gim_scribe_renew(&job->scribe, &job->task);
+  if (job->scribe != NULL) gim_scribe_renew(job->scribe, &job->task);
   gim_hub_make_key(job->key);
   if (gim_billing_open(&entry, hub, job->key, job->price_micro, job->entry,
                        &err) != GIM_OK)
@@ -346,7 +346,8 @@ void gim_job_exchange_now(gim_job *job, int64_t now_ms) {
 /* A slot is free. */
 void gim_job_start_exchange(gim_want *want, int64_t now_ms) {
   gim_job *job = GIM_CONTAINER(want, gim_job, want);
-  if (gim_task_needs_body(&job->task) && gim_scribe_has_to(&job->scribe))
+  if (gim_task_needs_body(&job->task) && job->scribe != NULL &&
+      gim_scribe_has_to(job->scribe))
     gim_job_record(job, now_ms);
   else
     gim_job_exchange_now(job, now_ms);
@@ -378,7 +379,7 @@ void gim_job_free(gim_job *job) {
     note_handed(job);
     gim_task_cancel(&job->task, GIM_E_CANCELLED, "Let go of.");
     note_billing(job);
-    gim_scribe_end(&job->scribe, &job->task);
+    if (job->scribe != NULL) gim_scribe_end(job->scribe, &job->task);
   }
   leave(job);
   gim_list_remove(&job->event);

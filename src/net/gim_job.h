@@ -31,8 +31,9 @@ enum {
 typedef struct gim_job {
   /* Public, read only: */
   gim_task task;
-  gim_filing filing; /* its pictures: slots, within it */
-  gim_scribe scribe; /* what the journal gets of it: open, lost, within it */
+  gim_filing filing;  /* its pictures: slots, within it */
+  gim_scribe *scribe; /* what the journal gets of it: open, lost, within it;
+                         NULL: the client has none */
   char key[GIM_KEY_SIZE];
   char *model;    /* OWNED; as the request named it, or NULL */
   char *skeleton; /* OWNED; the last answer that mattered, or NULL */

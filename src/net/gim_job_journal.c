@@ -6,9 +6,9 @@
 
 #include <string.h>
 
+/* Its scribe is there: only with a journal is anything recorded. */
 static void on_recorded(gim_wait_line *wait, const gim_err *err) {
-  gim_scribe *scribe = GIM_CONTAINER(wait, gim_scribe, wait);
-  gim_job *job = GIM_CONTAINER(scribe, gim_job, scribe);
+  gim_job *job = gim_job_of_scribe(GIM_CONTAINER(wait, gim_scribe, wait));
   int64_t now_ms = gim_net_now_ms();
   gim_job_stop_recording(job);
   if (err == NULL)
@@ -24,8 +24,8 @@ void gim_job_record(gim_job *job, int64_t now_ms) {
   intent.body = (gim_str){job->body, job->body_n};
   intent.output = gim_str_of(job->output);
   intent.overwrite = (gim_overwrite)job->overwrite;
-  job->scribe.wait.settled = on_recorded;
-  if (gim_scribe_intend(&job->scribe, &intent, &err)) {
+  job->scribe->wait.settled = on_recorded;
+  if (gim_scribe_intend(job->scribe, &intent, &err)) {
     gim_net_reserve(job->hub->net, true);
     job->recording = true;
   }
@@ -36,25 +36,27 @@ void gim_job_record(gim_job *job, int64_t now_ms) {
 
 void gim_job_stop_recording(gim_job *job) {
   if (!job->recording) return;
-  gim_archive_forget(&job->scribe.wait);
+  gim_archive_forget(&job->scribe->wait);
   gim_net_reserve(job->hub->net, false);
   job->recording = false;
 }
 
 void gim_job_note_answer(gim_job *job) {
   const gim_task *t = &job->task;
+  if (job->scribe == NULL) return;
   if (t->pictures.count > 0)
-    gim_scribe_done(&job->scribe, t, job->salvaged);
+    gim_scribe_done(job->scribe, t, job->salvaged);
   else if (t->id != NULL && !gim_task_is_done(t) && !gim_task_needs_body(t))
-    gim_scribe_accepted(&job->scribe, t->id);
+    gim_scribe_accepted(job->scribe, t->id);
 }
 
 static void on_kept(void *ud, int number, const char *path, int64_t size) {
-  gim_scribe_arrived(&((gim_job *)ud)->scribe, number, path, size);
+  gim_scribe_arrived(((gim_job *)ud)->scribe, number, path, size);
 }
 
 void gim_job_keep_pictures(gim_job *job, gim_exchange_spec *spec) {
-  if (job->hub->archive == NULL || !job->scribe.open) return;
+  if (job->hub->archive == NULL || job->scribe == NULL || !job->scribe->open)
+    return;
   spec->folder = gim_journal_pictures(job->hub->archive->journal);
   spec->keep = job->key;
   spec->ending = GIM_ARRIVED;
@@ -69,7 +71,8 @@ void gim_job_note_filed(gim_filing *filing, int picture) {
     picture = filing->source_picture;
     job = GIM_CONTAINER(filing->source, gim_job, filing);
   }
-  gim_scribe_saved(&job->scribe, picture,
+  if (job->scribe == NULL) return;
+  gim_scribe_saved(job->scribe, picture,
                    job->task.pictures.list[picture].payload, slot->path,
                    slot->size);
 }

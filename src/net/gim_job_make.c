@@ -14,9 +14,29 @@ static void on_filing_changed(gim_filing *filing, int64_t now_ms) {
   gim_job_advance(GIM_CONTAINER(filing, gim_job, filing), now_ms);
 }
 
+/* A job of a client with a journal. Those of others are the smaller for it. */
+typedef struct recorded_job {
+  gim_job job; /* first: it is what is freed */
+  gim_scribe scribe;
+} recorded_job;
+
+gim_job *gim_job_of_scribe(gim_scribe *scribe) {
+  return &GIM_CONTAINER(scribe, recorded_job, scribe)->job;
+}
+
+static gim_job *allocate(gim_hub *hub) {
+  recorded_job *both;
+  if (hub->archive == NULL) return calloc(1, sizeof(gim_job));
+  both = calloc(1, sizeof(*both));
+  if (both == NULL) return NULL;
+  gim_scribe_init(&both->scribe, hub, both->job.key);
+  both->job.scribe = &both->scribe;
+  return &both->job;
+}
+
 /* An empty job, not yet live. */
 static gim_job *new_job(gim_hub *hub, const gim_job_options *options) {
-  gim_job *job = calloc(1, sizeof(*job));
+  gim_job *job = allocate(hub);
   if (job == NULL) return NULL;
   job->hub = hub;
   gim_hub_retain(hub);
@@ -25,8 +45,8 @@ static gim_job *new_job(gim_hub *hub, const gim_job_options *options) {
   else
     gim_hub_make_key(job->key);
   job->want.start = gim_job_start_exchange;
-  job->options.retry = hub->options.retry;
-  job->options.poll = hub->options.poll;
+  job->options.retry = &hub->options.retry;
+  job->options.poll = &hub->options.poll;
   job->options.submit_ms = hub->options.submit_ms;
   job->options.task_ms =
       options->timeout_ms < 0 ? hub->options.task_ms : options->timeout_ms;
@@ -45,7 +65,6 @@ static gim_job *new_job(gim_hub *hub, const gim_job_options *options) {
   gim_filing_init(&job->filing, hub, &job->task, job->key, job->model,
                   on_filing_changed);
   job->filing.filed = gim_job_note_filed;
-  gim_scribe_init(&job->scribe, hub, job->key);
   return job;
 }
 
@@ -161,7 +180,7 @@ gim_status gim_job_attach(gim_job **result, gim_hub *hub, gim_str id,
   }
   if (status != GIM_OK) (void)no_memory(err);
   if (status == GIM_OK && options->key.p != NULL) {
-    gim_scribe_resume(&job->scribe, true, false);
+    if (job->scribe != NULL) gim_scribe_resume(job->scribe, true, false);
     status = prepare_journal(job, options, err);
   }
   if (status == GIM_OK) status = go_live(job, options, false, err);
@@ -234,10 +253,10 @@ static gim_status put_past(gim_job *job, int i, const gim_past_picture *from,
   if (from->path != NULL) {
     /* A file that nobody has fsynced may be there all the same: the process
        was killed. Its line says that it was. */
-    if (from->payload >= 0 && told)
-      gim_scribe_resume_spare(&job->scribe, from->payload);
-    else if (from->payload >= 0)
-      gim_scribe_arrived(&job->scribe, from->payload, from->path, from->size);
+    if (from->payload >= 0 && told && job->scribe != NULL)
+      gim_scribe_resume_spare(job->scribe, from->payload);
+    else if (from->payload >= 0 && job->scribe != NULL)
+      gim_scribe_arrived(job->scribe, from->payload, from->path, from->size);
     /* Who moved what was filed took it over: it is saved all the same. */
     if (gim_filing_resume(&job->filing, i, from->path, from->size, saved) ==
             GIM_OK ||
@@ -264,7 +283,7 @@ gim_status gim_job_resume(gim_job **result, gim_hub *hub, const gim_past *past,
     job->entry = gim_ledger_attach(&hub->ledger, job->task.id);
     if (job->entry == NULL) status = GIM_E_NO_MEMORY;
   }
-  gim_scribe_resume(&job->scribe, true, past->told);
+  if (job->scribe != NULL) gim_scribe_resume(job->scribe, true, past->told);
   job->salvaged = past->cut;
   for (int i = 0; i < past->count && status == GIM_OK; i++)
     status = put_past(job, i, &past->pictures[i], past->told);
@@ -277,7 +296,8 @@ gim_status gim_job_resume(gim_job **result, gim_hub *hub, const gim_past *past,
     gim_job_free(job);
     return status;
   }
-  gim_scribe_done(&job->scribe, &job->task, job->salvaged);
+  if (job->scribe != NULL)
+    gim_scribe_done(job->scribe, &job->task, job->salvaged);
   *result = job;
   return GIM_OK;
 }

@@ -30,6 +30,9 @@ void gim_job_record(gim_job *job, int64_t now_ms);
 /* Gives that up; without effect when nothing is under way. */
 void gim_job_stop_recording(gim_job *job);
 
+/* The job that `scribe` writes for. */
+gim_job *gim_job_of_scribe(gim_scribe *scribe);
+
 /* An answer was read: what the journal has to know of it. */
 void gim_job_note_answer(gim_job *job);
 
