@@ -13,13 +13,14 @@ end
 
 local M = {}
 
--- Calls the core; what it raises points at the user's line.
-local function call(f, options)
+-- Calls the core; what it raises points at the user's line. `field` is what a failure is about,
+-- where it can be about one thing only.
+local function call(f, options, field)
   local ok, value, kind, message = pcall(f, options)
   if not ok then
     error(value, 3)
   elseif value == nil then
-    return nil, results.failure { kind = kind, message = message, billed = "no", field = "mask" }
+    return nil, results.failure { kind = kind, message = message, billed = "no", field = field }
   end
   return value
 end
@@ -62,7 +63,7 @@ end
 ---@param options gptimage.mask_question
 ---@return gptimage.mask_pixels? pixels, gptimage.error? err
 function M.check(options)
-  local pixels, err = call(core.check, options)
+  local pixels, err = call(core.check, options, "mask")
   return pixels, err
 end
 
@@ -75,7 +76,7 @@ end
 ---@param options gptimage.mask_glance
 ---@return gptimage.mask_seen? seen, gptimage.error? err
 function M.look(options)
-  local seen, err = call(core.look, options)
+  local seen, err = call(core.look, options, "mask")
   return seen, err
 end
 
