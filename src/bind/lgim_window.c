@@ -9,9 +9,10 @@
 /*
 ** Allocation failures: after `window.fail_allocation(n)` the n-th allocation
 ** of the objects under test fails, once; 0 switches it off. Allocations of
-** Lua and libcurl are not counted: they are other objects.
+** Lua and libcurl are not counted: they are other objects. Nor are those of
+** other threads: when the journal's works is chance.
 */
-static long fail_countdown;
+static _Thread_local long fail_countdown;
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t count, size_t n);
