@@ -6,6 +6,7 @@ local core = require "gptimage.core"
 local deliver = require "gptimage.deliver"
 local json = require "gptimage.json"
 local masking = require "gptimage.masking"
+local receiver = require "gptimage.receiver"
 local results = require "gptimage.result"
 local wait = require "gptimage.wait"
 require "gptimage.together" -- client:all, client:race, client:map
@@ -159,8 +160,8 @@ function client_methods:submit(request)
   return task, err
 end
 
--- For the method `name`, which calls it last: what waits in thousands of coroutines is to be one
--- frame and no more, and not to hold the request.
+-- For the method `name`, which has looked at its client and calls this last: what waits in
+-- thousands of coroutines is to be one frame and no more, and not to hold the request.
 local function start_and_wait(client, name, starter, request)
   wait.check_may_wait(client, "client:" .. name, 3)
   local task, err = start(client, name, starter, request, 3)
@@ -171,10 +172,12 @@ local function start_and_wait(client, name, starter, request)
 end
 
 function client_methods:generate(request)
+  receiver.check(self, "client", 2)
   return start_and_wait(self, "generate", core.generate, request)
 end
 
 function client_methods:edit(request)
+  receiver.check(self, "client", 2)
   return start_and_wait(self, "edit", core.edit, request)
 end
 
