@@ -2,21 +2,8 @@
 -- Draws the results of bench/speed.lua, and puts its table where the README has
 -- room for it. `make bench-readme` runs it; nothing of it is written by hand.
 -- usage: chart.lua RESULTS.json CHART.svg README.md
-local cjson = require "cjson"
+local readme = require "bench.support.readme"
 local report = require "bench.support.report"
-
-local RESULTS, CHART, README = table.unpack(arg)
-assert(README, "usage: chart.lua RESULTS.json CHART.svg README.md")
-
-local function read(path)
-  local file <close> = assert(io.open(path, "rb"))
-  return file:read "a"
-end
-
-local function write(path, text)
-  local file <close> = assert(io.open(path, "wb"))
-  assert(file:write(text))
-end
 
 local LEFT, PANEL, GAP, TOP, ROW, BAR = 182, 208, 22, 56, 26, 15
 local OURS, THEIRS, INK, PALE = "#1f6feb", "#9aa4b2", "#1f2328", "#57606a"
@@ -72,10 +59,4 @@ local function draw(results)
   return table.concat(out, "\n") .. "\n"
 end
 
-local results = cjson.decode(read(RESULTS))
-write(CHART, draw(results))
-
-local readme = read(README)
-local before, after = readme:match "^(.-<!%-%- speed %-%->\n).-(<!%-%- /speed %-%->.*)$"
-assert(before, README .. " has no place for the table")
-write(README, before .. report.markdown(results) .. after)
+readme.publish("speed", arg, draw, report.markdown)

@@ -2,21 +2,8 @@
 -- Draws the results of bench/scale.lua, and puts its table where the README has room for it.
 -- `make bench-readme` runs it; nothing of it is written by hand.
 -- usage: scale_chart.lua SCALE.json CHART.svg README.md
-local cjson = require "cjson"
+local readme = require "bench.support.readme"
 local report = require "bench.support.scale_report"
-
-local RESULTS, CHART, README = table.unpack(arg)
-assert(README, "usage: scale_chart.lua SCALE.json CHART.svg README.md")
-
-local function read(path)
-  local file <close> = assert(io.open(path, "rb"))
-  return file:read "a"
-end
-
-local function write(path, text)
-  local file <close> = assert(io.open(path, "wb"))
-  assert(file:write(text))
-end
 
 local LEFT, PANEL, GAP, TOP, HEIGHT = 54, 176, 58, 58, 130
 local OURS, INK, PALE, GRID = "#1f6feb", "#1f2328", "#57606a", "#d8dee4"
@@ -80,10 +67,4 @@ local function draw(results)
   return table.concat(out, "\n") .. "\n"
 end
 
-local results = cjson.decode(read(RESULTS))
-write(CHART, draw(results))
-
-local readme = read(README)
-local before, after = readme:match "^(.-<!%-%- scale %-%->\n).-(<!%-%- /scale %-%->.*)$"
-assert(before, README .. " has no place for the table")
-write(README, before .. report.markdown(results) .. after)
+readme.publish("scale", arg, draw, report.markdown)

@@ -1,5 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What the numbers of a run say: which goals they reach, and tables of them.
+local readme = require "bench.support.readme"
+
 local M = {}
 
 local function find(rows, key)
@@ -170,11 +172,7 @@ function M.markdown(results)
       find(many, peer.key).rss_mib.median)
   end
   out[#out + 1] = ""
-  out[#out + 1] = "| | measured | goal |\n|---|--:|---|"
-  for _, goal in ipairs(results.goals) do
-    out[#out + 1] = ("| %s | %s | %s%s |"):format(goal.what, number(goal.value), goal.goal,
-      goal.reached and "" or ": not reached")
-  end
+  readme.add_goals(out, results.goals, number)
   out[#out + 1] = ""
   out[#out + 1] = machine_line(results) .. "."
   return table.concat(out, "\n") .. "\n"

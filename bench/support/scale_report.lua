@@ -1,5 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What the figures of bench/scale.lua mean: goals, tables as text and as Markdown.
+local readme = require "bench.support.readme"
+
 local M = {}
 
 local function find(rows, key)
@@ -116,11 +118,7 @@ function M.markdown(results)
       peer.wall.median, peer.late.median)
   end
   out[#out + 1] = ""
-  out[#out + 1] = "| | measured | goal |\n|---|--:|---|"
-  for _, goal in ipairs(results.goals) do
-    out[#out + 1] = ("| %s | %s | %s%s |"):format(goal.what, number(goal.value), goal.goal,
-      goal.reached and "" or ": not reached")
-  end
+  readme.add_goals(out, results.goals, number)
   out[#out + 1] = ""
   out[#out + 1] = machine_line(results) .. "."
   return table.concat(out, "\n") .. "\n"
