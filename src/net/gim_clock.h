@@ -11,15 +11,19 @@
 
 #pragma GCC visibility push(hidden)
 
-/* Of the monotonic clock: microseconds, milliseconds. */
+/*
+** Of CLOCK_MONOTONIC, which never goes back: deadlines are judged by it. In
+** microseconds, and in whole milliseconds (rounded down). Never fail.
+*/
 int64_t gim_clock_us(void);
 int64_t gim_clock_ms(void);
 
-/* Wall-clock seconds. */
+/* Seconds since 1970 by the wall clock, which may jump: for what others are
+   told, and when links expire, never for deadlines. */
 int64_t gim_clock_unix_s(void);
 
-/* `n` bytes from getrandom(2) or getentropy(3). Never fails: blocks only before the kernel's
-   pool is first filled. */
+/* Fills `p` with `n` bytes from getrandom(2) or getentropy(3). Never fails:
+   blocks only before the kernel's pool is first filled. */
 void gim_clock_random(void *p, size_t n);
 
 #pragma GCC visibility pop
