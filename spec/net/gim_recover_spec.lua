@@ -98,6 +98,23 @@ describe("gim_recover", function()
       recover({ event("done", '"images":[{"file":"gim_a-0.arrived","size":5},{}]') }).kind)
   end)
 
+  it("believes no size of a file that is not known to have arrived", function()
+    local png = pictures.png { width = 8, height = 8 }
+    local zeros = ("\0"):rep(#png) -- a name and a size are there, and the bytes are not
+    local done = event("done", ('"images":[{"file":"gim_a-0.arrived","size":%d},'
+      .. '{"file":"gim_a-1.arrived","size":%d}]'):format(#png, #png))
+    H.arrive("gim_a-0.arrived", zeros)
+    H.arrive("gim_a-1.arrived", png)
+    local remnant = recover { done }
+    assert.same({ "filed", 2, nil }, { remnant.kind, #remnant, remnant[1].path })
+    assert.equal(H.beside "gim_a-1.arrived", remnant[2].path)
+    H.close()
+    H = hubs.new()
+    H.arrive("gim_a-0.arrived", zeros)
+    H.arrive("gim_a-1.arrived", zeros)
+    assert.equal("lost", recover({ done }).kind)
+  end)
+
   describe("finds pictures of an answer whose end nobody saw:", function()
     it("by the size that the journal calls whole", function()
       for name, size in pairs { ["0"] = 5, ["1"] = 6, ["2"] = 5 } do

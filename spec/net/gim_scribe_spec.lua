@@ -138,8 +138,10 @@ describe("gim_scribe", function()
     window.disk_fault("fsync", EIO)
     scribe:arrived(0, H.arrive("gim_a-0.arrived", "12345"), 5)
     scribe:done { { payload = 0 }, { url = "https://x/2.png" } }
-    -- the file's own line is dropped; the link is not, and the file may be there all the same
+    -- the file's own line is dropped, without which the recovery does not believe in the file; the
+    -- link is not
     assert.equal("intent done", events())
+    assert.equal("https://x/2.png", H.entries()[2].images[2].url)
   end)
 
   it("says of a cut answer that it was", function()

@@ -156,6 +156,56 @@ static gim_status take_spare(gathering *g, int i, int payload, int64_t size) {
   return GIM_OK;
 }
 
+static bool is_end(gim_image_type type, const unsigned char *head,
+                   const unsigned char *tail, int64_t size) {
+  static const unsigned char png[TAIL] = {0,   0,   0,   0,    'I',  'E',
+                                          'N', 'D', 174, 0x42, 0x60, 0x82};
+  int64_t riff = (int64_t)head[4] | (int64_t)head[5] << 8 |
+                 (int64_t)head[6] << 16 | (int64_t)head[7] << 24;
+  switch (type) {
+  case GIM_IMAGE_PNG: return memcmp(tail, png, TAIL) == 0;
+  case GIM_IMAGE_JPEG: return tail[TAIL - 2] == 0xFF && tail[TAIL - 1] == 0xD9;
+  case GIM_IMAGE_WEBP: return riff + 8 <= size;
+  default: return false;
+  }
+}
+
+/*
+** A file has its name since it was whole; but when the power failed, and the
+** journal does not say that it was synced, it may have lost its bytes since.
+*/
+static bool looks_whole(const char *path, int64_t size) {
+  unsigned char head[TAIL], tail[TAIL];
+  gim_image image;
+  bool whole = false;
+  int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return false;
+  if (size >= 2 * TAIL && pread(fd, head, TAIL, 0) == TAIL &&
+      pread(fd, tail, TAIL, (off_t)(size - TAIL)) == TAIL) {
+    gim_image_init(&image);
+    gim_image_feed(&image, head, TAIL);
+    whole = is_end(image.type, head, tail, size);
+  }
+  close(fd);
+  return whole;
+}
+
+/*
+** One that `done` names. That it was synced `arrived` says, which comes first:
+** where the disk refused, that line is missing, and the size proves nothing.
+*/
+static gim_status take_told(gathering *g, int i, int payload, int64_t size) {
+  char *path;
+  bool there = size == g->arrived[payload];
+  if (!there) {
+    path = spare_path(g, payload);
+    if (path == NULL) return GIM_E_NO_MEMORY;
+    there = size_of(path) == size && looks_whole(path, size);
+    free(path);
+  }
+  return there ? take_spare(g, i, payload, size) : GIM_OK;
+}
+
 static gim_status read_done(gathering *g, const gim_recorded *recorded) {
   gim_remnant *r = g->remnant;
   int64_t size, age = g->now_unix_s - recorded->time_unix_s;
@@ -176,7 +226,7 @@ static gim_status read_done(gathering *g, const gim_recorded *recorded) {
     }
     else if (g->file.n > 0) {
       int payload = payload_of(g, g->file.p);
-      if (payload >= 0) status = take_spare(g, i, payload, size);
+      if (payload >= 0) status = take_told(g, i, payload, size);
     }
   }
   return status;
@@ -244,40 +294,6 @@ static gim_status read_lines(gathering *g, bool late, gim_err *err) {
 }
 
 /* -------- pictures without an answer -------- */
-
-static bool is_end(gim_image_type type, const unsigned char *head,
-                   const unsigned char *tail, int64_t size) {
-  static const unsigned char png[TAIL] = {0,   0,   0,   0,    'I',  'E',
-                                          'N', 'D', 174, 0x42, 0x60, 0x82};
-  int64_t riff = (int64_t)head[4] | (int64_t)head[5] << 8 |
-                 (int64_t)head[6] << 16 | (int64_t)head[7] << 24;
-  switch (type) {
-  case GIM_IMAGE_PNG: return memcmp(tail, png, TAIL) == 0;
-  case GIM_IMAGE_JPEG: return tail[TAIL - 2] == 0xFF && tail[TAIL - 1] == 0xD9;
-  case GIM_IMAGE_WEBP: return riff + 8 <= size;
-  default: return false;
-  }
-}
-
-/*
-** A file has its name since it was whole; but when the power failed, and the
-** journal does not say that it was synced, it may have lost its bytes since.
-*/
-static bool looks_whole(const char *path, int64_t size) {
-  unsigned char head[TAIL], tail[TAIL];
-  gim_image image;
-  bool whole = false;
-  int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-  if (fd < 0) return false;
-  if (size >= 2 * TAIL && pread(fd, head, TAIL, 0) == TAIL &&
-      pread(fd, tail, TAIL, (off_t)(size - TAIL)) == TAIL) {
-    gim_image_init(&image);
-    gim_image_feed(&image, head, TAIL);
-    whole = is_end(image.type, head, tail, size);
-  }
-  close(fd);
-  return whole;
-}
 
 /* The answer was never read to its end, but some pictures of it came. */
 static gim_status find_arrived(gathering *g) {

@@ -17,9 +17,12 @@
 **  1. A line is true from the moment it is handed to the system: it may become
 **     durable at once, or long before its fsync. So what it speaks of is
 **     durable before it is written (gim_journal_append_filed): the file of
-**     `arrived` and `saved`, the files of `done`; with the file its name, and
-**     the names of the folders above. Lines that were cut off again because an
-**     fsync failed may come back: they are true.
+**     `arrived` and `saved`; with the file its name, and the names of the
+**     folders above. `done` comes behind the `arrived` of its files, and says
+**     which picture each of them is, not that it is there: where an fsync of
+**     the file failed there is no `arrived`, and gim_recover takes the file
+**     only if it looks whole. Lines that were cut off again because an fsync
+**     failed may come back: they are true.
 **  2. The POST leaves when its intent is durable, and the journal's name with
 **     it. From then on the request is open, until `saved` of every picture,
 **     `failed` that says "not billed", or `closed` is durable or was read.
@@ -46,7 +49,10 @@
 **   intent, arrived                  the file, by its name and size
 **   intent, accepted                 the service, by the id
 **   intent, done with links          the link, for 24 hours
-**   intent, done with files          the files: by 1 and 4 they are there
+**   intent, arrived, done with       the files: by 1 and 4 they are there
+**     files
+**   intent, done with files          those that happen to be there whole; the
+**                                    disk refused them, and the rest is lost
 **   ... and saved of a picture       its file: by 1 it is there
 **
 ** Left to others: a picture that somebody took away from where it was filed
