@@ -74,7 +74,7 @@ describe("time limits", function()
     assert.is_nil(result)
     assert.equal("timeout", err.kind)
     assert.equal("no", err.billed)
-    assert.equal("no connection to 127.0.0.1 within 0.15 s", err.message)
+    assert.equal("no connection to 127.0.0.1:" .. port .. " within 0.15 s", err.message)
   end)
 end)
 

@@ -33,9 +33,12 @@ describe("gim_reason", function()
   end
 
   it("says that nobody listens", function()
-    local outcome = fails("http://127.0.0.1:" .. misbehave.closed_port() .. "/secret?sig=SIGNED")
+    local place = "127.0.0.1:" .. misbehave.closed_port()
+    local outcome = fails("http://" .. place .. "/secret?sig=SIGNED")
     assert.equal("network", outcome.status)
-    assert.equal("no connection to 127.0.0.1: Connection refused", outcome.err.message)
+    assert.equal("no connection to " .. place .. ": Connection refused; does the service (the "
+      .. "sandbox?) run there? If it is elsewhere: see base_url, $GPTIMAGE_BASE_URL and files_url",
+      outcome.err.message)
     assert.is_true(outcome.err.retryable)
     assert.is_false(outcome.connected)
   end)
@@ -46,8 +49,9 @@ describe("gim_reason", function()
     net = assert(window.net { proxy = "http://me:hunter2@" .. gate .. "/" })
     local outcome = fails "http://images.example/secret?sig=SIGNED"
     assert.equal("network", outcome.status)
-    assert.equal("no connection to images.example through the proxy " .. gate
-      .. ": Connection refused", outcome.err.message)
+    assert.equal("no connection to images.example:80 through the proxy " .. gate .. ": Connection "
+      .. "refused; see the option proxy and the environment's proxy variables",
+      outcome.err.message)
     net:free()
     net = assert(window.net { proxy = "me:hunter2@" .. ("y"):rep(63) .. ".invalid" })
     local message = fails("http://images.example/secret", nil, { timeout_ms = 2000 }).err.message
@@ -98,7 +102,7 @@ describe("gim_reason", function()
     for _, s in ipairs(fillers) do s:close() end
     full:close()
     assert.equal("timeout", outcome.status)
-    assert.equal("no connection to 127.0.0.1 within 0.2 s", outcome.err.message)
+    assert.equal("no connection to 127.0.0.1:" .. port .. " within 0.2 s", outcome.err.message)
   end)
 
   it("says that the reply was slow, or did not end", function()

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_reason.h"
 
+#include "gim_address.h"
+
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,24 +23,6 @@ static const char *remark_of(remark *r, const char *text) {
   r->text[n + 2] = ')';
   r->text[n + 3] = '\0';
   return r->text;
-}
-
-static gim_status explain_connection(const gim_reason *reason,
-                                     const char *host, gim_err *err) {
-  if (reason->system_error > 0)
-    return gim_fail(err, GIM_E_NETWORK, "no connection to %s: %s", host,
-                    strerror((int)reason->system_error));
-  return gim_fail(err, GIM_E_NETWORK, "no connection to %s", host);
-}
-
-static gim_status explain_timeout(const gim_reason *reason, const char *host,
-                                  gim_err *err) {
-  if (!reason->connected)
-    return gim_fail(err, GIM_E_TIMEOUT, "no connection to %s within %.3g s",
-                    host, (double)reason->connect_timeout_ms / 1000);
-  return gim_fail(err, GIM_E_TIMEOUT, "%s did not %s within %.3g s", host,
-                  reason->received > 0 ? "finish its reply" : "answer",
-                  (double)reason->timeout_ms / 1000);
 }
 
 /* A connection that stood, and broke. */
@@ -89,7 +74,7 @@ static gim_status explain_stop(const gim_reason *reason, const char *host,
 
 /* `host`, and what lies between: for faults that may be either's. */
 typedef struct route {
-  char text[280];
+  char text[320];
 } route;
 
 static const char *route_of(route *r, const gim_reason *reason,
@@ -100,6 +85,54 @@ static const char *route_of(route *r, const gim_reason *reason,
   (void)snprintf(r->text, sizeof(r->text), "%s through the proxy %s", host,
                  proxy);
   return r->text;
+}
+
+/* The same with its port: for what never answered there. */
+static const char *place_of(route *r, const gim_reason *reason,
+                            const char *host) {
+  char place[160];
+  bool ipv6 = strchr(host, ':') != NULL;
+  if (reason->port == 0) return route_of(r, reason, host);
+  (void)snprintf(place, sizeof(place), ipv6 ? "[%s]:%d" : "%s:%d", host,
+                 reason->port);
+  if (reason->proxy.n > 0) return route_of(r, reason, place);
+  gim_copy_text(r->text, sizeof(r->text), gim_str_of(place));
+  return r->text;
+}
+
+/* What to do when nobody listens, or "". */
+static const char *advise(const gim_reason *reason) {
+  if (reason->proxy.n > 0)
+    return "; see the option proxy and the environment's proxy variables";
+  if (reason->system_error != ECONNREFUSED) return "";
+  if (gim_address_judge(reason->host) == GIM_HOST_LOOPBACK)
+    return "; does the service (the sandbox?) run there? If it is elsewhere: "
+           "see base_url, $GPTIMAGE_BASE_URL and files_url";
+  return "; is the address right, and does the service run there?";
+}
+
+static gim_status explain_connection(const gim_reason *reason,
+                                     const char *host, gim_err *err) {
+  route way;
+  const char *place = place_of(&way, reason, host);
+  if (reason->system_error > 0)
+    return gim_fail(err, GIM_E_NETWORK, "no connection to %s: %s%s", place,
+                    strerror((int)reason->system_error), advise(reason));
+  return gim_fail(err, GIM_E_NETWORK, "no connection to %s%s", place,
+                  advise(reason));
+}
+
+static gim_status explain_timeout(const gim_reason *reason, const char *host,
+                                  gim_err *err) {
+  route way;
+  if (!reason->connected)
+    return gim_fail(err, GIM_E_TIMEOUT, "no connection to %s within %.3g s",
+                    place_of(&way, reason, host),
+                    (double)reason->connect_timeout_ms / 1000);
+  return gim_fail(err, GIM_E_TIMEOUT, "%s did not %s within %.3g s",
+                  route_of(&way, reason, host),
+                  reason->received > 0 ? "finish its reply" : "answer",
+                  (double)reason->timeout_ms / 1000);
 }
 
 static gim_status explain(const gim_reason *reason, const char *host,
@@ -129,10 +162,8 @@ static gim_status explain(const gim_reason *reason, const char *host,
                     "the name %s cannot be resolved: check it, and the "
                     "network",
                     host);
-  case CURLE_COULDNT_CONNECT:
-    return explain_connection(reason, route_of(&way, reason, host), err);
-  case CURLE_OPERATION_TIMEDOUT:
-    return explain_timeout(reason, route_of(&way, reason, host), err);
+  case CURLE_COULDNT_CONNECT: return explain_connection(reason, host, err);
+  case CURLE_OPERATION_TIMEDOUT: return explain_timeout(reason, host, err);
   case CURLE_PEER_FAILED_VERIFICATION:
     return gim_fail(err, GIM_E_NETWORK,
                     "the certificate of %s is not trusted%s: a private "

@@ -2,7 +2,7 @@
 /*
 ** gim_reason.h - what a failed transfer means, in a sentence   [floor 2]
 **
-** Turns libcurl's result into a status and into advice. Names hosts, never
+** Turns libcurl's result into a status and into advice. Names hosts and ports, never
 ** paths or queries (result links are signed) and never a header.
 */
 #ifndef gim_reason_h
@@ -30,8 +30,9 @@ typedef struct gim_reason {
   gim_status callback_status; /* with GIM_STOP_CALLBACK */
   const gim_err *source;      /* with GIM_STOP_SOURCE */
   int code;                   /* CURLcode; CURLE_OK: a reply without a head */
-  gim_str host;               /* of the URL */
-  gim_str proxy;              /* between; as gim_proxy_place. Empty: none */
+  gim_str host;               /* of the URL, and its port; 0: unknown */
+  int port;
+  gim_str proxy;      /* between; as gim_proxy_place. Empty: none */
   const char *detail; /* libcurl's error buffer, "" when it said nothing */
   long system_error;  /* errno of a failed connection; 0: unknown */
   long connect_code;  /* a proxy's answer to CONNECT; 0: none */

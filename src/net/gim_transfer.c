@@ -5,6 +5,7 @@
 #include "gim_brake.h"
 #include "gim_proxy.h"
 #include "gim_system.h"
+#include "gim_url.h"
 #include "gim_wait.h"
 
 #include <curl/curl.h>
@@ -276,6 +277,17 @@ static gim_str proxy_of(const gim_transfer *t) {
                        : gim_proxy_place(gim_str_of(proxy));
 }
 
+/* 0: unknown. */
+static int port_of(const gim_transfer *t) {
+  const char *text = NULL;
+  gim_url url;
+  if (curl_easy_getinfo(t->easy, CURLINFO_EFFECTIVE_URL, &text) != CURLE_OK ||
+      text == NULL ||
+      gim_url_split(gim_str_of(text), GIM_LIMIT_URL, &url) != GIM_URL_OK)
+    return 0;
+  return url.port;
+}
+
 static gim_status explain(const gim_transfer *t, int code, bool connected,
                           gim_err *err) {
   gim_reason reason;
@@ -295,6 +307,7 @@ static gim_status explain(const gim_transfer *t, int code, bool connected,
   reason.callback_status = t->callback_status;
   reason.code = code;
   reason.host = gim_str_of(t->host);
+  reason.port = port_of(t);
   reason.proxy = proxy_of(t);
   reason.detail = t->detail;
   reason.connected = connected;
