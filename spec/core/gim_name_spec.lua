@@ -200,18 +200,23 @@ describe("gim_name: templates", function()
     end
   end)
 
+  it("calls pictures by their id in what is a folder alone", function()
+    local values = { id = "t1", key = "k", model = "m", format = "png", index = 2 }
+    for pattern, folder in pairs { ["out/"] = "out", ["/"] = "/", ["{model}/{key}/"] = "m/k" } do
+      assert.is_true(window.name_check(pattern))
+      assert.equal(folder, window.name_folder(pattern, values))
+      assert.equal("t1-2.png", window.name_file(pattern, values))
+    end
+  end)
+
   it("refuses what cannot be a name, and says what is wrong with it", function()
     local unknown = "output: unknown placeholder; there are {id}, {index}, {format}, {key} and "
       .. "{model}."
     local control = "output: control characters are not allowed in it."
     local folder = "output: its folder is needed before paying and may hold {key} and {model} "
       .. "alone."
-    local slash = "output: it ends in a slash: a file name is missing, such as "
-      .. "{id}-{index}.{format}."
     for pattern, message in pairs {
       [""] = "output: a file name is missing.",
-      ["out/"] = slash,
-      ["/"] = slash,
       ["."] = "output: it names a folder, not a file.",
       [".."] = "output: it names a folder, not a file.",
       ["out/.."] = "output: it names a folder, not a file.",

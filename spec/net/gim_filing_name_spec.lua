@@ -6,6 +6,42 @@ local lfs = require "lfs"
 local program = require "spec.support.program"
 local services = require "spec.support.service"
 
+describe("a folder as output", function()
+  local service, client, folder
+
+  before_each(function()
+    folder = program.folder()
+    service = services.start()
+  end)
+
+  after_each(function()
+    service:close()
+    folder:close()
+  end)
+
+  local function path_of(output)
+    local task = assert(client:submit(services.request { output = folder.path .. output }))
+    return assert(service:finish(task)).images[1].path:sub(#folder.path + 1)
+  end
+
+  for _, overwrite in ipairs { "number", "replace", "refuse" } do
+    it("is where pictures go, under the name of their task: " .. overwrite, function()
+      assert(lfs.mkdir(folder.path .. "/there"))
+      assert(lfs.mkdir(folder.path .. "/gpt-image-2-beta"))
+      assert(lfs.link(folder.path .. "/there", folder.path .. "/linked", true))
+      client = service:client { overwrite = overwrite }
+      for output, place in pairs { ["/there"] = "/there/", ["/there/"] = "/there/",
+        ["/linked"] = "/linked/", ["/new/deep/"] = "/new/deep/", ["/there/.."] = "/there/../",
+        ["/{model}"] = "/gpt-image-2-beta/" } do
+        local path = path_of(output)
+        assert.equal(place .. services.ID .. "-1.png", path)
+        assert(os.remove(folder.path .. path))
+      end
+      assert.equal("/" .. services.ID, path_of "/{id}") -- known too late to be a folder
+    end)
+  end
+end)
+
 describe("a name that a live task is to use", function()
   local service, client, folder
 

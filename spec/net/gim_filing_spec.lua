@@ -100,7 +100,7 @@ describe("the output", function()
     write(at "file", "x")
     for output, kind in pairs {
       [at "file/x.png"] = "io", ["/proc/nowhere/x.png"] = "io", ["/dev/null/x.png"] = "io",
-      [at ""] = "invalid", [at ".."] = "invalid", ["{idd}.png"] = "invalid",
+      [at "file/"] = "io", [at "new/.."] = "invalid", ["{idd}.png"] = "invalid",
       [at "{id}/x.png"] = "invalid", [at "a}b"] = "invalid", ["a\0b.png"] = "invalid",
       [""] = "invalid", [("x"):rep(5000)] = "invalid",
       [("y"):rep(4000) .. "/" .. ("z"):rep(90)] = "io",

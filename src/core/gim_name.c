@@ -68,6 +68,12 @@ static size_t name_start(gim_str pattern) {
   return i;
 }
 
+/* The name behind the folder, or the one that stands for none. */
+static gim_str name_of(gim_str pattern) {
+  gim_str name = slice(pattern, name_start(pattern), pattern.n);
+  return name.n > 0 ? name : GIM_STR("{id}-{index}.{format}");
+}
+
 typedef enum placeholder {
   NOT_ONE,
   THE_ID,
@@ -107,11 +113,8 @@ gim_status gim_name_check(gim_str pattern, gim_err *err) {
   size_t start = name_start(pattern), i = 0;
   gim_str name;
   if (pattern.n == 0) return refuse(err, "a file name is missing.");
-  name = slice(pattern, start, pattern.n);
+  name = name_of(pattern);
   if (pattern.n >= GIM_LIMIT_PATH) return refuse(err, "it is too long.");
-  if (name.n == 0)
-    return refuse(err, "it ends in a slash: a file name is missing, such as "
-                       "{id}-{index}.{format}.");
   if (gim_str_equal(name, GIM_STR(".")) || gim_str_equal(name, GIM_STR("..")))
     return refuse(err, "it names a folder, not a file.");
   while (i < pattern.n) {
@@ -184,12 +187,13 @@ static bool has(gim_str name, placeholder which) {
 }
 
 bool gim_name_is_known(gim_str pattern) {
-  return !has(pattern, THE_ID) && !has(pattern, THE_FORMAT);
+  gim_str name = name_of(pattern);
+  return !has(name, THE_ID) && !has(name, THE_FORMAT);
 }
 
 gim_status gim_name_file(gim_str pattern, const gim_name_values *values,
                          gim_buffer *name) {
-  gim_str file = slice(pattern, name_start(pattern), pattern.n);
+  gim_str file = name_of(pattern);
   size_t before = name->n, dot = file.n;
   gim_status status;
   if (values->index > 1 && !has(file, THE_INDEX)) {

@@ -17,7 +17,8 @@
 **   {model}   the model as the request named it
 **
 ** The folder is needed before paying, so it may hold {key} and {model} alone.
-** A name without {index} gets "-2", "-3", ... before its ending for every
+** A template that ends in a slash is a folder alone: for pictures that are
+** called {id}-{index}.{format}. A name without {index} gets "-2", "-3", ... before its ending for every
 ** further picture.
 */
 #ifndef gim_name_h
@@ -42,8 +43,8 @@ typedef struct gim_name_values {
 
 /*
 ** Checks a template: no unknown or unfinished placeholder, no control
-** character, no {id} {index} {format} in its folder, a name at its end that
-** is not "." or "..". GIM_E_INVALID with err->field "output".
+** character, no {id} {index} {format} in its folder, no name "." or ".." at
+** its end. GIM_E_INVALID with err->field "output".
 */
 GIM_MUST_CHECK gim_status gim_name_check(gim_str pattern, gim_err *err);
 

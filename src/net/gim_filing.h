@@ -66,7 +66,8 @@ void gim_filing_init(gim_filing *f, gim_hub *hub, gim_task *task,
 
 /*
 ** Pictures are to be filed by the template `output` (COPIED), or, if
-** `literal`, at that very path. Its folder is made and tried now, and a
+** `literal`, at that very path. A template that names a folder which is there
+** is as good as with a slash behind it. Its folder is made and tried now, and a
 ** literal name as well.
 ** GIM_E_INVALID (the template; err->field "output"), GIM_E_IO, GIM_E_NO_MEMORY.
 */

@@ -30,12 +30,57 @@ static gim_name_values values_of(const gim_filing *f, int picture) {
   return v;
 }
 
-gim_status gim_filing_aim(gim_filing *f, gim_str output, bool literal,
-                          gim_overwrite overwrite, gim_err *err) {
+/* Is this, without what stands behind its last slash, a folder that is there?
+   What is no template is judged later. */
+static bool leads_into_folder(gim_str pattern, const gim_name_values *values) {
+  struct stat there;
+  gim_buffer folder;
+  bool found;
+  gim_buffer_init(&folder, GIM_LIMIT_PATH);
+  found = gim_name_check(pattern, NULL) == GIM_OK &&
+          gim_name_folder(pattern, values, &folder) == GIM_OK &&
+          stat(folder.p, &there) == 0 && S_ISDIR(there.st_mode);
+  gim_buffer_free(&folder);
+  return found;
+}
+
+/* `output`, and a slash where that is a folder. OWNED; NULL: no memory. */
+static char *complete(gim_str output, const gim_name_values *values) {
+  char *pattern = malloc(output.n + 2);
+  if (pattern == NULL) return NULL;
+  memcpy(pattern, output.p, output.n);
+  memcpy(pattern + output.n, "/", 2);
+  if (output.p[output.n - 1] == '/' ||
+      !leads_into_folder(gim_str_of(pattern), values))
+    pattern[output.n] = '\0';
+  return pattern;
+}
+
+static gim_status aim_template(gim_filing *f, gim_str output, gim_err *err) {
   gim_name_values values = values_of(f, 0);
   gim_buffer folder;
-  gim_status status = GIM_OK;
+  gim_status status;
   size_t n;
+  if (output.n == 0 || memchr(output.p, '\0', output.n) != NULL)
+    return gim_name_check(output, err);
+  f->pattern = complete(output, &values);
+  if (f->pattern == NULL) return no_memory(err);
+  status = gim_name_check(gim_str_of(f->pattern), err);
+  if (status != GIM_OK) return status;
+  gim_buffer_init(&folder, GIM_LIMIT_PATH);
+  status = gim_name_folder(gim_str_of(f->pattern), &values, &folder);
+  if (status == GIM_OK)
+    f->folder = folder.n > 0 ? gim_buffer_take(&folder, &n)
+                             : gim_str_copy(GIM_STR(""));
+  gim_buffer_free(&folder);
+  if (status == GIM_E_TOO_BIG)
+    return gim_fail(err, GIM_E_INVALID, "output: it is too long.");
+  return GIM_OK;
+}
+
+gim_status gim_filing_aim(gim_filing *f, gim_str output, bool literal,
+                          gim_overwrite overwrite, gim_err *err) {
+  gim_status status = GIM_OK;
   if (literal) {
     size_t cut = output.n;
     while (cut > 0 && output.p[cut - 1] != '/') cut--;
@@ -49,18 +94,8 @@ gim_status gim_filing_aim(gim_filing *f, gim_str output, bool literal,
     f->pattern = gim_str_copy((gim_str){output.p + cut, output.n - cut});
   }
   else {
-    status = gim_name_check(output, err);
+    status = aim_template(f, output, err);
     if (status != GIM_OK) return status;
-    gim_buffer_init(&folder, GIM_LIMIT_PATH);
-    status = gim_name_folder(output, &values, &folder);
-    if (status == GIM_E_TOO_BIG)
-      return gim_fail(err, GIM_E_INVALID, "output: it is too long.");
-    if (status == GIM_OK) {
-      f->folder = gim_buffer_take(&folder, &n);
-      if (f->folder == NULL) f->folder = gim_str_copy(GIM_STR(""));
-    }
-    gim_buffer_free(&folder);
-    f->pattern = gim_str_copy(output);
   }
   if (f->folder == NULL || f->pattern == NULL) return no_memory(err);
   f->literal = literal;

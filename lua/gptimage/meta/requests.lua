@@ -116,7 +116,8 @@
 ---                             14 digits). An empty table is sent as {}; an empty list is
 ---                             cjson.empty_array where cjson has it, else it cannot be sent
 ---@field output? string        file name, with {id} {index} {format} {key} {model}; written as the
----                             picture arrives. Without: save it later with image:save
+---                             picture arrives. Without: save it later with image:save. A folder
+---                             ("pictures/", or one that is there): {id}-{index}.{format} in it
 ---@field timeout? number       seconds for this task, more than 0, in place of options.timeout.task
 ---@field strict? boolean       false: send what the service's rules would refuse, with a warning
 ---@field price? number         credits it costs at most, for the budget; without: by prices
