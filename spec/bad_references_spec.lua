@@ -51,6 +51,8 @@ local kinds = "png, jpeg, webp"
 
 -- Name, the request's pictures, and its issue: field, rule (or rules), message, nearest. What is
 -- refused here is refused for both services, before anything is sent.
+local in_memory = "data: links are not taken: decode it, and give the bytes as { data = bytes }"
+
 local refusals = {
   { "a file that is not there", function(b) return { images = { b.at "none.png" } } end,
     "images[1]", "missing", "there is no such file" },
@@ -77,11 +79,26 @@ local refusals = {
   end, "images[1]", "not_a_file", "it is a pipe, socket or device, not a file" },
   { "a scheme that is none of ours",
     function() return { images = { "ftp://example.com/a.png" } } end,
-    "images[1]", "missing", "there is no such file" },
+    "images[1]", "scheme", "links are http:// or https://; anything else is a path" },
+  { "a file as a link", function(b)
+    return { images = { "file://" .. b.file("a.png", photo) } }
+  end, "images[1]", "scheme", "a file is given by its path, without file:// and %-escapes" },
+  { "a data: link", function() return { images = { "DATA:image/png;base64,iVBORw0KGgo=" } } end,
+    "images[1]", "scheme", in_memory },
+  { "a long data: link",
+    function() return { images = { "data:image/png;base64," .. ("A"):rep(9000) } } end,
+    "images[1]", "scheme", in_memory },
+  { "the picture itself as a path", function() return { images = { photo } } end,
+    "images[1]", "bytes", "these are bytes, not a path: a picture in memory is given as "
+    .. "{ data = bytes }" },
+  { "a mask itself as a path",
+    function() return { images = { { data = photo } }, mask = photo } end, "mask", "bytes",
+    "these are bytes, not a path: a picture in memory is given as { data = bytes }" },
   { "an empty path", function() return { images = { "" } } end,
     "images[1]", "empty", "the path is empty" },
   { "a path with a NUL", function(b) return { images = { b.file("a.png", photo) .. "\0.png" } } end,
-    "images[1]", "control_character", "the path holds a control character" },
+    "images[1]", "bytes", "these are bytes, not a path: a picture in memory is given as "
+    .. "{ data = bytes }" },
   { "a path with a newline", function() return { images = { "a\nb.png" } } end,
     "images[1]", "control_character", "the path holds a control character" },
   { "a path that is too long", function() return { images = { ("a/"):rep(3000) } } end,
@@ -240,6 +257,27 @@ describe("a picture is refused before anything is sent:", function()
         { err.kind, err.issues[1].field, err.issues[1].rule, err.billed }, link)
     end
     assert.equal(0, #sandbox:requests())
+  end)
+
+  it("files that there is no descriptor for, which may pass", function()
+    local code = bench.file("full.lua", [[
+      local client = assert(require "gptimage".client { provider = "magick", api_key = "k",
+        base_url = "http://127.0.0.1:1" })
+      local function refused(path)
+        local task, err = client:submit { model = "gpt-image-2", prompt = "x", images = { path } }
+        assert(task == nil)
+        return err
+      end
+      refused "none.png" -- whatever is loaded late is there now
+      local held = {}
+      local one
+      repeat one = io.open "/dev/null"; held[#held + 1] = one until not one
+      local err = refused(arg[1])
+      print(err.kind, err.retryable, err.billed, err.issues[1].rule)]])
+    local limited = bench.file("full.sh", 'ulimit -n 64; exec lua5.4 "$@"')
+    local run = program.run(limited, { host = "/bin/sh",
+      arguments = { code, bench.file("a.png", photo) } })
+    assert.equal("io\ttrue\tno\texhausted\n", run.output)
   end)
 
   it("files where nobody knows a file service (starmagic)", function()

@@ -172,12 +172,24 @@ describe("a file", function()
     end
   end)
 
+  it("may pass where nobody could open it; other problems with it do not", function()
+    for _, loose in ipairs { false, true } do
+      local names, warnings, _, err = look({ file = "a.png", trouble = 7 }, { loose = loose })
+      assert.same({ "exhausted", "" }, { names, warnings })
+      assert.same({ "io", true }, { err.kind, err.retryable })
+      assert.truthy(err.message:find("ulimit -n", 1, true))
+    end
+  end)
+
   it("is refused where it is empty, or its path is none, whatever strict says", function()
     for _, loose in ipairs { false, true } do
       assert.same("empty", (look({ file = "a.png", head = "" }, { loose = loose })))
       assert.same("empty", (look({ bytes = "", head = "" }, { loose = loose })))
       assert.same("empty", (look({ file = "" }, { loose = loose })))
-      assert.same("control_character", (look({ file = "a\0b.png" }, { loose = loose })))
+      assert.same("bytes", (look({ file = "a\0b.png" }, { loose = loose })))
+      for _, bytes in ipairs { PNG, JPEG, WEBP, GIF } do
+        assert.same("bytes", (look({ file = bytes }, { loose = loose })))
+      end
       assert.same("control_character", (look({ file = "a\nb.png" }, { loose = loose })))
       assert.same("path", (look({ file = ("x"):rep(4096) }, { loose = loose })))
     end

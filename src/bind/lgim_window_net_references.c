@@ -10,7 +10,7 @@
 
 static const char *const troubles[] = {"fine",       "missing",   "loop",
                                        "denied",     "directory", "special",
-                                       "unreadable", NULL};
+                                       "unreadable", "exhausted", NULL};
 
 static void set_text(lua_State *L, const char *key, const char *text) {
   lua_pushstring(L, text);

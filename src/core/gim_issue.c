@@ -21,10 +21,11 @@ void gim_report_add(gim_report *report, gim_severity severity,
                     const char *field, const char *rule, gim_str got,
                     const char *nearest, const char *format, ...) {
   bool refuses =
-      severity == GIM_SAFETY || (severity == GIM_REFUSAL && report->strict);
+      severity >= GIM_SAFETY || (severity == GIM_REFUSAL && report->strict);
   gim_issue *issue;
   char text[2 * sizeof(issue->message)];
   va_list arguments;
+  if (severity == GIM_PASSING) report->passing++;
   if ((refuses ? report->issue_count : report->warning_count) ==
       GIM_LIMIT_ISSUES) {
     if (refuses) report->dropped++;
@@ -90,7 +91,7 @@ void gim_report_choice(gim_report *report, gim_severity severity,
 gim_status gim_report_fail(const gim_report *report, gim_err *err) {
   const gim_issue *first = report->issues;
   int more = report->issue_count + report->dropped - 1;
-  bool got, near;
+  bool got, near, passes = report->passing == more + 1;
   char rest[48] = "";
   if (report->status != GIM_OK)
     return gim_fail(err, report->status, "not enough memory");
@@ -100,15 +101,17 @@ gim_status gim_report_fail(const gim_report *report, gim_err *err) {
   if (more > 0)
     snprintf(rest, sizeof(rest), " (and %d more problem%s)", more,
              more == 1 ? "" : "s");
-  (void)gim_fail(err, GIM_E_INVALID, "%s%s%s%s%s%s", first->message,
-                 got ? "; got " : "", first->got,
+  (void)gim_fail(err, passes ? GIM_E_IO : GIM_E_INVALID, "%s%s%s%s%s%s",
+                 first->message, got ? "; got " : "", first->got,
                  !near ? ""
                  : got ? ", nearest "
                        : "; nearest ",
                  first->nearest, rest);
-  if (err != NULL)
+  if (err != NULL) {
     gim_copy_text(err->field, sizeof(err->field), gim_str_of(first->field));
-  return GIM_E_INVALID;
+    err->retryable = passes;
+  }
+  return passes ? GIM_E_IO : GIM_E_INVALID;
 }
 
 void gim_report_free(gim_report *report) {

@@ -23,7 +23,8 @@ typedef enum gim_severity {
   GIM_WARNING = 0, /* told, never in the way */
   GIM_REFUSAL,     /* the service would refuse it: an issue when strict, else
                       a warning */
-  GIM_SAFETY       /* an issue always: UTF-8, control characters, our limits */
+  GIM_SAFETY,      /* an issue always: UTF-8, control characters, our limits */
+  GIM_PASSING      /* likewise; nobody is to blame, and it may be gone later */
 } gim_severity;
 
 /*
@@ -38,6 +39,7 @@ typedef struct gim_report {
   gim_issue *warnings; /* OWNED, by malloc */
   int warning_count;
   int dropped; /* issues that found no room */
+  int passing; /* issues that may be gone later */
 } gim_report;
 
 /*
@@ -67,8 +69,9 @@ void gim_report_choice(gim_report *report, gim_severity severity,
 
 /*
 ** What came of a report: GIM_OK where there is no issue; GIM_E_INVALID with the
-** first in err->message and err->field, and the others counted; or, where an
-** issue was lost, GIM_E_NO_MEMORY.
+** first in err->message and err->field, and the others counted; GIM_E_IO,
+** retryable, where all of them may be gone later; or, where an issue was lost,
+** GIM_E_NO_MEMORY.
 */
 GIM_MUST_CHECK gim_status gim_report_fail(const gim_report *report,
                                           gim_err *err);

@@ -170,6 +170,51 @@ static void refuse(const judging *j, const char *rule, const char *message) {
                  "%s", message);
 }
 
+static bool begins_with(gim_str text, gim_str begin) {
+  return text.n >= begin.n &&
+         gim_str_equal_nocase((gim_str){text.p, begin.n}, begin);
+}
+
+/* "ftp://a.example/b.png" */
+static bool has_scheme(gim_str text) {
+  size_t n = 0;
+  while (n < text.n && is_safe(text.p[n])) n++;
+  return n > 1 &&
+         begins_with((gim_str){text.p + n, text.n - n}, GIM_STR("://"));
+}
+
+/* False: it is a link of a kind that nobody here opens. Where there is a file
+   of that name, it is that. */
+static bool check_scheme(const judging *j) {
+  gim_str text = j->source->text;
+  const char *message;
+  bool data = begins_with(text, GIM_STR("data:"));
+  if (j->source->kind != GIM_SOURCE_FILE ||
+      (j->source->seen && j->source->trouble == GIM_SOURCE_FINE))
+    return true;
+  if (data)
+    message = "data: links are not taken: decode it, and give the bytes as "
+              "{ data = bytes }";
+  else if (begins_with(text, GIM_STR("file:")))
+    message = "a file is given by its path, without file:// and %-escapes";
+  else if (has_scheme(text))
+    message = "links are http:// or https://; anything else is a path";
+  else
+    return true;
+  gim_report_add(j->report, GIM_SAFETY, j->title, "scheme",
+                 data ? GIM_NOTHING : text, NULL, "%s", message);
+  return false;
+}
+
+/* A picture itself where its path should be. */
+static bool is_bytes(gim_str text) {
+  gim_image image;
+  if (memchr(text.p, '\0', text.n) != NULL) return true;
+  gim_image_init(&image);
+  gim_image_feed(&image, text.p, text.n);
+  return image.type != GIM_IMAGE_UNKNOWN;
+}
+
 /* False: nobody can or may look at it. */
 static bool check_path(const judging *j) {
   gim_str path = j->source->text;
@@ -177,6 +222,10 @@ static bool check_path(const judging *j) {
     return true;
   if (path.n == 0)
     refuse(j, "empty", "the path is empty");
+  else if (is_bytes(path))
+    gim_report_add(j->report, GIM_SAFETY, j->title, "bytes", GIM_NOTHING, NULL,
+                   "these are bytes, not a path: a picture in memory is given "
+                   "as { data = bytes }");
   else if (has_control(path))
     refuse(j, "control_character", "the path holds a control character");
   else
@@ -202,7 +251,13 @@ static bool check_trouble(const judging *j) {
       [GIM_SOURCE_UNREADABLE] = {"unreadable", "the file cannot be read"},
   };
   gim_source_trouble trouble = j->source->trouble;
-  if (trouble != GIM_SOURCE_FINE)
+  if (trouble == GIM_SOURCE_EXHAUSTED)
+    gim_report_add(j->report, GIM_PASSING, j->title, "exhausted",
+                   shown(j->source), NULL,
+                   "the file could not be opened, for want of descriptors or "
+                   "memory: close what is not needed, raise the limit "
+                   "(ulimit -n), or try later");
+  else if (trouble != GIM_SOURCE_FINE)
     refuse(j, troubles[trouble].rule, troubles[trouble].message);
   else if (j->source->size == 0)
     refuse(j, "empty", "it is empty");
@@ -348,7 +403,9 @@ void gim_source_judge(const gim_source *source, const gim_source_rule *rule,
     check_link(&j);
     return;
   }
-  if (!check_path(&j) || !source->seen || !check_trouble(&j)) return;
+  if (!check_scheme(&j) || !check_path(&j) || !source->seen ||
+      !check_trouble(&j))
+    return;
   check_size(&j);
   if (source->image.type != GIM_IMAGE_UNKNOWN) check_ending(&j);
   if (!check_type(&j)) return;

@@ -25,12 +25,13 @@ typedef enum gim_source_kind {
 /* Why a file could not be looked at. */
 typedef enum gim_source_trouble {
   GIM_SOURCE_FINE = 0,
-  GIM_SOURCE_MISSING,   /* ENOENT, ENOTDIR */
-  GIM_SOURCE_LOOP,      /* ELOOP */
-  GIM_SOURCE_DENIED,    /* EACCES, EPERM */
-  GIM_SOURCE_DIRECTORY, /* a folder */
-  GIM_SOURCE_SPECIAL,   /* FIFO, socket, device */
-  GIM_SOURCE_UNREADABLE /* anything else that open, fstat or read said */
+  GIM_SOURCE_MISSING,    /* ENOENT, ENOTDIR */
+  GIM_SOURCE_LOOP,       /* ELOOP */
+  GIM_SOURCE_DENIED,     /* EACCES, EPERM */
+  GIM_SOURCE_DIRECTORY,  /* a folder */
+  GIM_SOURCE_SPECIAL,    /* FIFO, socket, device */
+  GIM_SOURCE_UNREADABLE, /* anything else that open, fstat or read said */
+  GIM_SOURCE_EXHAUSTED   /* EMFILE, ENFILE, ENOMEM: not the file's fault */
 } gim_source_trouble;
 
 /* What somebody who can decode a mask saw of its pixels. */
@@ -107,8 +108,11 @@ typedef struct gim_source_rule {
 /*
 ** Reports every problem of `source`, as its title. Of a LINK what gim_link
 ** says (unless it was seen: then it is a file like others). Of a file
+**   exhausted      nobody could look: kind io, and may pass    safety
 **   missing, link_loop, unreadable, directory, not_a_file,
-**   empty, path, control_character                             safety
+**   empty, path, control_character, bytes                      safety
+**   scheme         no path, but a link that is not opened here: file:, data:,
+**                  ftp: ...                                    safety
 **   image_format   no PNG, JPEG or WebP; of a mask, no PNG
 **   truncated      it ends within its header
 **   too_big        over the model's limit, or 52,428,800 bytes where the

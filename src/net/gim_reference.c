@@ -18,6 +18,9 @@ static gim_source_trouble trouble_of(int error) {
   case EPERM: return GIM_SOURCE_DENIED;
   case EISDIR: return GIM_SOURCE_DIRECTORY;
   case ENXIO: return GIM_SOURCE_SPECIAL; /* a socket */
+  case EMFILE:
+  case ENFILE:
+  case ENOMEM: return GIM_SOURCE_EXHAUSTED;
   default: return GIM_SOURCE_UNREADABLE;
   }
 }
