@@ -2,9 +2,9 @@
 -- Pictures and masks that will not do: each with its exact error, and nothing billed.
 
 local edits = require "spec.support.edits"
+local files = require "spec.support.files"
 local gptimage = require "gptimage"
 local pictures = require "spec.support.pictures"
-local program = require "spec.support.program"
 local sandboxes = require "spec.support.sandbox"
 
 local has_masks = pcall(require, "gptimage.mask_core")
@@ -12,21 +12,9 @@ local has_masks = pcall(require, "gptimage.mask_core")
 local photo = pictures.png { width = 30, height = 20 }
 local mask = edits.mask().bytes
 
--- What a case may use: `at(name)` is a path in a folder of its own, `file(name, bytes)` writes one,
--- `sh(command)` runs a command there ($1 …: its arguments).
-local function workbench(folder)
-  local bench = {}
-  function bench.at(name) return folder.path .. "/" .. name end
-  function bench.file(name, bytes) return edits.write(bench.at(name), bytes) end
-  function bench.sh(command)
-    assert(os.execute(("cd %s && %s"):format(program.quote(folder.path), command)))
-  end
-  return bench
-end
-
--- One of the pictures is this file.
+-- Makes the request of a case, in a folder of its own: one of the pictures is this file.
 local function file(name, bytes)
-  return function(bench) return { images = { bench.file(name, bytes) } } end
+  return function(folder) return { images = { folder:write(name, bytes) } } end
 end
 
 local function bytes(data, name)
@@ -35,8 +23,8 @@ end
 
 -- The picture is in order, its mask is this file.
 local function masked(data, name)
-  return function(bench)
-    return { images = { bench.file("a.png", photo) }, mask = bench.file(name or "m.png", data) }
+  return function(folder)
+    return { images = { folder:write("a.png", photo) }, mask = folder:write(name or "m.png", data) }
   end
 end
 
@@ -54,34 +42,34 @@ local kinds = "png, jpeg, webp"
 local in_memory = "data: links are not taken: decode it, and give the bytes as { data = bytes }"
 
 local refusals = {
-  { "a file that is not there", function(b) return { images = { b.at "none.png" } } end,
+  { "a file that is not there", function(b) return { images = { b:at "none.png" } } end,
     "images[1]", "missing", "there is no such file" },
   { "a file in a folder that is not there",
-    function(b) return { images = { b.at "none/a.png" } } end,
+    function(b) return { images = { b:at "none/a.png" } } end,
     "images[1]", "missing", "there is no such file" },
   { "a file below a file",
-    function(b) return { images = { b.file("a.png", photo) .. "/b.png" } } end,
+    function(b) return { images = { b:write("a.png", photo) .. "/b.png" } } end,
     "images[1]", "missing", "there is no such file" },
   { "a symbolic link to nothing", function(b)
-    b.sh "ln -s none.png a.png"
-    return { images = { b.at "a.png" } }
+    b:shell "ln -s none.png a.png"
+    return { images = { b:at "a.png" } }
   end,
     "images[1]", "missing", "there is no such file" },
   { "symbolic links that go round", function(b)
-    b.sh "ln -s b.png a.png && ln -s a.png b.png"
-    return { images = { b.at "a.png" } }
+    b:shell "ln -s b.png a.png && ln -s a.png b.png"
+    return { images = { b:at "a.png" } }
   end, "images[1]", "link_loop", "the path goes round in symbolic links" },
-  { "a folder", function(b) return { images = { b.at "" } } end,
+  { "a folder", function(b) return { images = { b:at "" } } end,
     "images[1]", "directory", "it is a folder, not a file" },
   { "a pipe that nobody writes to", function(b)
-    b.sh "mkfifo a.png"
-    return { images = { b.at "a.png" } }
+    b:shell "mkfifo a.png"
+    return { images = { b:at "a.png" } }
   end, "images[1]", "not_a_file", "it is a pipe, socket or device, not a file" },
   { "a scheme that is none of ours",
     function() return { images = { "ftp://example.com/a.png" } } end,
     "images[1]", "scheme", "links are http:// or https://; anything else is a path" },
   { "a file as a link", function(b)
-    return { images = { "file://" .. b.file("a.png", photo) } }
+    return { images = { "file://" .. b:write("a.png", photo) } }
   end, "images[1]", "scheme", "a file is given by its path, without file:// and %-escapes" },
   { "a data: link", function() return { images = { "DATA:image/png;base64,iVBORw0KGgo=" } } end,
     "images[1]", "scheme", in_memory },
@@ -96,7 +84,8 @@ local refusals = {
     "these are bytes, not a path: a picture in memory is given as { data = bytes }" },
   { "an empty path", function() return { images = { "" } } end,
     "images[1]", "empty", "the path is empty" },
-  { "a path with a NUL", function(b) return { images = { b.file("a.png", photo) .. "\0.png" } } end,
+  { "a path with a NUL",
+    function(b) return { images = { b:write("a.png", photo) .. "\0.png" } } end,
     "images[1]", "bytes", "these are bytes, not a path: a picture in memory is given as "
     .. "{ data = bytes }" },
   { "a path with a newline", function() return { images = { "a\nb.png" } } end,
@@ -144,21 +133,21 @@ local refusals = {
   { "a WebP of 20000 x 10000", file("a.webp", pictures.webp(20000, 10000)), "images[1]",
     "pixels_max", "a picture has at most 178956970 pixels" },
   { "a PNG over 50 MB", function(b)
-    b.file("a.png", photo)
-    b.sh "truncate -s 52428801 a.png"
-    return { images = { b.at "a.png" } }
+    b:write("a.png", photo)
+    b:shell "truncate -s 52428801 a.png"
+    return { images = { b:at "a.png" } }
   end, "images[1]", "too_big", "a picture has at most 50 MB (52428800 bytes)" },
   { "a bad one behind good ones", function(b)
-    return { images = { b.file("a.png", photo), { data = photo }, b.at "none.png" } }
+    return { images = { b:write("a.png", photo), { data = photo }, b:at "none.png" } }
   end, "images[3]", "missing", "there is no such file" },
   { "seventeen pictures", function(b)
     local list = {}
-    for i = 1, 17 do list[i] = b.file("a.png", photo) end
+    for i = 1, 17 do list[i] = b:write("a.png", photo) end
     return { images = list }
   end, nil, "too_many" },
   { "no pictures at all", function() return { images = {} } end, nil, "required" },
   { "a mask that is not there", function(b)
-    return { images = { b.file("a.png", photo) }, mask = b.at "none.png" }
+    return { images = { b:write("a.png", photo) }, mask = b:at "none.png" }
   end, "mask", "missing", "there is no such file" },
   { "a mask that is a JPEG", masked(pictures.jpeg(30, 20), "m.jpg"), "mask", "image_format",
     "a mask is a PNG", "png" },
@@ -171,7 +160,7 @@ local refusals = {
     header:format "png" },
   { "a huge mask", masked(huge(23171, 20)), "mask", "edge_max mask_size" },
   { "a mask and a mask_url", function(b)
-    return { images = { b.file("a.png", photo) }, mask = { data = mask },
+    return { images = { b:write("a.png", photo) }, mask = { data = mask },
       mask_url = "https://example.com/m.png" }
   end, nil, "conflict" },
 }
@@ -186,13 +175,13 @@ local with_masks = {
   { "a mask whose pixels are damaged", masked(mask:sub(1, 41) .. "\xFF" .. mask:sub(43)),
     "mask", "mask_damaged", "the pixels of the mask cannot be decoded" },
   { "a mask in memory that ends too early", function(b)
-    return { images = { b.file("a.png", photo) }, mask = { data = (mask:sub(1, 200)) } }
+    return { images = { b:write("a.png", photo) }, mask = { data = (mask:sub(1, 200)) } }
   end, "mask", "mask_damaged", "the pixels of the mask cannot be decoded" },
 }
 if has_masks then table.move(with_masks, 1, #with_masks, #refusals + 1, refusals) end
 
 describe("a picture is refused before anything is sent:", function()
-  local sandbox, folder, bench, clients
+  local sandbox, folder, clients
   setup(function()
     sandbox = sandboxes.start { latency = 0, allow_private = true }
     clients = { starmagic = edits.client(sandbox, "starmagic", "1.1"),
@@ -205,8 +194,7 @@ describe("a picture is refused before anything is sent:", function()
   end)
   before_each(function()
     sandbox:reset()
-    folder = program.folder()
-    bench = workbench(folder)
+    folder = files.folder()
   end)
   after_each(function() folder:close() end)
 
@@ -232,7 +220,7 @@ describe("a picture is refused before anything is sent:", function()
 
   for _, case in ipairs(refusals) do
     it(case[1], function()
-      local request = edits.request(case[2](bench))
+      local request = edits.request(case[2](folder))
       for _, service in ipairs { "starmagic", "magick" } do
         refused(service, request, case)
       end
@@ -282,7 +270,7 @@ describe("a picture is refused before anything is sent:", function()
 
   it("files where nobody knows a file service (starmagic)", function()
     local client <close> = edits.client(sandbox, "starmagic", "1.1", { files_url = false })
-    local result, err = client:edit(edits.request { images = { bench.file("a.png", photo) },
+    local result, err = client:edit(edits.request { images = { folder:write("a.png", photo) },
       mask = { data = mask } })
     assert.is_nil(result)
     assert.same({ "invalid", "files_url_required", "no" },
@@ -292,8 +280,8 @@ describe("a picture is refused before anything is sent:", function()
   end)
 
   it("all that is wrong, at once", function()
-    local result, err = clients.magick:edit(edits.request { images = { bench.at "none.png",
-      bench.file("a.gif", pictures.gif(1, 1)) }, mask = bench.file("m.png", photo), n = 0 })
+    local result, err = clients.magick:edit(edits.request { images = { folder:at "none.png",
+      folder:write("a.gif", pictures.gif(1, 1)) }, mask = folder:write("m.png", photo), n = 0 })
     assert.is_nil(result)
     local seen = {}
     for _, issue in ipairs(err.issues) do seen[#seen + 1] = issue.field .. " " .. issue.rule end
@@ -304,14 +292,14 @@ describe("a picture is refused before anything is sent:", function()
 
   it("unless strict is false, and never those that nobody could send", function()
     for _, service in ipairs { "starmagic", "magick" } do
-      local request = edits.request { images = { bench.file("a.gif", pictures.gif(30, 20)) },
+      local request = edits.request { images = { folder:write("a.gif", pictures.gif(30, 20)) },
         strict = false }
       local options = { provider = service, files_url = sandbox.files }
       local plan = assert(gptimage.plan(request, options))
       local rules = {}
       for _, warning in ipairs(plan.warnings) do rules[warning.rule] = true end
       assert.is_true(rules.image_format)
-      request.images = { bench.at "none.png" }
+      request.images = { folder:at "none.png" }
       local nothing, err = gptimage.plan(request, options)
       assert.is_nil(nothing)
       assert.equal("missing", err.issues[1].rule)
@@ -319,7 +307,7 @@ describe("a picture is refused before anything is sent:", function()
   end)
 
   it("a name that lies is only a warning: the bytes decide", function()
-    local plan = assert(gptimage.plan(edits.request { images = { bench.file("a.png",
+    local plan = assert(gptimage.plan(edits.request { images = { folder:write("a.png",
       pictures.jpeg(30, 20)) } }, { provider = "magick" }))
     local seen = {}
     for _, warning in ipairs(plan.warnings) do seen[warning.rule] = warning end

@@ -2,6 +2,7 @@
 -- Tests .ci/: a check that catches nothing is worse than none. Each spec breaks
 -- one rule of the house, alone, and expects the complaint about it alone.
 
+local files = require "spec.support.files"
 local floors = dofile ".ci/floors.lua"
 
 local LICENSE = "/* SPDX-License-Identifier: MIT */\n"
@@ -29,7 +30,7 @@ end
 
 -- A house with one room on each of some floors, where all is well.
 local function house(changes)
-  local files = {
+  local texts = {
     ["src/core/gim_base.h"] = header("gim_base.h", 0),
     ["src/core/gim_base.c"] = source '#include "gim_base.h"\n\n#include <string.h>\n',
     ["src/core/gim_json.h"] = header("gim_json.h", 2, { includes = '#include "gim_base.h"\n' }),
@@ -42,8 +43,8 @@ local function house(changes)
       .. '#include "lgim_error.h"\n',
     ["lua/gptimage.lua"] = "return {}\n",
   }
-  for path, text in pairs(changes or {}) do files[path] = text end
-  return files
+  for path, text in pairs(changes or {}) do texts[path] = text end
+  return texts
 end
 
 local function complaints(changes)
@@ -225,53 +226,42 @@ end)
 -- A folder of this spec's own, and what a command printed and returned in it.
 local folder
 
-local function write(name, text)
-  local file <close> = assert(io.open(folder .. "/" .. name, "w"))
-  file:write(text)
-end
-
 local function run(command, ...)
   -- A sanitizer that was loaded for our module has no business in a compiler.
   command = "unset LD_PRELOAD; " .. command:format(...)
   local pipe = assert(io.popen("{ " .. command .. "; } 2>&1"))
   local output = pipe:read "a"
   local ok, _, status = pipe:close()
-  return output:gsub(folder:gsub("%p", "%%%0"), "F"), ok and 0 or status
+  return output:gsub(folder.path:gsub("%p", "%%%0"), "F"), ok and 0 or status
 end
 
-local function new_folder()
-  local pipe <close> = assert(io.popen "mktemp -d")
-  folder = pipe:read "l"
-end
-
-local function remove_folder()
-  assert(os.execute("rm -r '" .. folder .. "'"))
-end
+local function new_folder() folder = files.folder() end
+local function remove_folder() folder:close() end
 
 describe("counts.lua", function()
   before_each(new_folder)
   after_each(remove_folder)
 
   local function counts(names)
-    local paths = names:gsub("%a+", function(name) return ("'%s/%s'"):format(folder, name) end)
+    local paths = names:gsub("%a+", function(name) return files.quote(folder:at(name)) end)
     return run("lua5.4 .ci/counts.lua " .. paths)
   end
 
   it("adds up the runs", function()
-    write("plain", "passed 300\nfailed 0\nskipped 0\n")
-    write("asan", "passed 299\nfailed 0\nskipped 1\n")
+    folder:write("plain", "passed 300\nfailed 0\nskipped 0\n")
+    folder:write("asan", "passed 299\nfailed 0\nskipped 1\n")
     assert.same({ "300 passed, 0 failed\n", 0 }, { counts "plain" })
     assert.same({ "599 passed, 0 failed, 1 skipped\n", 0 }, { counts "plain asan" })
   end)
 
   it("fails when one test failed, also when 256 did", function()
-    write("plain", "passed 300\nfailed 256\nskipped 0\n")
+    folder:write("plain", "passed 300\nfailed 256\nskipped 0\n")
     assert.same({ "300 passed, 256 failed\n", 1 }, { counts "plain" })
   end)
 
   it("fails when a run died or was none", function()
-    write("plain", "passed 300\nfailed 0\nskipped 0\n")
-    write("cut", "passed 3")
+    folder:write("plain", "passed 300\nfailed 0\nskipped 0\n")
+    folder:write("cut", "passed 3")
     assert.same({ "F/asan: no counts, the run did not reach its end\n300 passed, 1 failed\n", 1 },
       { counts "plain asan" })
     assert.same({ "F/cut: no counts, the run did not reach its end\n300 passed, 1 failed\n", 1 },
@@ -280,8 +270,8 @@ describe("counts.lua", function()
   end)
 
   it("fails when no test ran", function()
-    write("plain", "passed 300\nfailed 0\nskipped 0\n")
-    write("none", "passed 0\nfailed 0\nskipped 0\n")
+    folder:write("plain", "passed 300\nfailed 0\nskipped 0\n")
+    folder:write("none", "passed 0\nfailed 0\nskipped 0\n")
     assert.same({ "F/none: no test passed\n300 passed, 0 failed\n", 1 }, { counts "plain none" })
   end)
 end)
@@ -291,11 +281,11 @@ describe("the looks at what was compiled", function()
   teardown(remove_folder)
 
   local function compile(name, text)
-    write(name .. ".c", text)
+    folder:write(name .. ".c", text)
     local output, status = run("cd '%s' && cc -fPIC -c %s.c && cc -shared -o %s.so %s.o && "
-      .. "rm -f %s.a && ar rcs %s.a %s.o", folder, name, name, name, name, name, name)
+      .. "rm -f %s.a && ar rcs %s.a %s.o", folder.path, name, name, name, name, name, name)
     assert.same({ "", 0 }, { output, status })
-    return folder .. "/" .. name
+    return folder:at(name)
   end
 
   it("allow one exported name and not a second", function()

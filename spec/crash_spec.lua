@@ -9,6 +9,7 @@
 -- lot here, spec/power_spec.lua does at every call of small runs.
 
 local Random = require "spec.support.random"
+local files = require "spec.support.files"
 local power = require "spec.support.power"
 local program = require "spec.support.program"
 local sandboxes = require "spec.support.sandbox"
@@ -34,15 +35,15 @@ describe("a program that is killed", function()
   -- Runs the program, which dies as `death` says, or not; what it printed, by first word. After a
   -- power failure the folder is as that may leave it.
   local function run(mode, folder, death)
-    local aside <close> = program.folder()
+    local aside <close> = files.folder()
     local before = death.way == "power" and power.disk(folder)
-    local words = { "exec lua5.4 spec/support/programs/crash.lua", mode, program.quote(folder),
-      program.quote(sandbox.starmagic), program.quote(sandbox.magick) }
+    local words = { "exec lua5.4 spec/support/programs/crash.lua", mode, files.quote(folder),
+      files.quote(sandbox.starmagic), files.quote(sandbox.magick) }
     if death.way == "call" or death.way == "power" then
       words[#words + 1] = tostring(death.at)
     end
     if death.way == "power" then
-      words[#words + 1] = program.quote(aside.path .. "/trace")
+      words[#words + 1] = files.quote(aside.path .. "/trace")
     end
     local pipe = assert(io.popen(table.concat(words, " ") .. " 2>&1", "r"))
     local said, logs, pid = {}, 0, nil
@@ -78,11 +79,10 @@ describe("a program that is killed", function()
   end
 
   -- Is there a whole picture in a file whose name begins with the key?
-  local function on_disk(files, key)
-    for _, path in ipairs(files) do
+  local function on_disk(paths, key)
+    for _, path in ipairs(paths) do
       if path:find("/" .. key .. "%-%d+[%w-]*%.png$") then
-        local file <close> = assert(io.open(path, "rb"))
-        local bytes = file:read("a")
+        local bytes = files.read(path)
         if bytes:sub(-8, -5) == "IEND" and program.png_size(path) == 1024 then
           return true
         end
@@ -93,7 +93,7 @@ describe("a program that is killed", function()
 
   local function files_in(folder)
     local list = {}
-    local pipe <close> = assert(io.popen("find " .. program.quote(folder) .. " -type f", "r"))
+    local pipe <close> = assert(io.popen("find " .. files.quote(folder) .. " -type f", "r"))
     for path in pipe:lines() do
       list[#list + 1] = path
     end
@@ -115,7 +115,7 @@ describe("a program that is killed", function()
       local total = { rounds = 0, killed = 0, recoveries_killed = 0, charged = 0, on_disk = 0,
         maybe = 0, needless_maybe = 0 }
       for round = 1, ROUNDS do
-        local folder <close> = program.folder()
+        local folder <close> = files.folder()
         sandbox:reset()
         local way = ways[(round - 1) % #ways + 1]
         local death = { way = way, at = random:below(way == "log" and LOG_MAX or DISK_MAX),
@@ -147,13 +147,13 @@ describe("a program that is killed", function()
         assert.is_true(has(last, "end"), where .. ": the recovery did not end\n"
           .. (last[#last] and last[#last].line or ""))
         local ledger = paid()
-        local files, seen = files_in(folder.path), {}
+        local paths, seen = files_in(folder.path), {}
         for _, entry in ipairs(ledger.entries) do
           assert.is_nil(seen[entry.key], where .. ": paid twice: " .. entry.key)
           seen[entry.key] = true
           if entry.state == "charged" then
             total.charged = total.charged + 1
-            local there = on_disk(files, entry.key)
+            local there = on_disk(paths, entry.key)
             assert.is_true(there or told[entry.key] ~= nil,
               ("%s: %s was paid and is neither on the disk nor reported"):format(where, entry.key))
             if there then

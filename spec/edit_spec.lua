@@ -3,6 +3,7 @@
 -- services, compared with the sandbox's record of what arrived.
 
 local edits = require "spec.support.edits"
+local files = require "spec.support.files"
 local gptimage = require "gptimage"
 local mime = require "mime"
 local png = require "spec.support.png"
@@ -18,7 +19,7 @@ describe("an edit", function()
     sandbox = sandboxes.start { latency = 0, tls = true, allow_private = true,
       fetch_references = true, edits = true, file_quota = 1000 }
     elsewhere = sandboxes.start { latency = 0, allow_private = true, file_quota = 1000 }
-    folder = program.folder()
+    folder = files.folder()
   end)
   teardown(function()
     folder:close()
@@ -32,7 +33,7 @@ describe("an edit", function()
 
   -- How a picture is given: a function of the picture.
   local given_as = {
-    file = function(picture) return edits.write(folder.path .. "/" .. picture.name, picture.bytes)
+    file = function(picture) return files.write(folder.path .. "/" .. picture.name, picture.bytes)
     end,
     bytes = function(picture) return { data = picture.bytes, name = picture.name } end,
     link = function(picture) return edits.publish(elsewhere, picture) end,
@@ -218,7 +219,7 @@ describe("an edit", function()
       local path = given_as.file(picture)
       run(client, { images = { path } })
       local other = edits.pictures(4)[4].bytes
-      edits.write(path, other)
+      files.write(path, other)
       run(client, { images = { path } })
       assert.equal(2, uploaded())
       assert.equal(edits.sha256(other), edits.arrived(sandbox).pictures[1].sha256)

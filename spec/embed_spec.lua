@@ -2,6 +2,7 @@
 -- Runs examples/embed, an application in C that hosts Lua and steps a client from its own epoll,
 -- against the sandbox.
 
+local files = require "spec.support.files"
 local program = require "spec.support.program"
 local sandboxes = require "spec.support.sandbox"
 
@@ -21,7 +22,7 @@ describe("the application in C", function()
   end
 
   it("has its picture, and its own work done meanwhile", function()
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     local result = run("examples/embed/picture.lua", folder)
     assert.equal(0, result.status, result.output)
     local ticks, steps = result.output:match(
@@ -35,7 +36,7 @@ describe("the application in C", function()
   end)
 
   it("hears what goes wrong in Lua", function()
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     for text, message in pairs {
       ["error 'no script'"] = "no script",
       ["return 5"] = "script.lua returns no client",

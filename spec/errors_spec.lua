@@ -1,18 +1,14 @@
 -- SPDX-License-Identifier: MIT
 -- The tables of errors in README.md against the code: every kind, every code, what to do about it
 -- and what it costs.
+local files = require "spec.support.files"
 local window = require "gptimage.core_test"
 local Clocked = require "spec.support.clocked"
-
-local function read(path)
-  local file <close> = assert(io.open(path, "rb"))
-  return file:read "a"
-end
 
 -- The rows of the table whose head begins so: lists of cells.
 local function rows_of(head)
   local rows = {}
-  local text = read "README.md"
+  local text = files.read "README.md"
   local from = assert(select(2, text:find("\n| " .. head .. " |", 1, true)), head)
   for line in text:sub(from):gmatch "\n([^\n]*)" do
     if line == "" then break end
@@ -38,7 +34,7 @@ local function codes_of(head)
 end
 
 local function codes_in(array)
-  local text = assert(read "src/core/gim_verdict.c":match(array .. "%[%] = (%b{})"))
+  local text = assert(files.read "src/core/gim_verdict.c":match(array .. "%[%] = (%b{})"))
   local codes = {}
   for code in text:gmatch '{"([%l_]+)", GIM_E_' do codes[code] = true end
   return codes
@@ -51,7 +47,7 @@ describe("README.md's table of", function()
     local kinds = {}
     for _, cells in ipairs(rows_of "kind") do kinds[cells[1]:match "`([%l_]+)`"] = true end
     local real = {}
-    for kind in read "src/core/gim_base.h":gmatch 'GIM_E_[%u_]+,?%s+/%* "([%l_]+)"' do
+    for kind in files.read "src/core/gim_base.h":gmatch 'GIM_E_[%u_]+,?%s+/%* "([%l_]+)"' do
       real[kind] = true
     end
     assert.same(real, kinds)

@@ -2,6 +2,7 @@
 -- Runs every file of examples/ as a user would, against the sandbox, and looks at what it prints
 -- and leaves behind.
 
+local files = require "spec.support.files"
 local needs_descriptor = require "spec.support.needs_descriptor"
 local program = require "spec.support.program"
 local sandboxes = require "spec.support.sandbox"
@@ -36,7 +37,7 @@ describe("the example", function()
   end
 
   it("01_blocking saves a picture of the size it prints", function()
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     local output = run("01_blocking.lua", folder)
     local name, width, height = output:match("^(%S+%.png): (%d+) x (%d+) pixels")
     assert.is_string(name, output)
@@ -48,7 +49,7 @@ describe("the example", function()
   end)
 
   it("02_coroutine runs its three tasks side by side", function()
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     local output = run("02_coroutine.lua", folder)
     for _, name in ipairs { "cat", "harbour", "kite" } do
       assert.truthy(output:find(name .. ": " .. name .. "%-%S+%.png\n"), output)
@@ -67,7 +68,7 @@ describe("the example", function()
   end)
 
   it("03_step_loop keeps its frames going", function()
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     sandbox:fault { match = { kind = "submit" }, fault = { latency = 3 } } -- seen at work once
     local output = run("03_step_loop.lua", folder)
     assert.truthy(output:find("saved as tavern.png\n", 1, true), output)
@@ -79,7 +80,7 @@ describe("the example", function()
   it("04_errors pays for what it got and for nothing else", function()
     sandbox:fault {
       match = { kind = "submit" }, fault = { fail = "content_policy_violation" } }
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     local output = run("04_errors.lua", folder)
     assert.truthy(output:find("invalid: ", 1, true), output)
     assert.truthy(output:find("size = 1000x1000 breaks '%S+'; nearest: %S+"), output)
@@ -93,7 +94,7 @@ describe("the example", function()
   end)
 
   it("05_recover gets the picture of a run that crashed, without paying again", function()
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     local output = run("05_recover.lua", folder, { "crash" }, 1)
     assert.truthy(output:find("0 still running, 0 to download, 0 finished\n", 1, true), output)
     assert.truthy(output:find("submitted, and now the power fails\n$"), output)
@@ -109,7 +110,7 @@ describe("the example", function()
   it("06_budget keeps its budget, also where it pays again for what failed", function()
     sandbox:fault {
       match = { kind = "submit" }, fault = { fail = "generation_timeout" } }
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     local output = run("06_budget.lua", folder)
     assert.truthy(output:find("A harbour     quota: It would cost 2.5 credits, and 10 of the "
       .. "budget of 10", 1, true), output)
@@ -125,7 +126,7 @@ describe("the example", function()
     for _, case in ipairs { { "starmagic", "generations", { "upload", "result" } },
       { "magick", "edits", { "part", "part" } } } do
       sandbox:reset()
-      local folder <close> = program.folder()
+      local folder <close> = files.folder()
       local output = run("07_edit.lua", folder, { case[1] }, 0, case[1] == "magick")
       assert.same({ "morning.png", "night.png" }, folder:files())
       assert.truthy(output:find("plan: /v1/images/" .. case[2] .. "\n", 1, true), output)
@@ -139,7 +140,7 @@ describe("the example", function()
   end)
 
   it("08_mask makes masks, looks at them and uses them", function()
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     local output = run("08_mask.lua", folder, {}, 0, true)
     assert.same({ "around.png", "balloon.png", "dusk.png", "hills.png", "mask.png" },
       folder:files())
@@ -156,7 +157,7 @@ describe("the example", function()
   end)
 
   it("10_luv keeps its timers going and ends by itself", function()
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     local output = run("10_luv.lua", folder)
     assert.truthy(output:find("a callback: lighthouse%-%S+%.png\n"), output)
     assert.truthy(output:find("a coroutine: fox.png\n", 1, true), output)
@@ -167,7 +168,7 @@ describe("the example", function()
   end)
 
   it("11_cqueues answers in the order of the requests, and races", function()
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     local output = run("11_cqueues.lua", folder)
     for index, prompt in ipairs { "A red kite over a meadow", "A harbour at night",
       "An owl with spectacles" } do
@@ -181,7 +182,7 @@ describe("the example", function()
   it("12_poll serves its visitor while it waits, and does not spin", function()
     tried["12_poll.lua"] = true
     needs_descriptor(pending)
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     local output = run("12_poll.lua", folder)
     assert.truthy(output:find("the visitor was told: welcome\n", 1, true), output)
     local name, rounds = output:match("\n(%S+%.png) after (%d+) rounds\n$")
@@ -190,7 +191,7 @@ describe("the example", function()
   end)
 
   it("13_game shows its portraits without a slow frame", function()
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     local output = run("13_game.lua", folder)
     for _, name in ipairs { "Ada", "Grace", "Hedy" } do
       assert.truthy(output:find(("frame %%d+ shows %s: %%d+ bytes\n"):format(name)), output)
@@ -200,7 +201,7 @@ describe("the example", function()
   end)
 
   it("14_soak drops no frame", function()
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     local output = run("14_soak.lua", folder, { "24", "." })
     assert.truthy(output:find("^24 pictures, %d+%.%d MB, in %d+%.%d s\n"), output)
     assert.truthy(output:find("\nframes dropped: none\n$"), output)
@@ -213,7 +214,7 @@ describe("the example", function()
     if not package.searchpath("lgi", package.path) then
       pending("lgi is not installed for Lua 5.4 (luarocks --lua-version=5.4 install lgi)")
     end
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     local output = run("15_glib.lua", folder)
     assert.truthy(tonumber(output:match("^lighthouse%.png\n(%d+) ticks meanwhile\n$")) > 5, output)
     assert.same({ "lighthouse.png" }, folder:files())
@@ -221,7 +222,7 @@ describe("the example", function()
 
   it("demo, which make demo runs, shows both services and checks what it saved", function()
     tried["demo.lua"] = true
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     local result = program.run("examples/demo.lua", { folder = folder.path })
     local output = result.output
     assert.equal(0, result.status, output)
@@ -238,7 +239,7 @@ describe("the example", function()
   end)
 
   it("demo fails loudly where no sandbox can be started", function()
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     local copy = folder.path .. "/examples"
     assert(os.execute("mkdir " .. copy .. " && cp examples/demo.lua " .. copy))
     local result = program.run(copy .. "/demo.lua", { folder = folder.path })

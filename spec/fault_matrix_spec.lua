@@ -4,8 +4,8 @@
 -- (spec/support/fault_table.lua). The paid counts are those of the sandbox, without --idempotent.
 
 local clients = require "spec.support.clients"
+local files = require "spec.support.files"
 local matrix = require "spec.support.fault_matrix"
-local program = require "spec.support.program"
 local sandboxes = require "spec.support.sandbox"
 local rows = require "spec.support.fault_table"
 
@@ -55,7 +55,7 @@ describe("the fault matrix", function()
 
   setup(function()
     sandbox = sandboxes.start { tls = true, latency = 0.05 }
-    folder = program.folder()
+    folder = files.folder()
     for _, http in ipairs { "1.1", "2" } do
       local cases = {}
       for _, row in ipairs(rows) do

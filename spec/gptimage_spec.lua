@@ -3,6 +3,7 @@
 -- it. Orders that are hard to provoke are in wait_spec and deliver_spec, on a fake core.
 
 local clients = require "spec.support.clients"
+local files = require "spec.support.files"
 local gptimage = require "gptimage"
 local program = require "spec.support.program"
 local sandboxes = require "spec.support.sandbox"
@@ -20,7 +21,7 @@ end)
 
 before_each(function()
   sandbox:reset()
-  folder = program.folder()
+  folder = files.folder()
 end)
 
 after_each(function()

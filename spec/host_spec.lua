@@ -3,10 +3,10 @@
 -- closing, and what must not be seen.
 
 local cqueues = require "cqueues"
+local files = require "spec.support.files"
 local lfs = require "lfs"
 local clients = require "spec.support.clients"
 local needs_descriptor = require "spec.support.needs_descriptor"
-local program = require "spec.support.program"
 local sandboxes = require "spec.support.sandbox"
 
 local KEY, request = clients.KEY, clients.request
@@ -22,7 +22,7 @@ end)
 
 before_each(function()
   sandbox:reset()
-  folder = program.folder()
+  folder = files.folder()
 end)
 
 after_each(function()

@@ -5,7 +5,7 @@
 
 local clients = require "spec.support.clients"
 local core = require "gptimage.core"
-local program = require "spec.support.program"
+local files = require "spec.support.files"
 local sandboxes = require "spec.support.sandbox"
 
 local BIG = ("x"):rep(3900000) -- more than the kernel takes without a reader
@@ -62,7 +62,7 @@ describe("a task's life ends", function()
   teardown(function() sandbox:stop() end)
   before_each(function()
     sandbox:reset()
-    folder = program.folder()
+    folder = files.folder()
   end)
   after_each(function()
     if client then client:close() end

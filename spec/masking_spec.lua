@@ -1,17 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- Tests lua/gptimage/masking.lua: the look at a mask before a request is judged.
 
+local files = require "spec.support.files"
 local masking = require "gptimage.masking"
 local pictures = require "spec.support.pictures"
 local program = require "spec.support.program"
 
 local drawn = pictures.drawn
-
-local function write(path, bytes)
-  local file <close> = assert(io.open(path, "wb"))
-  assert(file:write(bytes))
-  return path
-end
 
 if not pcall(require, "gptimage.mask_core") then
   describe("a look at masks", function()
@@ -22,7 +17,7 @@ end
 
 describe("a look at a request's mask", function()
   local folder
-  setup(function() folder = program.folder() end)
+  setup(function() folder = files.folder() end)
   teardown(function() folder:close() end)
 
   it("tells what is wrong with its pixels, in a file and in memory", function()
@@ -30,7 +25,7 @@ describe("a look at a request's mask", function()
       ["+."] = "transparent", ["++"] = "transparent", [".#"] = false, ["+#"] = false,
       ["#+.\n###"] = false } do
       local bytes = drawn(rows)
-      local path = write(folder.path .. "/m.png", bytes)
+      local path = files.write(folder.path .. "/m.png", bytes)
       for _, mask in ipairs { path, { data = bytes }, { data = bytes, name = "m.png" } } do
         assert.equal(fault or nil, masking.fault { mask = mask }, rows)
       end
@@ -40,7 +35,7 @@ describe("a look at a request's mask", function()
   end)
 
   it("leaves to others what is no mask that can be opened", function()
-    local path = write(folder.path .. "/a.jpg", pictures.jpeg(3, 3))
+    local path = files.write(folder.path .. "/a.jpg", pictures.jpeg(3, 3))
     for _, request in ipairs { {}, { mask = "" }, { mask = folder.path .. "/none.png" },
       { mask = folder.path }, { mask = "https://example.com/m.png" }, { mask = "HTTP://x/m.png" },
       { mask = 7 }, { mask = {} }, { mask = { data = 7 } }, { mask = "a\0b" } } do
@@ -59,13 +54,13 @@ describe("a look at a request's mask", function()
   end)
 
   it("needs the module that decodes PNGs, and does without", function()
-    write(folder.path .. "/x.lua", [[
+    files.write(folder.path .. "/x.lua", [[
       package.preload["gptimage.mask_core"] = function() error("no libpng here") end
       local gptimage = require "gptimage"
       local data = io.open(arg[1], "rb"):read("a")
       print(gptimage.plan({ model = "gpt-image-2", prompt = "x", images = { { data = data } },
         mask = { data = data } }, { provider = "magick" }).endpoint)]])
-    local path = write(folder.path .. "/opaque.png", drawn "##")
+    local path = files.write(folder.path .. "/opaque.png", drawn "##")
     local run = program.run(folder.path .. "/x.lua", { arguments = { path } })
     assert.equal("/v1/images/edits\n", run.output)
   end)

@@ -4,14 +4,9 @@
 -- objects that the sandbox made.
 
 local core = require "gptimage.core"
+local files = require "spec.support.files"
 local gptimage = require "gptimage"
-local program = require "spec.support.program"
 local sandboxes = require "spec.support.sandbox"
-
-local function read(path)
-  local file <close> = assert(io.open(path, "rb"))
-  return file:read("a")
-end
 
 -- Class -> { fields = {name = type}, functions = {name = true}, methods = {name = true} }.
 local function parse(text)
@@ -51,14 +46,14 @@ local META = { "lua/gptimage/meta.lua", "lua/gptimage/meta/requests.lua",
   "lua/gptimage/meta/plans.lua", "lua/gptimage/meta/journal.lua", "lua/gptimage/meta/mask.lua" }
 local texts = {}
 for i, path in ipairs(META) do
-  texts[i] = read(path)
+  texts[i] = files.read(path)
 end
 local meta = table.concat(texts)
 local classes = parse(meta)
 
 -- The options that a static array of the binding describes: {"name", LGIM_...} and TEXT(name).
 local function described(path, array)
-  local body = assert(read(path):match("lgim_option " .. array .. "%[%] = (%b{});"), array)
+  local body = assert(files.read(path):match("lgim_option " .. array .. "%[%] = (%b{});"), array)
   local found = {}
   for name in body:gmatch('{"([%w_]+)",%s*LGIM_') do
     found[name] = true
@@ -91,7 +86,7 @@ describe("meta.lua", function()
     for i, path in ipairs(META) do
       assert(loadfile(path))
       local mark = "\n---@meta" .. (i == 1 and " gptimage" or "") .. "\n"
-      assert.truthy(read(path):find(mark, 1, true))
+      assert.truthy(files.read(path):find(mark, 1, true))
     end
   end)
 
@@ -179,7 +174,7 @@ describe("meta.lua", function()
     end
     -- The closed set, as the core names it.
     local real = {}
-    for kind in read("src/core/gim_base.h"):gmatch('GIM_E_[%u_]+,?%s+/%* "([%l_]+)"') do
+    for kind in files.read("src/core/gim_base.h"):gmatch('GIM_E_[%u_]+,?%s+/%* "([%l_]+)"') do
       real[kind] = true
     end
     assert.same(names(real), names(kinds))
@@ -191,7 +186,7 @@ describe("meta.lua", function()
     teardown(function() sandbox:stop() end)
 
     it("names every field of clients, tasks, results, images and log events", function()
-      local folder <close> = program.folder()
+      local folder <close> = files.folder()
       local events = {}
       local client <close> = assert(gptimage.client {
         base_url = sandbox.starmagic, api_key = "sk-x", poll = { first = 0.05, min = 0.05 },

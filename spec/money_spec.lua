@@ -3,8 +3,8 @@
 -- the sandbox's own.
 
 local clients = require "spec.support.clients"
+local files = require "spec.support.files"
 local gptimage = require "gptimage"
-local program = require "spec.support.program"
 local sandboxes = require "spec.support.sandbox"
 
 local PRICES = { ["gpt-image-2-beta"] = 2.5 } -- what the sandbox takes for a factor of 1
@@ -255,7 +255,7 @@ describe("money:", function()
 
   describe("client:ledger", function()
     it("says where all of it is", function()
-      local folder <close> = program.folder()
+      local folder <close> = files.folder()
       open { retry = { max = 0 } }
       local function with(fault)
         sandbox:fault { match = { kind = "submit" }, fault = fault }
@@ -302,7 +302,7 @@ describe("money:", function()
     end)
 
     it("tells every change in the log, with why", function()
-      local folder <close> = program.folder()
+      local folder <close> = files.folder()
       open()
       assert(client:generate(request { output = folder.path .. "/{id}.{format}" }))
       client:step()

@@ -3,10 +3,10 @@
 -- write believes it. Skipped where Node or the package is not there (`make test` fetches it).
 
 local cjson = require "cjson"
+local files = require "spec.support.files"
 local mime = require "mime"
 local pictures = require "spec.support.pictures"
 local png = require "spec.support.png"
-local program = require "spec.support.program"
 local raw = require "spec.support.raw_http"
 local support = require "spec.support.sandbox"
 
@@ -15,7 +15,7 @@ local sha256 = require("gptimage.sandbox.submission").sha256
 local modules = os.getenv "GPTIMAGE_NPM" or ""
 local function is_there() -- Node 20 is the first that has File
   local try = "test -d %s && env -u LD_PRELOAD node -e 'new File([], \"x\")' 2>/dev/null"
-  return os.execute(try:format(program.quote(modules .. "/node_modules/openai")))
+  return os.execute(try:format(files.quote(modules .. "/node_modules/openai")))
 end
 
 if not is_there() then
@@ -30,7 +30,7 @@ describe("the openai package at the sandbox", function()
 
   setup(function()
     sandbox = support.start { latency = 0.05, tls = true, key = "sk-peer", credits = 1000 }
-    folder = program.folder()
+    folder = files.folder()
   end)
   teardown(function()
     folder:close()
@@ -57,7 +57,7 @@ describe("the openai package at the sandbox", function()
     local path = file("calls.json", cjson.encode(calls))
     local pipe = assert(io.popen(("exec env -u LD_PRELOAD NODE_EXTRA_CA_CERTS=%s "
       .. "NODE_NO_WARNINGS=1 node spec/support/programs/openai.mjs %s %s 2>&1"):format(
-      program.quote(sandbox.ca_file), program.quote(modules), program.quote(path)), "r"))
+      files.quote(sandbox.ca_file), files.quote(modules), files.quote(path)), "r"))
     local output = pipe:read("a")
     pipe:close()
     local told = {}

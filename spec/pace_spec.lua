@@ -3,7 +3,7 @@
 -- counts for all tasks of a client.
 
 local clients = require "spec.support.clients"
-local program = require "spec.support.program"
+local files = require "spec.support.files"
 local sandboxes = require "spec.support.sandbox"
 
 local request = clients.request
@@ -64,7 +64,7 @@ describe("pace:", function()
 
     it("does not hold up queries and downloads", function()
       open { rate = { requests = 1, per_seconds = 60 } }
-      local folder <close> = program.folder()
+      local folder <close> = files.folder()
       assert(client:generate(request { output = folder.path .. "/{id}.{format}" }))
       assert.equal(1, client:ledger().saved)
     end)

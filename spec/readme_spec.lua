@@ -17,22 +17,13 @@
 --   ```c            part of examples/embed/host.c, to the letter, which a spec of its own runs
 --   other           not looked at
 
+local files = require "spec.support.files"
 local window = require "gptimage.core_test"
 local pictures = require "spec.support.pictures"
 local program = require "spec.support.program"
 local sandboxes = require "spec.support.sandbox"
 
 local PHOTO = pictures.png { width = 320, height = 240 }
-
-local function read(path)
-  local file <close> = assert(io.open(path, "rb"))
-  return file:read("a")
-end
-
-local function write(path, text)
-  local file <close> = assert(io.open(path, "wb"))
-  assert(file:write(text))
-end
 
 -- The blocks of a Markdown text: {info, line, text}.
 local function blocks_of(markdown)
@@ -85,7 +76,7 @@ end
 
 local function targets_of_makefile()
   local targets = {}
-  for name in ("\n" .. read("Makefile")):gmatch("\n([%w_-]+):") do
+  for name in ("\n" .. files.read("Makefile")):gmatch("\n([%w_-]+):") do
     targets[name] = true
   end
   return targets
@@ -96,7 +87,7 @@ describe("README.md", function()
 
   setup(function()
     sandbox = sandboxes.start { latency = 0.1 }
-    blocks = blocks_of(read("README.md"))
+    blocks = blocks_of(files.read("README.md"))
   end)
 
   teardown(function()
@@ -113,10 +104,10 @@ describe("README.md", function()
       end
       if runs_here(block) then
         tried = tried + 1
-        local folder <close> = program.folder()
-        write(folder.path .. "/photo.png", PHOTO)
+        local folder <close> = files.folder()
+        files.write(folder.path .. "/photo.png", PHOTO)
         local path = folder.path .. "/README.lua"
-        write(path, prelude(block.text) .. block.text)
+        files.write(path, prelude(block.text) .. block.text)
         local magick = block.text:find('provider = "magick"', 1, true)
         local result = program.run(path, { folder = folder.path, env = {
           GPTIMAGE_BASE_URL = magick and sandbox.magick or sandbox.starmagic,
@@ -141,7 +132,7 @@ describe("README.md", function()
   end)
 
   it("shows C that is in the example", function()
-    local host = read("examples/embed/host.c")
+    local host = files.read("examples/embed/host.c")
     for _, block in ipairs(blocks) do
       if block.info == "c" then
         assert.truthy(host:find(block.text, 1, true), "line " .. block.line)
@@ -155,10 +146,10 @@ describe("README.md", function()
     for _, block in ipairs(blocks) do
       if block.info == "sh" then
         tried = tried + 1
-        local folder <close> = program.folder()
+        local folder <close> = files.folder()
         local path = folder.path .. "/README.sh"
-        write(path, block.text)
-        assert.is_true(os.execute("sh -n " .. program.quote(path)),
+        files.write(path, block.text)
+        assert.is_true(os.execute("sh -n " .. files.quote(path)),
           "sh cannot read the block at line " .. block.line)
         for line in block.text:gmatch("[^\n]+") do
           -- The command make, not the word: `luarocks make` is another.

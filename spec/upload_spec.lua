@@ -4,6 +4,7 @@
 
 local cjson = require "cjson"
 local edits = require "spec.support.edits"
+local files = require "spec.support.files"
 local pictures = require "spec.support.pictures"
 local program = require "spec.support.program"
 local sandboxes = require "spec.support.sandbox"
@@ -19,7 +20,7 @@ describe("an upload", function()
   teardown(function() sandbox:stop() end)
   before_each(function()
     sandbox:reset()
-    folder = program.folder()
+    folder = files.folder()
   end)
   after_each(function() folder:close() end)
 
@@ -27,7 +28,7 @@ describe("an upload", function()
 
   -- A PNG of so many bytes, most of them behind its end, where no reader looks.
   local function big(name, bytes)
-    local path = edits.write(folder.path .. "/" .. name, photo)
+    local path = files.write(folder.path .. "/" .. name, photo)
     assert(os.execute(("truncate -s %d %s"):format(bytes, path)))
     return path
   end

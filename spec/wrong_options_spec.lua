@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- What the caller got wrong, and the exact words in which he is told.
+local files = require "spec.support.files"
 local gptimage = require "gptimage"
 local program = require "spec.support.program"
 
@@ -262,7 +263,7 @@ end)
 
 describe("a client without a key", function()
   it("names the variable in which it looked", function()
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     local path = folder.path .. "/x.lua"
     local file = assert(io.open(path, "w"))
     file:write 'print(select(2, require("gptimage").client { provider = arg[1] }).message)'

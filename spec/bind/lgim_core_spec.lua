@@ -2,6 +2,7 @@
 -- Tests src/bind/lgim_core.c: the module, how its objects end with the Lua state in whatever order,
 -- in a child after fork, and when memory is out.
 local core = require "gptimage.core"
+local files = require "spec.support.files"
 local needs_descriptor = require "spec.support.needs_descriptor"
 local program = require "spec.support.program"
 local services = require "spec.support.service"
@@ -10,7 +11,7 @@ local window = require "gptimage.core_test"
 local folder
 
 before_each(function()
-  folder = program.folder()
+  folder = files.folder()
 end)
 
 after_each(function()

@@ -1,9 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Tests src/bind/lgim_fields.c through the plan of the test window, where `extra` is JSON text.
+local files = require "spec.support.files"
 local window = require "gptimage.core_test"
-local edits = require "spec.support.edits"
 local pictures = require "spec.support.pictures"
-local program = require "spec.support.program"
 local plan = window.plan
 
 local MASK = pictures.png { width = 5, height = 4, alpha = function(x) return x * 50 end }
@@ -67,8 +66,8 @@ describe("pictures", function()
   local folder
 
   setup(function()
-    folder = program.folder()
-    edits.write(folder.path .. "/a.png", PNG)
+    folder = files.folder()
+    files.write(folder.path .. "/a.png", PNG)
   end)
 
   teardown(function() folder:close() end)

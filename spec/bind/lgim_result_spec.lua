@@ -2,7 +2,7 @@
 -- Tests src/bind/lgim_result.c: what came of a task, as a plain table.
 local base64 = require "gptimage.sandbox.base64"
 local core = require "gptimage.core"
-local program = require "spec.support.program"
+local files = require "spec.support.files"
 local services = require "spec.support.service"
 
 local ID, PICTURE = services.ID, services.PICTURE
@@ -15,7 +15,7 @@ local function start(handlers, options)
 end
 
 before_each(function()
-  folder = program.folder()
+  folder = files.folder()
 end)
 
 after_each(function()

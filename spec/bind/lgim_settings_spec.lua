@@ -2,8 +2,8 @@
 -- Tests src/bind/lgim_settings.c: that every option of gptimage.client does what it says. What is
 -- wrong with options is in wrong_options_spec.
 local core = require "gptimage.core"
+local files = require "spec.support.files"
 local pictures = require "spec.support.pictures"
-local program = require "spec.support.program"
 local sandboxes = require "spec.support.sandbox"
 local services = require "spec.support.service"
 
@@ -27,7 +27,7 @@ describe("time limits", function()
       task = { handlers = { poll = silent }, billed = "maybe" },
     }
     for name, case in pairs(cases) do
-      local folder <close> = program.folder()
+      local folder <close> = files.folder()
       service = services.start(case.handlers)
       service:client { timeout = { [name] = 0.1 }, retry = { max = 0 } }
       local began = core.now()
@@ -83,18 +83,18 @@ describe("the file service", function()
 
   it("is where files_url says", function()
     service = services.start()
-    local files <close> = services.start()
-    service:client { files_url = files.url .. "/below/" }
+    local beside <close> = services.start()
+    service:client { files_url = beside.url .. "/below/" }
     local task = assert(service.clients[1]:submit(services.request {
       images = { { data = photo } } }))
     service:drive(function()
-      files.server:step()
+      beside.server:step()
       return task:done()
     end)
     assert(task:wait())
-    assert.equal("/below/api/v1/files/upload/stream", files.uploads[1].target)
-    assert.equal("Bearer " .. services.KEY, files.uploads[1].headers.authorization)
-    assert.same({ 0, 1 }, { #service.uploads, #files.uploads })
+    assert.equal("/below/api/v1/files/upload/stream", beside.uploads[1].target)
+    assert.equal("Bearer " .. services.KEY, beside.uploads[1].headers.authorization)
+    assert.same({ 0, 1 }, { #service.uploads, #beside.uploads })
   end)
 
   it("is nobody that the caller did not name, where base_url is his own", function()
@@ -231,7 +231,7 @@ describe("TLS", function()
   end)
 
   it("with the CA brings pictures, over HTTP/2 where it is offered", function()
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     local one <close> = client { ca_file = sandbox.ca_file }
     local result = assert(one:generate(services.request { output = folder.path .. "/{id}.png" }))
     assert.equal("yes", result.billed)

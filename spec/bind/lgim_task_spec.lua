@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Tests src/bind/lgim_task.c: tasks as Lua sees them, and the pictures of those that are done.
 local core = require "gptimage.core"
-local program = require "spec.support.program"
+local files = require "spec.support.files"
 local services = require "spec.support.service"
 
 local ID, PICTURE = services.ID, services.PICTURE
@@ -154,7 +154,7 @@ describe("core.read and core.fetch", function()
       conn:wait(function() return s.go end)
       conn:reply(PICTURE)
     end }
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     local weak = setmetatable({}, { __mode = "k" })
     local fetch
     do

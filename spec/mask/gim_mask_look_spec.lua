@@ -1,24 +1,19 @@
 -- SPDX-License-Identifier: MIT
 -- Tests gptimage.mask.look: a mask's kinds of pixels, from as few of its rows as will do.
 
+local files = require "spec.support.files"
 local mask = require "gptimage.mask"
 local masking = require "gptimage.masking"
 local pictures = require "spec.support.pictures"
-local program = require "spec.support.program"
 
 local drawn = pictures.drawn
 
 describe("gptimage.mask.look", function()
   local folder
-  before_each(function() folder = program.folder() end)
+  before_each(function() folder = files.folder() end)
   after_each(function() folder:close() end)
 
   local function at(name) return folder.path .. "/" .. name end
-  local function write(path, bytes)
-    local file <close> = assert(io.open(path, "wb"))
-    assert(file:write(bytes))
-  end
-
   it("looks at masks, in files and in memory, and says what it saw", function()
     for rows, seen in pairs {
       [".."] = { true, false, false }, ["##"] = { false, true, false },
@@ -26,7 +21,7 @@ describe("gptimage.mask.look", function()
       ["##\n##\n#."] = { true, true, false }, ["++\n#+"] = { false, true, true },
     } do
       local whole = drawn(rows)
-      write(at "a.png", whole)
+      files.write(at "a.png", whole)
       for _, options in ipairs { { mask = at "a.png" }, { data = whole } } do
         local told = assert(mask.look(options))
         assert.same(seen, { told.transparent, told.opaque, told.partial }, rows)
@@ -43,7 +38,7 @@ describe("gptimage.mask.look", function()
     local whole = drawn("#.\n" .. ("##\n"):rep(4000)) -- some reads of libpng's
     local cut = whole:sub(1, #whole // 2)
     assert.is_true(assert(mask.look { data = cut }).transparent)
-    write(at "a.png", cut)
+    files.write(at "a.png", cut)
     assert.is_true(assert(mask.look { mask = at "a.png" }).opaque)
     assert.is_nil((mask.check { mask = at "a.png" }))
     assert.is_nil((mask.look { data = drawn(("##\n"):rep(40)):sub(1, -30) }))
@@ -63,7 +58,7 @@ describe("gptimage.mask.look", function()
       assert.is_false(told.whole)
     end
     assert.is_nil(masking.fault { mask = at "a.png" })
-    write(at "b.png", drawn "##")
+    files.write(at "b.png", drawn "##")
     assert.is_true(assert(mask.look { mask = at "b.png" }).whole)
   end)
 end)

@@ -2,6 +2,7 @@
 -- Tests src/mask/ through its test window, and lua/gptimage/mask.lua on top of it.
 
 local cuts = require "spec.support.cuts"
+local files = require "spec.support.files"
 local gptimage = require "gptimage"
 local mask = require "gptimage.mask"
 local pictures = require "spec.support.pictures"
@@ -12,21 +13,10 @@ local window = require "gptimage.mask_test"
 
 local drawn = pictures.drawn
 
-local function write(path, bytes)
-  local file <close> = assert(io.open(path, "wb"))
-  assert(file:write(bytes))
-  return path
-end
-
-local function read(path)
-  local file <close> = assert(io.open(path, "rb"))
-  return file:read("a")
-end
-
 -- The alpha of each pixel of a PNG, as rows of "." (0), "#" (255) and "+": by the sandbox's own
 -- decoder, which shares nothing with libpng.
 local function shape_of(path)
-  local bytes = read(path)
+  local bytes = files.read(path)
   local picture = read_picture(bytes)
   assert.is_nil(picture.problem)
   local cells = assert(thumbnail.make(bytes, picture, 4096))
@@ -44,7 +34,7 @@ end
 
 describe("gptimage.mask", function()
   local folder
-  before_each(function() folder = program.folder() end)
+  before_each(function() folder = files.folder() end)
   after_each(function() folder:close() end)
 
   local function at(name) return folder.path .. "/" .. name end
@@ -58,7 +48,7 @@ describe("gptimage.mask", function()
       width = 3, height = 1, output = at "m.png" })
     assert.equal(at "m.png", path)
     assert.equal("######\n######\n#...##\n######", shape_of(path))
-    local picture = read_picture(read(path))
+    local picture = read_picture(files.read(path))
     assert.same({ 6, 8 }, { picture.color, picture.depth }) -- RGBA, which every service reads
     assert.same({ "m.png" }, folder:files())
   end)
@@ -79,7 +69,7 @@ describe("gptimage.mask", function()
   it("takes the size from a picture of any kind", function()
     for name, bytes in pairs { ["a.png"] = pictures.png { width = 9, height = 5 },
       ["b.jpg"] = pictures.jpeg(9, 5), ["c.webp"] = pictures.webp(9, 5) } do
-      write(at(name), bytes)
+      files.write(at(name), bytes)
       assert(mask.rectangle { image = at(name), x = 0, y = 0, width = 1, height = 1,
         output = at "m.png" })
       assert.same({ width = 9, height = 5, transparent = 1, opaque = 44, partial = 0 },
@@ -88,7 +78,7 @@ describe("gptimage.mask", function()
   end)
 
   it("makes a mask of what is transparent already", function()
-    write(at "cut.png", drawn "..##\n++##")
+    files.write(at "cut.png", drawn "..##\n++##")
     assert(mask.from_alpha { image = at "cut.png", output = at "m.png" })
     assert.equal("..##\n..##", shape_of(at "m.png"))
     assert(mask.from_alpha { image = at "cut.png", threshold = 100, output = at "m.png" })
@@ -96,7 +86,7 @@ describe("gptimage.mask", function()
   end)
 
   it("inverts, also in place, and twice is as before", function()
-    write(at "m.png", drawn ".###\n+#..")
+    files.write(at "m.png", drawn ".###\n+#..")
     assert(mask.invert { mask = at "m.png", output = at "m.png" })
     assert.equal("#...\n+.##", shape_of(at "m.png"))
     assert(mask.invert { mask = at "m.png", output = at "m.png" })
@@ -120,12 +110,12 @@ describe("gptimage.mask", function()
     it("reads " .. name, function()
       local chunks = ""
       for _, chunk in ipairs(kind[3]) do chunks = chunks .. pictures.chunk(chunk[1], chunk[2]) end
-      write(at "a.png", pictures.SIGNATURE .. pictures.header(8, 1, kind[1], kind[2]) .. chunks
-        .. pictures.chunk("IDAT", pictures.store(kind[4])) .. pictures.chunk("IEND", ""))
+      files.write(at "a.png", pictures.SIGNATURE .. pictures.header(8, 1, kind[1], kind[2])
+        .. chunks .. pictures.chunk("IDAT", pictures.store(kind[4])) .. pictures.chunk("IEND", ""))
       assert.same({ width = 8, height = 1, transparent = 1, opaque = 7, partial = 0 },
         (assert(mask.check { mask = at "a.png" })))
       assert.same({ width = 8, height = 1, transparent = true, opaque = true, partial = false,
-        whole = false }, (assert(mask.look { data = read(at "a.png") })))
+        whole = false }, (assert(mask.look { data = files.read(at "a.png") })))
       assert(mask.from_alpha { image = at "a.png", output = at "m.png" })
       assert.equal(".#######", shape_of(at "m.png"))
     end)
@@ -137,7 +127,7 @@ describe("gptimage.mask", function()
       .. "\0\9\255\9\255\9\255")) .. pictures.chunk("IEND", "")
 
   it("looks at interlaced masks, and says what to do to change them", function()
-    write(at "i.png", interlaced)
+    files.write(at "i.png", interlaced)
     assert.same({ width = 3, height = 2, transparent = 1, opaque = 5, partial = 0 },
       (assert(mask.check { mask = at "i.png" })))
     local path, err = mask.invert { mask = at "i.png", output = at "m.png" }
@@ -216,7 +206,7 @@ describe("gptimage.mask", function()
       local path, err = draw { output = "/proc/nowhere/m.png" }
       assert.is_nil(path)
       assert.equal("io", err.kind)
-      write(at "file", "x")
+      files.write(at "file", "x")
       assert.equal("io", select(2, draw { output = at "file/m.png" }).kind)
       assert.equal("invalid", select(2, draw { output = folder.path .. "/" }).kind)
       assert.equal("invalid", select(2, draw { output = at ".." }).kind)
@@ -237,7 +227,7 @@ describe("gptimage.mask", function()
       refused("io", '"F/pipe.png" is no file', with(at "pipe.png"))
       local size = '"F/a.png" is no PNG, JPEG or WebP whose size can be read'
       for _, bytes in ipairs { "", "text", pictures.gif(3, 4), pictures.jpeg(3, 4):sub(1, 20) } do
-        write(at "a.png", bytes)
+        files.write(at "a.png", bytes)
         refused("invalid", size, with(at "a.png"))
       end
     end)
@@ -246,14 +236,14 @@ describe("gptimage.mask", function()
     local function all_refuse(kind, message)
       refused(kind, message, mask.check { mask = at "a.png" })
       refused(kind, message, mask.look { mask = at "a.png" })
-      refused(kind, message:gsub('^"F/a.png"', "it"), mask.look { data = read(at "a.png") })
+      refused(kind, message:gsub('^"F/a.png"', "it"), mask.look { data = files.read(at "a.png") })
       refused(kind, message, mask.invert { mask = at "a.png", output = at "m.png" })
       refused(kind, message, mask.from_alpha { image = at "a.png", output = at "m.png" })
     end
 
     it("what is no PNG with alpha", function()
       local function try(bytes, message, kind)
-        write(at "a.png", bytes)
+        files.write(at "a.png", bytes)
         all_refuse(kind or "invalid", message)
       end
       local whole = drawn ".##\n###"
@@ -275,10 +265,10 @@ describe("gptimage.mask", function()
     end)
 
     it("masks that are all of one kind", function()
-      write(at "a.png", drawn "...\n...")
+      files.write(at "a.png", drawn "...\n...")
       refused("invalid", "no pixel of the mask is opaque: nothing would stay as it is",
         mask.check { mask = at "a.png" })
-      write(at "a.png", drawn "++#\n###")
+      files.write(at "a.png", drawn "++#\n###")
       refused("invalid", "no pixel of the mask is opaque: nothing would stay as it is",
         mask.invert { mask = at "a.png", output = at "m.png" })
       refused("invalid",
@@ -287,8 +277,8 @@ describe("gptimage.mask", function()
     end)
 
     it("masks of another size than the picture", function()
-      write(at "a.png", drawn ".##\n###")
-      write(at "b.jpg", pictures.jpeg(3, 3))
+      files.write(at "a.png", drawn ".##\n###")
+      files.write(at "b.jpg", pictures.jpeg(3, 3))
       refused("invalid", "the mask has 3 x 2 pixels, the picture 3 x 3: they must be the same",
         mask.check { mask = at "a.png", image = at "b.jpg" })
     end)
@@ -296,30 +286,30 @@ describe("gptimage.mask", function()
     it("a PNG that ends at any byte, or has any byte changed, without harm", function()
       local whole = drawn ".##\n#+#"
       for n = 0, #whole - 1 do
-        write(at "a.png", whole:sub(1, n))
+        files.write(at "a.png", whole:sub(1, n))
         local path, err = mask.invert { mask = at "a.png", output = at "m.png" }
         assert.is_nil(path, n)
         assert.equal("invalid", err.kind)
         mask.look { data = whole:sub(1, n) }
       end
       for i = 1, #whole do
-        write(at "a.png", whole:sub(1, i - 1) .. string.char(whole:byte(i) ~ 0x55)
+        files.write(at "a.png", whole:sub(1, i - 1) .. string.char(whole:byte(i) ~ 0x55)
           .. whole:sub(i + 1))
         local path, err = mask.from_alpha { image = at "a.png", output = at "m.png" }
         assert.is_nil(path, i)
         assert.truthy(err.kind == "invalid" or err.kind == "too_big")
-        mask.look { data = read(at "a.png") }
+        mask.look { data = files.read(at "a.png") }
       end
       assert.same({ "a.png" }, folder:files())
       for n = 1, #interlaced - 1 do
-        write(at "a.png", interlaced:sub(1, n))
+        files.write(at "a.png", interlaced:sub(1, n))
         assert.is_nil((mask.check { mask = at "a.png" }))
       end
     end)
 
     it("data of more rows than it declares as little as of fewer", function()
       local rows = pictures.store(("\0\1\2\3\0"):rep(1) .. ("\0\1\2\3\255"):rep(1))
-      write(at "a.png", pictures.SIGNATURE .. pictures.header(1, 3, 8, 6)
+      files.write(at "a.png", pictures.SIGNATURE .. pictures.header(1, 3, 8, 6)
         .. pictures.chunk("IDAT", rows) .. pictures.chunk("IEND", ""))
       assert.is_nil((mask.check { mask = at "a.png" }))
     end)
@@ -375,7 +365,7 @@ describe("gptimage.mask", function()
   end)
 
   it("says when there is no memory, at every allocation, and leaves nothing behind", function()
-    write(at "a.png", drawn ".##\n#+#")
+    files.write(at "a.png", drawn ".##\n#+#")
     for name, make in pairs {
       check = function() return window.check { mask = at "a.png", image = at "a.png" } end,
       look = function() return window.look { mask = at "a.png" } end,
@@ -409,7 +399,8 @@ describe("gptimage.mask", function()
     cuts.each(data, function(pieces)
       local chunks = {}
       for i, piece in ipairs(pieces) do chunks[i] = pictures.chunk("IDAT", piece) end
-      write(at "a.png", whole:sub(1, 33) .. table.concat(chunks) .. pictures.chunk("IEND", ""))
+      files.write(at "a.png",
+        whole:sub(1, 33) .. table.concat(chunks) .. pictures.chunk("IEND", ""))
       assert.same({ width = 3, height = 2, transparent = 1, opaque = 4, partial = 1 },
         (assert(mask.check { mask = at "a.png" })))
     end)
@@ -418,8 +409,8 @@ end)
 
 describe("gptimage.mask without its module", function()
   it("says what brings it", function()
-    local folder <close> = program.folder()
-    write(folder.path .. "/x.lua", [[
+    local folder <close> = files.folder()
+    files.write(folder.path .. "/x.lua", [[
       package.preload["gptimage.mask_core"] = function() error("no libpng here") end
       print(pcall(function() return require("gptimage").mask end))]])
     local run = program.run(folder.path .. "/x.lua", {})

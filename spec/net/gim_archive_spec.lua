@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Tests src/net/gim_archive.c through the test window.
+local files = require "spec.support.files"
 local hubs = require "spec.support.hubs"
 local window = require "gptimage.core_test"
 
@@ -96,7 +97,7 @@ describe("gim_archive", function()
     it("no paid picture when the journal was removed, or nothing in it can be read", function()
       for _, text in ipairs { "", "garbage\n", ("\0"):rep(5000),
         '{"event":"intent","key":"gim_a"' } do
-        H.write(H.path(), text)
+        files.write(H.path(), text)
         H.arrive "gim_a-0.arrived"
         H.open():close()
         assert.same({ "gim_a-0.arrived" }, H.files(), text:sub(1, 20))
@@ -115,13 +116,13 @@ describe("gim_archive", function()
     end)
 
     it("nothing where a file has the folder's name", function()
-      H.write(H.beside(), "a file")
+      files.write(H.beside(), "a file")
       local hub = H.open()
       local done, err = hub:try_folder()
       assert.is_nil(done)
       assert.equal("io", err.kind)
       hub:close()
-      assert.equal("a file", H.read(H.beside()))
+      assert.equal("a file", files.read(H.beside()))
     end)
   end)
 
@@ -142,7 +143,7 @@ describe("gim_archive", function()
       local past, finished, why = H.open():past()
       assert.same({ { gim_open = "intent" }, 3000 }, { past, finished })
       assert.is_nil(why)
-      assert.equal(H.intent "gim_open" .. "\n# foreign\n", H.read(H.path()))
+      assert.equal(H.intent "gim_open" .. "\n# foreign\n", files.read(H.path()))
     end)
 
     it("removes pictures for good before the lines go that name them", function()
@@ -167,7 +168,7 @@ describe("gim_archive", function()
 
     it("or says why not, and works all the same", function()
       fill()
-      local size = #H.read(H.path())
+      local size = #files.read(H.path())
       for _, call in ipairs { "write", "fsync", "rename", "open" } do
         -- opening the journal itself is the first of its calls
         window.disk_fault(call, ENOSPC, call == "open" and 1 or 0)
@@ -177,7 +178,7 @@ describe("gim_archive", function()
         assert.same({ { gim_open = "intent" }, 3000 }, { past, finished }, call)
         assert.truthy(why:find "cannot be compacted", call)
         assert.truthy(hub:logged():find("cannot be compacted", 1, true), call)
-        assert.equal(size, #H.read(H.path()), call)
+        assert.equal(size, #files.read(H.path()), call)
         hub:close()
         assert.same({ "jobs.jsonl" }, H.folder:files())
       end
@@ -222,7 +223,7 @@ describe("gim_archive", function()
       assert.is_true(hub:append "one")
       assert.equal(0, hub:append("two", true))
       assert.is_true(hub:append "three")
-      assert.equal("one\ntwo\nthree\n", H.read(H.path()))
+      assert.equal("one\ntwo\nthree\n", files.read(H.path()))
     end)
 
     it("when it was tried in vain, which the log says once each time that it begins", function()

@@ -2,10 +2,10 @@
 -- Tests src/net/gim_client.c: many tasks on one net, in the hands of hosts that step often, seldom,
 -- or with little time.
 local core = require "gptimage.core"
+local files = require "spec.support.files"
 local gptimage = require "gptimage"
 local window = require "gptimage.core_test"
 local needs_descriptor = require "spec.support.needs_descriptor"
-local program = require "spec.support.program"
 local services = require "spec.support.service"
 local socket = require "socket"
 
@@ -57,7 +57,7 @@ describe("the limit of requests", function()
   end
 
   it("is kept, whatever is waiting", function()
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     for _, limit in ipairs { 1, 2, 3, 5, 16 } do
       local most = counting(limit)
       local tasks = {}
@@ -80,7 +80,7 @@ describe("the limit of requests", function()
   end)
 
   it("keeps a way open for queries and downloads beside paid requests that take long", function()
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     start({ submit = silent }, { max_requests = 16 })
     local long = {}
     for i = 1, 40 do long[i] = submit() end
@@ -129,7 +129,7 @@ describe("a host that was away", function()
   -- libcurl looks at its time limit before it looks at the socket; downloads are free to repeat.
   it("gets its pictures, if by a second download", function()
     local large = services.picture(400000)
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     local answered
     start({ download = function(conn)
       conn:reply(large)
@@ -237,7 +237,7 @@ describe("a step with a budget", function()
   local large = services.picture(8000000)
 
   it("brings everything in pieces", function()
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     start { download = function(conn) conn:reply(large) end }
     local task = submit { output = folder.path .. "/x.png" }
     local steps = 0
@@ -266,7 +266,7 @@ describe("a step with a budget", function()
   end)
 
   it("judges deadlines although others' bytes never end", function()
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     local stop
     start({ submit = function(conn, _, number)
       if number == 2 then return silent(conn) end

@@ -2,7 +2,7 @@
 -- Tests src/net/gim_download.c through clients: links that lead anywhere, and hosts that send
 -- anything.
 local core = require "gptimage.core"
-local program = require "spec.support.program"
+local files = require "spec.support.files"
 local services = require "spec.support.service"
 
 local PICTURE = services.picture(20000)
@@ -27,7 +27,7 @@ local function generate(more)
 end
 
 before_each(function()
-  folder = program.folder()
+  folder = files.folder()
 end)
 
 after_each(function()

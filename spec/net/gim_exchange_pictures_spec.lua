@@ -2,7 +2,7 @@
 -- Tests src/net/gim_exchange.c through clients: pictures in base64 that come with the answer, whole
 -- and cut, at their own pace.
 local base64 = require "gptimage.sandbox.base64"
-local program = require "spec.support.program"
+local files = require "spec.support.files"
 local services = require "spec.support.service"
 local window = require "gptimage.core_test"
 
@@ -70,7 +70,7 @@ describe("pictures in the answer", function()
   it("get room on the disk for what the answer's length leaves to each", function()
     local MB = 1024 * 1024
     local function reserved(length, n, header)
-      local folder <close> = program.folder()
+      local folder <close> = files.folder()
       local text = base64.encode(services.picture(600000))
       start_magick(function(conn)
         conn:send("HTTP/1.1 200 OK\r\n" .. (header or "") .. length .. "\r\n\r\n"
@@ -110,7 +110,7 @@ describe("pictures in the answer", function()
         :format(#reply, reply:sub(1, 2000)))
       return false
     end)
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     local result = assert(service:generate(request { n = 2, size = "1024x1024",
       output = folder.path .. "/{index}.{format}" }))
     assert.equal("yes", result.billed)
@@ -161,7 +161,7 @@ describe("pictures in the answer", function()
       end
       return conn:reply(base64_reply(PICTURE), nil, JSON)
     end)
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     for _, format in ipairs { "b64_json", "url" } do
       local result = assert(service:generate(request { response_format = format,
         output = folder.path .. "/" .. format .. ".{format}" }))

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Tests src/net/gim_file.c through the test window: room on the disk that is reserved, given back
 -- and gone.
+local files = require "spec.support.files"
 local window = require "gptimage.core_test"
 
 local GATHER = 256 * 1024
@@ -8,50 +9,26 @@ local GATHER = 256 * 1024
 describe("gim_file", function()
   local folder, before
 
-  local function path(name) return folder .. "/" .. name end
-
-  local function contents(name)
-    local file = assert(io.open(name, "rb"))
-    local all = file:read "a"
-    file:close()
-    return all
-  end
-
-  local function names()
-    local list = {}
-    for name in pairs(window.list(folder)) do list[#list + 1] = name end
-    table.sort(list)
-    return list
-  end
-
-  local function remove(where)
-    for name in pairs(window.list(where)) do
-      local full = where .. "/" .. name
-      if not os.remove(full) then remove(full) end
-    end
-    window.rmdir(where)
-  end
-
   before_each(function()
     collectgarbage()
-    folder = window.folder()
+    folder = files.folder()
     before = window.open_fds()
   end)
 
   after_each(function()
     collectgarbage()
     assert.equal(before, window.open_fds())
-    remove(folder)
+    folder:close()
   end)
 
   describe("what is expected to become", function()
     local MB = 1024 * 1024
 
-    local function blocks() return window.blocks(path(names()[1])) end
+    local function blocks() return window.blocks(folder:at(folder:files()[1])) end
 
     -- Is it of use here to reserve blocks? Not where files are memory.
     local function reserves()
-      local file = assert(window.file(folder))
+      local file = assert(window.file(folder.path))
       assert(file:write(("x"):rep(GATHER)))
       local more = blocks() > GATHER + MB
       file:free()
@@ -61,7 +38,7 @@ describe("gim_file", function()
 
     it("so many bytes into blocks that were reserved, from the first write on", function()
       if not reserves() then return end
-      local file = assert(window.file(folder))
+      local file = assert(window.file(folder.path))
       file:expect(20 * MB)
       assert.equal(0, blocks())
       assert(file:write(("x"):rep(GATHER - 1)))
@@ -76,7 +53,7 @@ describe("gim_file", function()
 
     it("no more of the disk than 32 MiB ahead, whatever was promised", function()
       if not reserves() then return end
-      local file = assert(window.file(folder))
+      local file = assert(window.file(folder.path))
       file:expect(500 * MB)
       for i = 1, 8 do
         assert(file:write(("x"):rep(GATHER)))
@@ -88,7 +65,7 @@ describe("gim_file", function()
     it("gives back blocks that were reserved and not used, settled or committed", function()
       for _, how in ipairs { "settle", "commit" } do
         for _, size in ipairs { 5, GATHER, GATHER + 1, 2 * GATHER + 4096 } do
-          local file = assert(window.file(folder))
+          local file = assert(window.file(folder.path))
           file:expect(50 * MB)
           assert(file:write(("x"):rep(size)))
           if how == "settle" then
@@ -104,7 +81,7 @@ describe("gim_file", function()
 
     it("nonsense: as if nothing had been said", function()
       for _, n in ipairs { 0, -1, math.mininteger, math.maxinteger, 1 } do
-        local file = assert(window.file(folder))
+        local file = assert(window.file(folder.path))
         file:expect(n)
         assert(file:write(("x"):rep(2 * GATHER)))
         assert.is_true(blocks() <= 4 * MB)
@@ -117,12 +94,12 @@ describe("gim_file", function()
       for _, errno in ipairs { 28, 95, 4 } do -- ENOSPC, EOPNOTSUPP, EINTR
         local fine, said = window.in_child(function()
           if not window.forbid { fallocate = errno } then return "not allowed" end
-          local file = assert(window.file(folder))
+          local file = assert(window.file(folder.path))
           file:expect(4 * MB)
           for _ = 1, 16 do assert(file:write(("x"):rep(GATHER))) end
-          assert(window.blocks(path(names()[1])) <= 4 * MB + 65536)
+          assert(window.blocks(folder:at(folder:files()[1])) <= 4 * MB + 65536)
           assert(file:commit("a", "replace"))
-          assert(#contents(path "a") == 4 * MB)
+          assert(#folder:read "a" == 4 * MB)
           return "written"
         end)
         assert.is_true(fine, said)
@@ -133,11 +110,11 @@ describe("gim_file", function()
 
   describe("settles", function()
     it("by writing what is gathered: it can be read, written on and committed", function()
-      local file = assert(window.file(folder))
+      local file = assert(window.file(folder.path))
       assert(file:write(("a"):rep(GATHER) .. "tail"))
-      assert.equal(GATHER, #contents(path(names()[1])))
+      assert.equal(GATHER, #folder:read(folder:files()[1]))
       file:settle()
-      assert.equal(GATHER + 4, #contents(path(names()[1])))
+      assert.equal(GATHER + 4, #folder:read(folder:files()[1]))
       assert.equal("atail", file:read(GATHER - 1, 1) .. file:read(GATHER, 100))
       file:settle() -- again, and nothing happens
       assert(file:write " and more")
@@ -145,20 +122,20 @@ describe("gim_file", function()
       assert(file:commit("a", "refuse"))
       file:settle()
       file:free()
-      assert.is_true(contents(path "a") == ("a"):rep(GATHER) .. "tail and more")
+      assert.is_true(folder:read "a" == ("a"):rep(GATHER) .. "tail and more")
     end)
 
     it("nothing into nothing", function()
-      local file = assert(window.file(folder))
+      local file = assert(window.file(folder.path))
       file:settle()
       assert.equal(0, file:size())
       assert(file:commit("a", "refuse"))
       file:free()
-      assert.equal("", contents(path "a"))
+      assert.equal("", folder:read "a")
     end)
 
     it("and keeps gathered what finds no room: write and commit say so", function()
-      local file = assert(window.file(folder))
+      local file = assert(window.file(folder.path))
       assert(file:write "gathered")
       window.with_file_limit(0, function() file:settle() end)
       assert.equal("gathered", file:read(0, 100))
@@ -172,7 +149,7 @@ describe("gim_file", function()
       file:settle()
       assert.equal("gathered", file:read(0, 100))
       file:free()
-      assert.same({}, names())
+      assert.same({}, folder:files())
     end)
   end)
 
@@ -188,10 +165,10 @@ describe("gim_file", function()
 
     it("says so, keeps what it had, and counts nothing of what failed", function()
       for _, limit in ipairs { 0, 1000, GATHER, GATHER + 4096 } do
-        local file = assert(window.file(folder))
+        local file = assert(window.file(folder.path))
         local err = fill(file, limit)
         assert.equal("io", err.kind)
-        assert.is_truthy(err.message:find(folder, 1, true))
+        assert.is_truthy(err.message:find(folder.path, 1, true))
         local size = file:size()
         assert.equal(0, size % 10004)
         assert.is_true(size >= limit - 10004)
@@ -212,26 +189,26 @@ describe("gim_file", function()
         assert.is_true(file:write "small")
         assert(file:commit("a", "replace"))
         file:free()
-        assert.equal("small", contents(path "a"))
+        assert.equal("small", folder:read "a")
       end
-      assert.same({ "a" }, names())
+      assert.same({ "a" }, folder:files())
     end)
 
     it("says so in the commit, too, which may be repeated when there is room", function()
-      local file = assert(window.file(folder))
+      local file = assert(window.file(folder.path))
       assert(file:write "gathered")
       local name, err = window.with_file_limit(0, function() return file:commit("a", "number") end)
       assert.is_nil(name)
       assert.equal("io", err.kind)
       assert.equal("gathered", file:read(0, 100))
       file:free()
-      assert.same({}, names())
+      assert.same({}, folder:files())
     end)
 
     it("says so by the system's own words on a disk that really is", function()
       local fine, said = window.in_child(function()
-        if not window.small_disk(folder, 65536) then return "not allowed" end
-        local file = assert(window.file(folder))
+        if not window.small_disk(folder.path, 65536) then return "not allowed" end
+        local file = assert(window.file(folder.path))
         local done, err = file:write(("x"):rep(3 * GATHER))
         assert(not done and err.kind == "io")
         file:free()

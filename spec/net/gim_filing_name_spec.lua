@@ -2,15 +2,15 @@
 -- Tests src/net/gim_filing_name.c through clients: names that live tasks are to file pictures
 -- under. Names as such are in gim_name_spec.lua, and those that are taken on the disk in
 -- gim_filing_spec.lua.
+local files = require "spec.support.files"
 local lfs = require "lfs"
-local program = require "spec.support.program"
 local services = require "spec.support.service"
 
 describe("a folder as output", function()
   local service, client, folder
 
   before_each(function()
-    folder = program.folder()
+    folder = files.folder()
     service = services.start()
   end)
 
@@ -54,7 +54,7 @@ describe("a name that a live task is to use", function()
   end
 
   before_each(function()
-    folder = program.folder()
+    folder = files.folder()
     service = services.start()
     client = service:client { overwrite = "refuse" }
   end)

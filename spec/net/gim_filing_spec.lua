@@ -2,8 +2,8 @@
 -- Tests src/net/gim_filing.c through clients: pictures on their way to files, and folders that
 -- do not wait for them.
 local base64 = require "gptimage.sandbox.base64"
+local files = require "spec.support.files"
 local lfs = require "lfs"
-local program = require "spec.support.program"
 local services = require "spec.support.service"
 
 local ID, PICTURE = services.ID, services.PICTURE
@@ -32,16 +32,6 @@ local function start_magick(pictures, options)
   start({ submit = function(conn) conn:reply(base64_reply(table.unpack(pictures))) end }, options)
 end
 
-local function content(path)
-  local file <close> = assert(io.open(path, "rb"))
-  return file:read("a")
-end
-
-local function write(path, text)
-  local file <close> = assert(io.open(path, "wb"))
-  file:write(text)
-end
-
 local function descriptors()
   local count = 0
   for _ in lfs.dir("/proc/self/fd") do count = count + 1 end
@@ -49,7 +39,7 @@ local function descriptors()
 end
 
 before_each(function()
-  folder = program.folder()
+  folder = files.folder()
 end)
 
 after_each(function()
@@ -92,12 +82,12 @@ describe("the output", function()
     local result, _, task = service:generate { model = "gpt-image-2", n = 2,
       output = at "{id}.{format}" }
     assert.same({ task.key .. "-2.png", task.key .. ".png" }, folder:files())
-    assert.equal(LARGE, content(result.images[2].path))
+    assert.equal(LARGE, files.read(result.images[2].path))
   end)
 
   it("is refused before paying where it cannot be written", function()
     start()
-    write(at "file", "x")
+    files.write(at "file", "x")
     for output, kind in pairs {
       [at "file/x.png"] = "io", ["/proc/nowhere/x.png"] = "io", ["/dev/null/x.png"] = "io",
       [at "file/"] = "io", [at "new/.."] = "invalid", ["{idd}.png"] = "invalid",
@@ -118,34 +108,34 @@ describe("the output", function()
   end)
 
   it("never takes another's name, unless it is told to", function()
-    write(at "a.png", "mine")
+    files.write(at "a.png", "mine")
     for policy, expected in pairs { number = "a-2.png", replace = "a.png" } do
       start(nil, { overwrite = policy })
       local result = assert(service:generate { output = at "a.png" })
       assert.equal(at(expected), result.images[1].path)
-      assert.equal(PICTURE, content(at(expected)))
-      assert.equal(policy == "replace" and PICTURE or "mine", content(at "a.png"))
+      assert.equal(PICTURE, files.read(at(expected)))
+      assert.equal(policy == "replace" and PICTURE or "mine", files.read(at "a.png"))
       os.remove(at "a-2.png")
-      write(at "a.png", "mine")
+      files.write(at "a.png", "mine")
       service:close()
     end
     os.remove(at "a.png")
     start({ submit = function(conn)
-      write(at "a.png", "mine")
+      files.write(at "a.png", "mine")
       services.defaults.submit(conn)
     end }, { overwrite = "refuse" })
     local result, err = service:generate { output = at "a.png" }
     assert.is_nil(result)
     assert.equal("io", err.kind)
     assert.equal("yes", err.billed)
-    assert.equal("mine", content(at "a.png"))
+    assert.equal("mine", files.read(at "a.png"))
     -- The bytes are there all the same, for as long as somebody may ask for them.
     assert.equal(PICTURE, err.result.images[1]:data())
     assert.equal(1, #service.downloads)
     assert.equal(at "b.png", service:spawn(function()
       return err.result.images[1]:save(at "b.png")
     end))
-    assert.equal(PICTURE, content(at "b.png"))
+    assert.equal(PICTURE, files.read(at "b.png"))
     service:close()
     service, client, err = nil, nil, nil -- luacheck: ignore
     collectgarbage()
@@ -154,7 +144,7 @@ describe("the output", function()
   end)
 
   it("is refused before paying where its name is known, and taken", function()
-    write(at "a-2.png", "mine")
+    files.write(at "a-2.png", "mine")
     assert(os.execute("mkfifo '" .. at "b.png" .. "'"))
     for name, policy in pairs { ["a-{index}.png"] = "refuse", ["a.png"] = "refuse",
       ["b.png"] = "replace" } do
@@ -205,7 +195,7 @@ describe("a folder that vanishes in mid-task", function()
       assert.equal(#PICTURE, image.size)
       assert.equal(PICTURE, image:data())
       assert.equal(at "there.png", service:spawn(function() return image:save(at "there.png") end))
-      assert.equal(PICTURE, content(at "there.png"))
+      assert.equal(PICTURE, files.read(at "there.png"))
       assert.equal(provider == "starmagic" and 1 or 0, #service.downloads)
       os.remove(at "there.png")
       service:close()
@@ -259,7 +249,7 @@ describe("a picture without output", function()
     assert.equal("png", image.format)
     assert.equal(at "x.png", service:spawn(function() return image:save(at "x.png") end))
     assert.equal(1, #service.downloads)
-    assert.equal(PICTURE, content(at "x.png"))
+    assert.equal(PICTURE, files.read(at "x.png"))
   end)
 
   it("is not fetched for a place that is no file's", function()
@@ -281,18 +271,18 @@ describe("a picture without output", function()
     assert.equal(at "x.png", service:spawn(function() return image:save(at "x.png") end))
     assert.equal(PICTURE, service:spawn(function() return image:data() end))
     assert.equal(1, #service.downloads)
-    write(at "x.png", "edited by somebody")
+    files.write(at "x.png", "edited by somebody")
     assert.equal(PICTURE, service:spawn(function() return image:data() end))
     assert.equal(2, #service.downloads)
-    assert.equal("edited by somebody", content(at "x.png"))
+    assert.equal("edited by somebody", files.read(at "x.png"))
   end)
 
   it("is saved by an explicit path over what is there, atomically", function()
     start()
     local image = assert(service:generate()).images[1]
-    write(at "x.png", "old")
+    files.write(at "x.png", "old")
     assert.equal(at "x.png", service:spawn(function() return image:save(at "x.png") end))
-    assert.equal(PICTURE, content(at "x.png"))
+    assert.equal(PICTURE, files.read(at "x.png"))
     assert.same({ "x.png" }, folder:files())
   end)
 
@@ -321,7 +311,7 @@ describe("a picture without output", function()
       end)
     end
     service:drive(function() return done == 4 end, 5)
-    for i = 1, 4 do assert.equal(LARGE, content(at(i .. "/x.png"))) end
+    for i = 1, 4 do assert.equal(LARGE, files.read(at(i .. "/x.png"))) end
   end)
 
   it("is not held up by a copy that was given up", function()
@@ -334,7 +324,7 @@ describe("a picture without output", function()
     assert.equal(at "2/x.png", service:spawn(function()
       return result.images[1]:save(at "2/x.png")
     end, 5))
-    assert.equal(LARGE, content(at "2/x.png"))
+    assert.equal(LARGE, files.read(at "2/x.png"))
   end)
 end)
 

@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- Tests src/net/gim_hub.c through clients: what they are made of, and what their jobs share.
 local core = require "gptimage.core"
+local files = require "spec.support.files"
 local misbehave = require "spec.support.misbehave"
 local pictures = require "spec.support.pictures"
-local program = require "spec.support.program"
 local services = require "spec.support.service"
 
 local KEY = services.KEY
@@ -148,7 +148,7 @@ describe("a client's key", function()
 
   it("goes to the API alone, in one header", function()
     local service <close> = services.start()
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     service:client()
     assert(service:generate { output = folder.path .. "/x.png" })
     assert.equal("Bearer " .. KEY, service.posts[1].headers.authorization)

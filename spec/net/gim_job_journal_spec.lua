@@ -2,6 +2,7 @@
 -- Tests src/net/gim_job_journal.c through clients: what a job tells its journal, and when it waits.
 -- Where the disk or memory fails that is in spec/support/programs/job_journal.lua.
 local base64 = require "gptimage.sandbox.base64"
+local files = require "spec.support.files"
 local journals = require "gptimage.journal"
 local lfs = require "lfs"
 local program = require "spec.support.program"
@@ -13,7 +14,7 @@ local ID, PICTURE = services.ID, services.PICTURE
 describe("a job with a journal", function()
   local service, folder
 
-  before_each(function() folder = program.folder() end)
+  before_each(function() folder = files.folder() end)
   after_each(function()
     if service then service:close() end
     service = nil

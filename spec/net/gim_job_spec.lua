@@ -2,7 +2,7 @@
 -- Tests src/net/gim_job.c through clients: one task and what it has under way, at every phase in
 -- which its time may end, or somebody may cancel it.
 local core = require "gptimage.core"
-local program = require "spec.support.program"
+local files = require "spec.support.files"
 local services = require "spec.support.service"
 
 local ID = services.ID
@@ -16,7 +16,7 @@ local function start(handlers, options)
 end
 
 before_each(function()
-  folder = program.folder()
+  folder = files.folder()
 end)
 
 after_each(function()

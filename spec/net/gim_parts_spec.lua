@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Tests src/net/gim_parts.c through the test window: what arrives is what was given, from
 -- files, strings and callbacks, once, and in constant memory.
+local files = require "spec.support.files"
 local window = require "gptimage.core_test"
 local misbehave = require "spec.support.misbehave"
 
@@ -31,21 +32,14 @@ end
 
 describe("gim_parts", function()
   local net, server, before, folder
-  local files = 0
+  local written = 0
 
-  setup(function()
-    folder = os.tmpname()
-    os.remove(folder)
-    assert(os.execute("mkdir " .. folder))
-  end)
-  teardown(function() os.execute("rm -r " .. folder) end)
+  setup(function() folder = files.folder() end)
+  teardown(function() folder:close() end)
 
   local function file(content, name)
-    files = files + 1
-    local path = ("%s/%s"):format(folder, name or ("file-%d.png"):format(files))
-    local f <close> = assert(io.open(path, "wb"))
-    f:write(content)
-    return path
+    written = written + 1
+    return folder:write(name or ("file-%d.png"):format(written), content)
   end
 
   before_each(function()
@@ -156,11 +150,11 @@ describe("gim_parts", function()
     end
 
     it("a file that is not there", function()
-      refused({ field = "b", path = folder .. "/none.png" }, "none.png\": No such file")
+      refused({ field = "b", path = folder:at "none.png" }, "none.png\": No such file")
     end)
-    it("a folder", function() refused({ field = "b", path = folder }, "not a file") end)
+    it("a folder", function() refused({ field = "b", path = folder.path }, "not a file") end)
     it("a pipe, without waiting for it", function()
-      local path = folder .. "/pipe"
+      local path = folder:at "pipe"
       assert(os.execute("mkfifo " .. path))
       refused({ field = "b", path = path }, "not a file")
     end)
@@ -415,7 +409,7 @@ describe("gim_parts", function()
     end
 
     it("takes no memory for 49 MB, and the loop goes on stepping", function()
-      local path = folder .. "/large.png"
+      local path = folder:at "large.png"
       assert(os.execute("head -c 49000000 /dev/urandom > " .. path))
       local function resident()
         local f <close> = io.open "/proc/self/statm"

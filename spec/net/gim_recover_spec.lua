@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Tests src/net/gim_recover.c through the test window: what is read of a request that was open, and
 -- what is made of its files. What clients do with that is in spec/recover_spec.lua.
+local files = require "spec.support.files"
 local hubs = require "spec.support.hubs"
 local pictures = require "spec.support.pictures"
 local window = require "gptimage.core_test"
@@ -192,12 +193,12 @@ describe("gim_recover", function()
       if left > 0 then break end
     end
     assert.is_true(failed >= 3, failed)
-    local text = H.read(H.path())
-    H.write(H.path(), (text:gsub("gim_a", "gim_b")))
+    local text = files.read(H.path())
+    files.write(H.path(), (text:gsub("gim_a", "gim_b")))
     local remnant, err = hub:recover("gim_a", 1000)
     assert.is_nil(remnant)
     assert.truthy(err.message:find "changed by others")
-    H.write(H.path(), text:sub(1, 20))
+    files.write(H.path(), text:sub(1, 20))
     remnant, err = hub:recover("gim_a", 1000)
     assert.is_nil(remnant)
     assert.equal("io", err.kind)

@@ -1,24 +1,13 @@
 -- SPDX-License-Identifier: MIT
 -- Tests src/net/gim_reference.c through the test window: what is seen of a file or of bytes.
+local files = require "spec.support.files"
 local window = require "gptimage.core_test"
 local pictures = require "spec.support.pictures"
-local program = require "spec.support.program"
 
 local folder
 
-before_each(function() folder = program.folder() end)
+before_each(function() folder = files.folder() end)
 after_each(function() folder:close() end)
-
-local function shell(command, ...)
-  assert(os.execute("cd '" .. folder.path .. "' && " .. command:format(...)))
-end
-
-local function write(name, bytes)
-  local path = folder.path .. "/" .. name
-  local file <close> = assert(io.open(path, "wb"))
-  file:write(bytes)
-  return path
-end
 
 local function facts(seen)
   return { seen.trouble, seen.type, seen.width, seen.height, seen.alpha, seen.size, seen.mime }
@@ -38,14 +27,14 @@ describe("gim_reference sees", function()
     it(name .. ", in a file and in memory alike", function()
       local bytes, kind, width, height, alpha, mime = table.unpack(case)
       local expected = { "fine", kind, width, height, alpha, #bytes, mime }
-      assert.same(expected, facts(window.look { path = write("a." .. kind, bytes) }))
+      assert.same(expected, facts(window.look { path = folder:write("a." .. kind, bytes) }))
       assert.same(expected, facts(window.look { data = bytes }))
     end)
   end
 
   it("which file it is, and when it was written", function()
-    local path = write("a.png", pictures.png { width = 2, height = 2 })
-    shell "ln a.png b.png; ln -s b.png c.png; cp a.png d.png; touch -d @1700000000.25 a.png"
+    local path = folder:write("a.png", pictures.png { width = 2, height = 2 })
+    folder:shell "ln a.png b.png; ln -s b.png c.png; cp a.png d.png; touch -d @1700000000.25 a.png"
     local seen = window.look { path = path }
     assert.equal(1700000000250000000, seen.modified_ns)
     for _, name in ipairs { "b.png", "c.png" } do
@@ -60,7 +49,7 @@ describe("gim_reference sees", function()
     local far = pictures.SIGNATURE .. pictures.header(8, 8, 8, 2)
       .. pictures.chunk("iCCP", ("x"):rep(300000)) .. pictures.chunk("tRNS", "\0\0\0\0\0\0")
     local bytes = far .. pictures.chunk("IDAT", ("y"):rep(5000000))
-    local seen = window.look { path = write("far.png", bytes) }
+    local seen = window.look { path = folder:write("far.png", bytes) }
     assert.same({ "fine", "png", 8, 8, true, #bytes, "image/png" }, facts(seen))
     assert.is_true(seen.settled)
     assert.is_false(seen.whole)
@@ -73,7 +62,7 @@ describe("gim_reference sees", function()
       ["fill bytes"] = "\255\216" .. ("\255"):rep(3000000),
       ["markers"] = "\255\216" .. ("\255\208"):rep(1500000),
     } do
-      for _, seen in ipairs { window.look { path = write("endless", bytes) },
+      for _, seen in ipairs { window.look { path = folder:write("endless", bytes) },
         window.look { data = bytes } } do
         assert.same({ name, #bytes, false, false }, { name, seen.size, seen.settled, seen.whole })
       end
@@ -86,7 +75,7 @@ describe("gim_reference sees", function()
     for _, bytes in ipairs { jpeg:sub(1, 2) .. segment:rep(100) .. jpeg:sub(3),
       pictures.SIGNATURE .. pictures.header(32, 24, 8, 2)
         .. pictures.chunk("iCCP", ("x"):rep(9000000)) .. pictures.chunk("IDAT", "") } do
-      for _, seen in ipairs { window.look { path = write("far", bytes) },
+      for _, seen in ipairs { window.look { path = folder:write("far", bytes) },
         window.look { data = bytes } } do
         assert.same({ 32, 24, true }, { seen.width, seen.height, seen.settled })
       end
@@ -102,7 +91,7 @@ describe("gim_reference sees", function()
   it("what is cut, empty or no picture", function()
     local png = pictures.png { width = 64, height = 48 }
     for _, bytes in ipairs { "", "\137", png:sub(1, 11), "hello, this is no picture at all" } do
-      for _, seen in ipairs { window.look { path = write("x", bytes) },
+      for _, seen in ipairs { window.look { path = folder:write("x", bytes) },
         window.look { data = bytes } } do
         assert.same({ true, "fine", #bytes, true }, { seen.seen, seen.trouble, seen.size,
           seen.whole })
@@ -110,7 +99,7 @@ describe("gim_reference sees", function()
         assert.not_equal("application/octet-stream", seen.mime)
       end
     end
-    local cut = window.look { path = write("x", png:sub(1, 20)) }
+    local cut = window.look { path = folder:write("x", png:sub(1, 20)) }
     assert.same({ "png", 0, 0, true }, { cut.type, cut.width, cut.height, cut.whole })
   end)
 
@@ -124,16 +113,16 @@ describe("gim_reference says why a file cannot be read:", function()
   local function trouble(path) return window.look { path = path }.trouble end
 
   it("it is not there", function()
-    write("file", "x")
+    folder:write("file", "x")
     assert.equal("missing", trouble(folder.path .. "/none.png"))
     assert.equal("missing", trouble(folder.path .. "/no/folder.png"))
     assert.equal("missing", trouble(folder.path .. "/file/below.png"))
-    shell "ln -s none.png dangling.png"
+    folder:shell "ln -s none.png dangling.png"
     assert.equal("missing", trouble(folder.path .. "/dangling.png"))
   end)
 
   it("links lead to each other", function()
-    shell "ln -s a.png b.png; ln -s b.png a.png"
+    folder:shell "ln -s a.png b.png; ln -s b.png a.png"
     assert.equal("loop", trouble(folder.path .. "/a.png"))
   end)
 
@@ -143,7 +132,7 @@ describe("gim_reference says why a file cannot be read:", function()
   end)
 
   it("it is a pipe or a socket, which is not waited for", function()
-    shell "mkfifo pipe.png"
+    folder:shell "mkfifo pipe.png"
     assert.equal("special", trouble(folder.path .. "/pipe.png"))
     local listener = require "cqueues.socket".listen { path = folder.path .. "/socket.png" }
     assert(listener:listen())
@@ -152,8 +141,8 @@ describe("gim_reference says why a file cannot be read:", function()
   end)
 
   it("nobody may read it", function()
-    local path = write("closed.png", pictures.png { width = 2, height = 2 })
-    shell "chmod 000 closed.png"
+    local path = folder:write("closed.png", pictures.png { width = 2, height = 2 })
+    folder:shell "chmod 000 closed.png"
     local file = io.open(path, "rb")
     if file then -- by root, who may
       file:close()
@@ -171,8 +160,8 @@ describe("gim_reference says why a file cannot be read:", function()
   end)
 
   it("and leaves no descriptor open", function()
-    shell "mkfifo pipe.png; ln -s l.png l.png"
-    write("a.png", pictures.png { width = 2, height = 2 })
+    folder:shell "mkfifo pipe.png; ln -s l.png l.png"
+    folder:write("a.png", pictures.png { width = 2, height = 2 })
     local before = window.open_fds()
     for _, name in ipairs { "a.png", "pipe.png", "l.png", "none", "" } do
       window.look { path = folder.path .. "/" .. name }

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Tests src/net/gim_scribe.c through the test window: the lines of one request, and what they do
 -- to its files. What survives a power failure is in spec/power_spec.lua.
+local files = require "spec.support.files"
 local hubs = require "spec.support.hubs"
 local window = require "gptimage.core_test"
 
@@ -45,12 +46,12 @@ describe("gim_scribe", function()
     assert.same({ false, false, true }, { scribe:state() })
     scribe:accepted "t" -- nothing is written of what was not intended
     scribe:arrived(0, H.arrive "gim_a-0.arrived", 7)
-    scribe:saved(0, 0, H.write(H.path "x.png", "x"), 1)
+    scribe:saved(0, 0, files.write(H.path "x.png", "x"), 1)
     scribe:done { { payload = 0 } }
     scribe:finish { billed = "no" }
     assert.is_true(intend { output = "out/{id}.png" })
     assert.same({ true, false, false }, { scribe:state() })
-    local text = H.read(H.path())
+    local text = files.read(H.path())
     assert.is_nil(text:find("sk-window", 1, true))
     assert.same({ "intent" }, { H.events() })
     local entry = H.entries()[1]
@@ -83,7 +84,7 @@ describe("gim_scribe", function()
     intend {}
     for _ = 1, 2 do scribe:accepted "task-1" end
     for _ = 1, 2 do scribe:done { id = "task-1", { url = "https://x/1.png" } } end
-    scribe:saved(0, -1, H.write(H.path "1.png", "12345"), 5)
+    scribe:saved(0, -1, files.write(H.path "1.png", "12345"), 5)
     scribe:finish { billed = "yes" }
     assert.equal("intent accepted done saved", events())
     local entries = H.entries()
@@ -97,7 +98,7 @@ describe("gim_scribe", function()
     intend {}
     for i = 0, 1 do scribe:arrived(i, H.arrive(("gim_a-%d.arrived"):format(i), "12345"), 5) end
     scribe:done { { payload = 1 }, { payload = 0 }, { url = "https://x/3.png" }, {} }
-    scribe:saved(0, 1, H.write(H.path "1.png", "12345"), 5)
+    scribe:saved(0, 1, files.write(H.path "1.png", "12345"), 5)
     assert.equal("intent arrived arrived done saved", events())
     local images = H.entries()[4].images
     assert.same({ file = "gim_a-1.arrived", size = 5 }, images[1])
@@ -112,7 +113,7 @@ describe("gim_scribe", function()
     scribe:arrived(0, H.arrive("gim_a-0.arrived", "12345"), 5)
     wait_for(2)
     window.disk_fault("fsync", EIO)
-    scribe:saved(0, 0, H.write(H.path "1.png", "12345"), 5)
+    scribe:saved(0, 0, files.write(H.path "1.png", "12345"), 5)
     assert.equal("intent arrived", events())
     assert.same({ "gim_a-0.arrived" }, H.files())
   end)
@@ -123,7 +124,7 @@ describe("gim_scribe", function()
     wait_for(2)
     window.disk_fault("write", ENOSPC)
     scribe:done { { payload = 0 } }
-    scribe:saved(0, 0, H.write(H.path "1.png", "12345"), 5)
+    scribe:saved(0, 0, files.write(H.path "1.png", "12345"), 5)
     assert.is_nil((hub:append "x"))
     scribe:finish { billed = "yes" }
     assert.same({ true, true, false }, { scribe:state() }) -- open, lost
@@ -159,7 +160,7 @@ describe("gim_scribe", function()
     H.arrive("gim_a-1.arrived", "12345")
     scribe:accepted "t" -- known already
     scribe:done { { payload = 1 }, { payload = 127 }, { payload = 128 } }
-    scribe:saved(0, 1, H.write(H.path "1.png", "12345"), 5)
+    scribe:saved(0, 1, files.write(H.path "1.png", "12345"), 5)
     assert.equal("done saved", events())
     assert.same({ { file = "gim_a-1.arrived", size = 5 }, {}, {} }, H.entries()[1].images)
     assert.is_nil(H.files())
@@ -203,7 +204,7 @@ describe("gim_scribe", function()
   end)
 
   it("says that something is lost when there is no memory for a line", function()
-    local path = H.write(H.path "1.png", "12345")
+    local path = files.write(H.path "1.png", "12345")
     for name, write in pairs {
       accepted = function() scribe:accepted "t" end,
       arrived = function() scribe:arrived(0, path, 5) end,
@@ -220,7 +221,7 @@ describe("gim_scribe", function()
         local _, lost = scribe:state()
         if left > 0 then break end -- it needs no more than n - 1
         hub:append "x"
-        local text = H.read(H.path())
+        local text = files.read(H.path())
         assert.is_true(lost or text:find(("gim_%s_%d"):format(name, n), 1, true) ~= nil, name)
       end
     end

@@ -1,35 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- Tests src/net/gim_sink.c through the test window.
+local files = require "spec.support.files"
 local window = require "gptimage.core_test"
 
 local KB = 1024
 
 describe("gim_sink", function()
   local folder, pool, before
-
-  local function path(name) return folder .. "/" .. name end
-
-  local function contents(name)
-    local file = assert(io.open(name, "rb"))
-    local all = file:read "a"
-    file:close()
-    return all
-  end
-
-  local function names()
-    local list = {}
-    for name in pairs(window.list(folder)) do list[#list + 1] = name end
-    table.sort(list)
-    return list
-  end
-
-  local function remove(where)
-    for name in pairs(window.list(where)) do
-      local full = where .. "/" .. name
-      if not os.remove(full) then remove(full) end
-    end
-    window.rmdir(where)
-  end
 
   -- `n` pieces of 1000 bytes that can be told apart.
   local function piece(i) return ("."):rep(990) .. ("%09d\n"):format(i) end
@@ -59,7 +36,7 @@ describe("gim_sink", function()
 
   before_each(function()
     collectgarbage()
-    folder = window.folder()
+    folder = files.folder()
     pool = window.pool(1000 * KB)
     before = window.open_fds()
   end)
@@ -68,33 +45,33 @@ describe("gim_sink", function()
     collectgarbage()
     assert.equal(0, pool:used())
     assert.equal(before, window.open_fds())
-    remove(folder)
+    folder:close()
   end)
 
   it("opens nothing before the first byte", function()
-    local sink = window.sink(pool, folder)
-    assert.same({}, names())
+    local sink = window.sink(pool, folder.path)
+    assert.same({}, folder:files())
     assert.equal(before, window.open_fds())
     assert.equal(0, sink:size())
     assert.is_true(sink:write "")
-    assert.same({}, names())
+    assert.same({}, folder:files())
     assert.is_true(sink:write "x")
-    assert.equal(1, #names())
+    assert.equal(1, #folder:files())
     sink:free()
-    assert.same({}, names())
+    assert.same({}, folder:files())
   end)
 
   it("writes into its folder and takes no memory for it", function()
-    local sink = window.sink(pool, folder)
+    local sink = window.sink(pool, folder.path)
     sink:expect(700 * 1000)
     assert.is_nil(feed(sink, 1, 700))
     check(sink, 700)
     assert.equal(0, pool:used())
-    assert.equal(path "a.png", sink:commit(folder, "a.png", "refuse"))
+    assert.equal(folder:at "a.png", sink:commit(folder.path, "a.png", "refuse"))
     check(sink, 700) -- from the named file
     sink:free()
-    assert.same({ "a.png" }, names())
-    assert.equal(700000, #contents(path "a.png"))
+    assert.same({ "a.png" }, folder:files())
+    assert.equal(700000, #folder:read "a.png")
   end)
 
   it("keeps a picture in memory where there is no folder, up to the limit", function()
@@ -109,8 +86,8 @@ describe("gim_sink", function()
     assert.is_true(pool:used() >= 900000 and pool:used() <= 1000 * KB)
     assert.equal(before + 1, window.open_fds())
     assert.is_nil(sink:trouble())
-    assert.equal(path "a.png", sink:commit(folder, "a.png", "refuse"))
-    assert.equal(2000000, #contents(path "a.png"))
+    assert.equal(folder:at "a.png", sink:commit(folder.path, "a.png", "refuse"))
+    assert.equal(2000000, #folder:read "a.png")
     check(sink, 2000)
     assert.is_true(sink:restart())
     assert.equal(0, pool:used())
@@ -123,9 +100,9 @@ describe("gim_sink", function()
   it("writes less at a time where a frame budget counts", function()
     for _, small in ipairs { false, true } do
       local own = window.pool(1000 * KB, small)
-      local sink = window.sink(own, folder)
+      local sink = window.sink(own, folder.path)
       assert.is_nil(feed(sink, 1, 100)) -- 100,000 bytes
-      assert.equal(small and 64 * KB or 0, #contents(path(names()[1])))
+      assert.equal(small and 64 * KB or 0, #folder:read(folder:files()[1]))
       check(sink, 100)
       sink:free()
     end
@@ -134,10 +111,10 @@ describe("gim_sink", function()
   it("reserves no blocks where a frame budget counts, but for what replaces others", function()
     local function blocks(...)
       local own = window.pool(1000 * KB, ...)
-      local sink = window.sink(own, folder)
+      local sink = window.sink(own, folder.path)
       sink:expect(10000 * KB)
       assert.is_nil(feed(sink, 1, 600))
-      local found = window.blocks(path(names()[1]))
+      local found = window.blocks(folder:at(folder:files()[1]))
       sink:free()
       return found
     end
@@ -191,14 +168,14 @@ describe("gim_sink", function()
     check(sink, 310)
     sink:free()
 
-    sink = window.sink(pool, folder)
+    sink = window.sink(pool, folder.path)
     sink:expect(30 * KB * KB)
     assert.is_nil(feed(sink, 1, 300))
     sink:settle()
-    assert.equal(300000, #contents(path(names()[1])))
-    assert.is_true(window.blocks(path(names()[1])) <= 400 * KB)
+    assert.equal(300000, #folder:read(folder:files()[1]))
+    assert.is_true(window.blocks(folder:at(folder:files()[1])) <= 400 * KB)
     check(sink, 300)
-    assert.equal(path "a", sink:commit(folder, "a", "refuse"))
+    assert.equal(folder:at "a", sink:commit(folder.path, "a", "refuse"))
     sink:free()
   end)
 
@@ -226,7 +203,7 @@ describe("gim_sink", function()
 
   it("knows whether the picture came to its end", function()
     local png = "\137PNG\r\n\26\n\0\0\0\3IDATabcCRC!\0\0\0\0IENDCRC!"
-    for _, place in ipairs { folder, false } do
+    for _, place in ipairs { folder.path, false } do
       local sink = window.sink(pool, place or nil)
       assert.is_false(sink:is_cut())
       assert(sink:write(png:sub(1, -2)))
@@ -243,29 +220,29 @@ describe("gim_sink", function()
 
   describe("when the folder fails", function()
     it("from the start, keeps the picture in memory and says what was wrong", function()
-      local sink = window.sink(pool, path "missing")
+      local sink = window.sink(pool, folder:at "missing")
       assert.is_nil(feed(sink, 1, 100))
       check(sink, 100)
       local nothing, err = sink:trouble()
       assert.is_nil(nothing)
       assert.equal("io", err.kind)
-      assert.is_truthy(err.message:find(path "missing", 1, true))
+      assert.is_truthy(err.message:find(folder:at "missing", 1, true))
       local name
-      name, err = sink:commit(path "missing", "a", "number")
+      name, err = sink:commit(folder:at "missing", "a", "number")
       assert.is_nil(name)
       assert.equal("io", err.kind)
-      window.mkdir(path "missing")
-      assert.equal(path "missing/a", sink:commit(path "missing", "a", "number"))
+      window.mkdir(folder:at "missing")
+      assert.equal(folder:at "missing/a", sink:commit(folder:at "missing", "a", "number"))
       sink:free()
-      assert.equal(100000, #contents(path "missing/a"))
+      assert.equal(100000, #folder:read "missing/a")
     end)
 
     it("in the middle, loses nothing: into memory", function()
-      local sink = window.sink(pool, folder)
+      local sink = window.sink(pool, folder.path)
       window.with_file_limit(300 * KB, function() assert.is_nil(feed(sink, 1, 900)) end)
       check(sink, 900)
       assert.equal("io", select(2, sink:trouble()).kind)
-      assert.same({}, names())
+      assert.same({}, folder:files())
       assert.is_true(pool:used() > 0)
       sink:free()
     end)
@@ -273,20 +250,18 @@ describe("gim_sink", function()
     it("in the middle, loses nothing: into a temporary file when memory has no room", function()
       pool = window.pool(100 * KB)
       local fine, said = window.in_child(function()
-        if not window.small_disk(folder, 512 * KB) then return "not allowed" end
-        local sink = window.sink(pool, folder)
+        if not window.small_disk(folder.path, 512 * KB) then return "not allowed" end
+        local sink = window.sink(pool, folder.path)
         assert(not feed(sink, 1, 2000))
         check(sink, 2000)
         assert(select(2, sink:trouble()).message:find "No space left")
         assert(pool:used() == 0)
         -- there is room elsewhere
-        local other = window.folder()
-        local name, err = sink:commit(folder, "a", "number")
+        local other <close> = files.folder()
+        local name, err = sink:commit(folder.path, "a", "number")
         assert(not name and err.kind == "io")
-        name = assert(sink:commit(other, "a", "number"))
-        assert(#contents(name) == 2000000)
-        os.remove(name)
-        window.rmdir(other)
+        name = assert(sink:commit(other.path, "a", "number"))
+        assert(#files.read(name) == 2000000)
         sink:free()
         return "kept"
       end)
@@ -296,7 +271,7 @@ describe("gim_sink", function()
 
     it("and all else as well: says so, for good, and what came before can be read", function()
       pool = window.pool(400 * KB)
-      local sink = window.sink(pool, folder)
+      local sink = window.sink(pool, folder.path)
       local failed, err = window.with_file_limit(300 * KB, function()
         return feed(sink, 1, 900)
       end)
@@ -306,12 +281,12 @@ describe("gim_sink", function()
       local done, again = sink:write "x"
       assert.is_nil(done)
       assert.equal(err.message, again.message)
-      assert.is_nil((sink:commit(folder, "a", "number")))
+      assert.is_nil((sink:commit(folder.path, "a", "number")))
       assert.is_true(sink:restart())
       assert.is_nil(feed(sink, 1, 10))
       check(sink, 10)
       assert.is_nil(sink:trouble())
-      assert.equal(path "a", sink:commit(folder, "a", "number"))
+      assert.equal(folder:at "a", sink:commit(folder.path, "a", "number"))
       sink:free()
     end)
   end)
@@ -323,67 +298,67 @@ describe("gim_sink", function()
       local calls = 0
       local name, err
       repeat
-        name, err = sink:commit(folder, "a.png", "number", 100 * KB)
+        name, err = sink:commit(folder.path, "a.png", "number", 100 * KB)
         calls = calls + 1
       until name or err.kind ~= "timeout"
-      assert.equal(path "a.png", name)
+      assert.equal(folder:at "a.png", name)
       assert.equal(5, calls)
-      assert.equal(500000, #contents(name))
+      assert.equal(500000, #files.read(name))
       check(sink, 500)
       sink:free()
-      assert.same({ "a.png" }, names())
+      assert.same({ "a.png" }, folder:files())
     end)
 
     it("more than once, in its folder and in others", function()
-      window.mkdir(path "in")
-      window.mkdir(path "out")
-      local sink = window.sink(pool, path "in")
+      window.mkdir(folder:at "in")
+      window.mkdir(folder:at "out")
+      local sink = window.sink(pool, folder:at "in")
       assert.is_nil(feed(sink, 1, 300))
-      assert.equal(path "out/copy", sink:commit(path "out", "copy", "number"))
-      assert.equal(path "in/a", sink:commit(path "in", "a", "number"))
-      assert.equal(path "in/a-2", sink:commit(path "in", "a", "number"))
-      assert.equal(path "out/copy-2", sink:commit(path "out", "copy", "number"))
+      assert.equal(folder:at "out/copy", sink:commit(folder:at "out", "copy", "number"))
+      assert.equal(folder:at "in/a", sink:commit(folder:at "in", "a", "number"))
+      assert.equal(folder:at "in/a-2", sink:commit(folder:at "in", "a", "number"))
+      assert.equal(folder:at "out/copy-2", sink:commit(folder:at "out", "copy", "number"))
       sink:free()
       for _, name in ipairs { "out/copy", "out/copy-2", "in/a", "in/a-2" } do
-        assert.equal(300000, #contents(path(name)), name)
+        assert.equal(300000, #folder:read(name), name)
       end
     end)
 
     it("anew when another folder is wanted half-way, and leaves no half files", function()
-      window.mkdir(path "one")
-      window.mkdir(path "two")
+      window.mkdir(folder:at "one")
+      window.mkdir(folder:at "two")
       local sink = window.sink(pool)
       assert.is_nil(feed(sink, 1, 500))
-      assert.equal("timeout", select(2, sink:commit(path "one", "a", "number", 1000)).kind)
-      assert.equal(path "two/a", sink:commit(path "two", "a", "number"))
-      assert.same({}, window.list(path "one"))
-      assert.equal("timeout", select(2, sink:commit(path "one", "a", "number", 1000)).kind)
+      assert.equal("timeout", select(2, sink:commit(folder:at "one", "a", "number", 1000)).kind)
+      assert.equal(folder:at "two/a", sink:commit(folder:at "two", "a", "number"))
+      assert.same({}, window.list(folder:at "one"))
+      assert.equal("timeout", select(2, sink:commit(folder:at "one", "a", "number", 1000)).kind)
       sink:free()
-      assert.same({}, window.list(path "one"))
-      assert.equal(500000, #contents(path "two/a"))
+      assert.same({}, window.list(folder:at "one"))
+      assert.equal(500000, #folder:read "two/a")
     end)
 
     it("also when its folder was moved and made again", function()
-      window.mkdir(path "sub")
-      local sink = window.sink(pool, path "sub")
+      window.mkdir(folder:at "sub")
+      local sink = window.sink(pool, folder:at "sub")
       assert.is_nil(feed(sink, 1, 300))
-      os.rename(path "sub", path "elsewhere")
-      assert.is_nil((sink:commit(path "sub", "a", "number")))
-      window.mkdir(path "sub")
-      assert.equal(path "sub/a", sink:commit(path "sub", "a", "number"))
+      os.rename(folder:at "sub", folder:at "elsewhere")
+      assert.is_nil((sink:commit(folder:at "sub", "a", "number")))
+      window.mkdir(folder:at "sub")
+      assert.equal(folder:at "sub/a", sink:commit(folder:at "sub", "a", "number"))
       sink:free()
-      assert.equal(300000, #contents(path "sub/a"))
-      assert.same({}, window.list(path "elsewhere"))
+      assert.equal(300000, #folder:read "sub/a")
+      assert.same({}, window.list(folder:at "elsewhere"))
     end)
 
     it("or says that the name is taken, and can be told another", function()
       local sink = window.sink(pool)
       assert.is_nil(feed(sink, 1, 3))
-      assert(sink:commit(folder, "a", "refuse"))
-      assert.equal("io", select(2, sink:commit(folder, "a", "refuse")).kind)
-      assert.equal(path "b", sink:commit(folder, "b", "refuse"))
+      assert(sink:commit(folder.path, "a", "refuse"))
+      assert.equal("io", select(2, sink:commit(folder.path, "a", "refuse")).kind)
+      assert.equal(folder:at "b", sink:commit(folder.path, "b", "refuse"))
       sink:free()
-      assert.same({ "a", "b" }, names())
+      assert.same({ "a", "b" }, folder:files())
     end)
   end)
 
@@ -391,7 +366,7 @@ describe("gim_sink", function()
     local whole = 0
     for n = 1, 30 do
       window.fail_allocation(n)
-      local sink = window.sink(pool, n % 2 == 0 and folder or nil)
+      local sink = window.sink(pool, n % 2 == 0 and folder.path or nil)
       if sink then
         -- Another place takes what one could not; where memory is at its limit and a temporary
         -- file fails, it says so and keeps what it had.
@@ -402,14 +377,14 @@ describe("gim_sink", function()
           check(sink, failed - 1)
         else
           local name
-          name, err = sink:commit(folder, "a", "replace")
+          name, err = sink:commit(folder.path, "a", "replace")
           window.fail_allocation(0)
           if not name then
             assert.equal("no_memory", err.kind)
-            name = assert(sink:commit(folder, "a", "replace"))
+            name = assert(sink:commit(folder.path, "a", "replace"))
           end
           check(sink, 1500)
-          assert.equal(1500000, #contents(name))
+          assert.equal(1500000, #files.read(name))
           whole = whole + 1
         end
         sink:free()
@@ -417,6 +392,6 @@ describe("gim_sink", function()
       window.fail_allocation(0)
     end
     assert.is_true(whole >= 20, "whole: " .. whole)
-    assert.same({ "a" }, names())
+    assert.same({ "a" }, folder:files())
   end)
 end)

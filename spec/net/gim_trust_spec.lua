@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Tests src/net/gim_trust.c through the test window: whose certificates count.
+local files = require "spec.support.files"
 local window = require "gptimage.core_test"
 local misbehave = require "spec.support.misbehave"
 
@@ -54,29 +55,19 @@ describe("gim_trust", function()
 
   -- In a child, with a system of its own that trusts `theirs`.
   local function with_system(check)
-    local folder = window.folder()
-    local file = assert(io.open(folder .. "/ca-certificates.crt", "w"))
-    local source = assert(io.open(theirs.ca_file))
-    local pem = source:read "a"
-    source:close()
-    file:write(pem)
-    file:close()
+    local folder <close> = files.folder()
+    local pem = files.read(theirs.ca_file)
+    folder:write("ca-certificates.crt", pem)
     local openssl = assert(io.popen("openssl x509 -noout -subject_hash -in '"
       .. theirs.ca_file .. "' 2>&1"))
     local hash = openssl:read "l"
     openssl:close()
     local known = hash and hash:match "^%x+$"
-    if known then
-      file = assert(io.open(folder .. "/" .. hash .. ".0", "w"))
-      file:write(pem)
-      file:close()
-    end
+    if known then folder:write(hash .. ".0", pem) end
     local fine, said = window.in_child(function()
-      if not window.cover(SYSTEM, folder) then return "not allowed" end
+      if not window.cover(SYSTEM, folder.path) then return "not allowed" end
       return check()
     end)
-    for name in pairs(window.list(folder)) do os.remove(folder .. "/" .. name) end
-    window.rmdir(folder)
     assert.is_true(fine, said)
     if said == "not allowed" or not known then pending "needs mounts of its own, and openssl" end
   end
@@ -96,16 +87,13 @@ describe("gim_trust", function()
     local other = bundle and bundle:read("a"):match "%-%-%-%-%-BEGIN.-END CERTIFICATE%-%-%-%-%-\n"
     if bundle then bundle:close() end
     if not other then pending "this system has no bundle of authorities" return end
-    local name = os.tmpname()
-    local file = assert(io.open(name, "w"))
-    file:write(other)
-    file:close()
+    local folder <close> = files.folder()
+    local ca_file = folder:write("ca.pem", other)
     with_system(function()
-      local net = assert(window.net { proxy = "", ca_file = name })
+      local net = assert(window.net { proxy = "", ca_file = ca_file })
       local outcome = ask(net, theirs)
       assert(outcome.status == "ok", outcome.err and outcome.err.message)
     end)
-    os.remove(name)
   end)
 
   it("reads the system's bundle once, not for every connection", function()

@@ -1,115 +1,69 @@
 -- SPDX-License-Identifier: MIT
 -- Tests src/net/gim_upload.c through clients: one picture to the file service, and what may come
 -- of it. An upload is never paid, and nothing is paid for where it fails.
+local editing = require "spec.support.editing"
 local pictures = require "spec.support.pictures"
-local program = require "spec.support.program"
 local services = require "spec.support.service"
 local socket = require "socket"
 
-local PNG = pictures.png { width = 32, height = 24 }
+local PNG, JSON, parts_of = editing.PNG, editing.JSON, editing.parts_of
+local e
 
-local service, client, folder
-
-local function start(handlers, options)
-  service = services.start(handlers)
-  options = options or {}
-  options.files_url = options.files_url or service.url
-  client = service:client(options)
-end
-
-before_each(function() folder = program.folder() end)
-
-after_each(function()
-  if service then service:close() end
-  service = nil
-  folder:close()
-end)
-
-local function write(name, bytes)
-  local path = folder.path .. "/" .. name
-  local file <close> = assert(io.open(path, "wb"))
-  file:write(bytes)
-  return path
-end
-
-local function edit(images, more)
-  local request = { model = "gpt-image-2", prompt = "night", images = images }
-  for name, value in pairs(more or {}) do request[name] = value end
-  local task, err = client:submit(request)
-  assert(task, tostring(err))
-  local result
-  result, err = service:finish(task)
-  return result, err, task
-end
-
--- The parts of a form as they stand, by the boundary that the head names.
-local function parts_of(request)
-  local boundary = request.headers["content-type"]:match "boundary=(%S+)"
-  local parts = {}
-  for head, body in request.body:gmatch("%-%-" .. boundary:gsub("%-", "%%-")
-    .. "\r\n(.-)\r\n\r\n(.-)\r\n%f[-]") do
-    parts[#parts + 1] = { field = head:match ' name="(.-)"', body = body,
-      filename = head:match 'filename="(.-)"', mime = head:match "[Cc]ontent%-[Tt]ype: (%S+)" }
-  end
-  return parts
-end
+before_each(function() e = editing.open() end)
+after_each(function() e:close() end)
 
 describe("an upload", function()
   it("is one part, named and typed by its bytes, and its link goes into the request", function()
-    start()
-    assert(edit { write("My photo.jpg", PNG) })
-    local request = service.uploads[1]
+    e:tasks()
+    assert(e:edit { e:write "My photo.jpg" })
+    local request = e.service.uploads[1]
     assert.equal("/api/v1/files/upload/stream", request.target)
     assert.equal("Bearer " .. services.KEY, request.headers.authorization)
     assert.is_nil(request.headers.expect)
     assert.is_nil(request.headers["transfer-encoding"])
     assert.equal(#request.body, tonumber(request.headers["content-length"]))
-    assert.same({ { field = "file", filename = "My_photo.png", mime = "image/png", body = PNG } },
-      parts_of(request))
-    assert.equal(1, #service.posts)
-    assert.truthy(service.posts[1].body:find(
-      '"image_urls":["' .. service.url .. '/uploads/1.png"]', 1, true))
-    assert.equal("application/json", service.posts[1].headers["content-type"])
+    assert.same({ { "file My_photo.png image/png" }, { PNG } }, { parts_of(request) })
+    assert.equal(1, #e.service.posts)
+    assert.truthy(e.service.posts[1].body:find(
+      '"image_urls":["' .. e.service.url .. '/uploads/1.png"]', 1, true))
+    assert.equal("application/json", e.service.posts[1].headers["content-type"])
   end)
 
   it("comes below the path of files_url, and its bytes may be in memory", function()
-    service = services.start()
-    client = service:client { files_url = service.url .. "/evolink//" }
-    assert(edit { { data = PNG, name = "../../etc/x y.gif" } })
-    assert.equal("/evolink/api/v1/files/upload/stream", service.uploads[1].target)
-    assert.same({ { field = "file", filename = "x_y.png", mime = "image/png", body = PNG } },
-      parts_of(service.uploads[1]))
+    e:tasks()
+    e.client = e.service:client { files_url = e.service.url .. "/evolink//" }
+    assert(e:edit { { data = PNG, name = "../../etc/x y.gif" } })
+    assert.equal("/evolink/api/v1/files/upload/stream", e.service.uploads[1].target)
+    assert.same({ { "file x_y.png image/png" }, { PNG } }, { parts_of(e.service.uploads[1]) })
   end)
 
   it("keeps the order of the pictures, whichever is there first", function()
     local held, count = {}, 0
-    start { upload = function(conn, request, number, s)
+    e:tasks { upload = function(conn, request, number, s)
       count = count + 1
       held[number] = true
       -- The first that came is answered last.
       conn:wait(function() return number > 1 or #s.uploads == 3 and count == 3 and held.rest end)
       conn:reply(s:uploaded((request.body:match 'filename="(%w+)%.')), nil,
-        { "Content-Type: application/json" })
+        JSON)
       if number == 3 then held.rest = true end
     end }
     local link = "https://example.com/between.webp"
-    assert(edit({ write("a.png", PNG), link, { data = PNG, name = "b" }, write("c.png", PNG) }))
-    local base = service.url .. "/uploads/"
-    assert.truthy(service.posts[1].body:find(('"image_urls":["%sa.png","%s","%sb.png","%sc.png"]')
-      :format(base, link, base, base), 1, true), service.posts[1].body)
+    assert(e:edit({ e:write "a.png", link, { data = PNG, name = "b" }, e:write "c.png" }))
+    local base = e.service.url .. "/uploads/"
+    assert.truthy(e.service.posts[1].body:find(('"image_urls":["%sa.png","%s","%sb.png","%sc.png"]')
+      :format(base, link, base, base), 1, true), e.service.posts[1].body)
   end)
 
   it("may have a link that JSON has to escape", function()
-    start { upload = function(conn, _, _, s)
+    e:tasks { upload = function(conn, _, _, s)
       conn:reply(('{"success":true,"data":{"file_url":"%s\\/a%%22b\\u002d.png?x=1&y=2"}}')
-        :format(s.url), nil, { "Content-Type: application/json" })
+        :format(s.url), nil, JSON)
     end }
-    assert(edit { write("a.png", PNG) })
-    assert.truthy(service.posts[1].body:find(service.url .. "/a%22b-.png?x=1&y=2", 1, true))
+    assert(e:edit { e:write "a.png" })
+    assert.truthy(e.service.posts[1].body:find(e.service.url .. "/a%22b-.png?x=1&y=2", 1, true))
   end)
 end)
-
-local JSON = { "Content-Type: application/json" }
 
 local function says(body, status)
   return function(conn) conn:reply(body, status, JSON) end
@@ -148,9 +102,9 @@ describe("the file service", function()
   for _, case in ipairs(failures) do
     local name, handler, kind, again = table.unpack(case)
     it(name .. ": nothing is sent on and nothing billed", function()
-      start({ upload = handler }, { retry = { max = 2, base = 0, cap = 0 },
+      e:tasks({ upload = handler }, { retry = { max = 2, base = 0, cap = 0 },
         timeout = { upload = kind == "timeout" and 0.1 or 10 } })
-      local result, err, task = edit { write("a.png", PNG) }
+      local result, err, task = e:edit { e:write "a.png" }
       assert.is_nil(result)
       assert.equal(kind, err.kind, tostring(err))
       assert.equal("no", err.billed)
@@ -158,27 +112,27 @@ describe("the file service", function()
       assert.equal("images[1]", err.field)
       assert.matches("^images%[1%] could not be uploaded: ", err.message)
       assert.equal("failed", task.status)
-      assert.equal(again and 3 or 1, #service.uploads)
-      assert.equal(0, #service.posts)
+      assert.equal(again and 3 or 1, #e.service.uploads)
+      assert.equal(0, #e.service.posts)
     end)
 
     if again then
       it(name .. " once, and takes the picture the next time", function()
-        start({ upload = function(conn, request, number, s)
+        e:tasks({ upload = function(conn, request, number, s)
           if number == 1 then return handler(conn, request, number, s) end
           return services.defaults.upload(conn, request, number, s)
         end }, { timeout = { upload = kind == "timeout" and 0.1 or 10 } })
-        assert.equal("yes", assert(edit { write("a.png", PNG) }).billed)
-        assert.equal(2, #service.uploads)
-        assert.equal(PNG, parts_of(service.uploads[2])[1].body)
-        assert.equal(1, #service.posts)
+        assert.equal("yes", assert(e:edit { e:write "a.png" }).billed)
+        assert.equal(2, #e.service.uploads)
+        assert.same({ PNG }, select(2, parts_of(e.service.uploads[2])))
+        assert.equal(1, #e.service.posts)
       end)
     end
   end
 
   it("breaks off half-way, and gets the whole picture anew", function()
     local heads = 0
-    start { head = function(conn, _, kind)
+    e:tasks { head = function(conn, _, kind)
       if kind ~= "upload" then return end
       heads = heads + 1
       if heads == 1 then
@@ -188,31 +142,31 @@ describe("the file service", function()
       end
     end }
     local large = pictures.png { width = 32, height = 24, filler = 4000000 }
-    assert(edit { write("large.png", large) })
-    assert.same({ 2, 1, 1 }, { heads, #service.uploads, #service.posts })
-    assert.is_true(parts_of(service.uploads[1])[1].body == large)
+    assert(e:edit { e:write("large.png", large) })
+    assert.same({ 2, 1, 1 }, { heads, #e.service.uploads, #e.service.posts })
+    assert.is_true(select(2, parts_of(e.service.uploads[1]))[1] == large)
   end)
 
   it("is asked again no sooner than it says", function()
-    start { upload = function(conn, request, number, s)
+    e:tasks { upload = function(conn, request, number, s)
       if number > 1 then return services.defaults.upload(conn, request, number, s) end
       conn:reply('{"success":false,"code":429,"msg":"x"}', "429 Slow",
         { "Content-Type: application/json", "retry-after-ms: 60" })
     end }
     local began = socket.gettime()
-    assert(edit { write("a.png", PNG) })
+    assert(e:edit { e:write "a.png" })
     assert.is_true(socket.gettime() - began >= 0.06)
-    assert.equal(2, #service.uploads)
+    assert.equal(2, #e.service.uploads)
   end)
 
   it("cannot make us show the key", function()
     local events = {}
-    start({ upload = function(conn)
+    e:tasks({ upload = function(conn)
       conn:reply(('{"success":false,"code":400,"msg":"bad Authorization: Bearer %s"}')
         :format(services.KEY), "400 Bad", JSON)
     end }, { log = function(event) events[#events + 1] = event.message end })
-    local _, err = edit { write("a.png", PNG) }
-    service:step()
+    local _, err = e:edit { e:write "a.png" }
+    e.service:step()
     assert.is_nil(tostring(err):find(services.KEY, 1, true))
     assert.is_nil(table.concat(events, "\n"):find(services.KEY, 1, true))
     assert.truthy(table.concat(events, "\n"):find('POST "a.png", ' .. #PNG .. " bytes", 1, true))
@@ -220,25 +174,24 @@ describe("the file service", function()
 
   it("gets no redirect followed, and nothing from elsewhere", function()
     local other <close> = services.start()
-    start({ upload = function(conn)
+    e:tasks({ upload = function(conn)
       conn:reply("", "307 Elsewhere", { "Location: " .. other.url .. "/upload" })
     end })
-    edit { write("a.png", PNG) }
+    e:edit { e:write "a.png" }
     assert.equal(0, other.server.connections)
   end)
 end)
 
 describe("files_url", function()
   it("has to be named where the service's is not known", function()
-    service = services.start()
-    client = service:client()
-    local task, err = client:submit { model = "gpt-image-2", prompt = "x",
-      images = { write("a.png", PNG) } }
+    e:tasks()
+    local task, err = e.service:client():submit { model = "gpt-image-2", prompt = "x",
+      images = { e:write "a.png" } }
     assert.is_nil(task)
     assert.equal("invalid", err.kind)
     assert.equal("files_url_required", err.issues[1].rule)
     assert.truthy(err.message:find("files_url", 1, true))
     assert.equal("no", err.billed)
-    assert.equal(0, service.server.connections)
+    assert.equal(0, e.service.server.connections)
   end)
 end)

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Links that others gave us must not lead into the own machine or network: checked by name, by
 -- literal, and on the address that is connected to, also of connections that stood already.
+local files = require "spec.support.files"
 local window = require "gptimage.core_test"
 local misbehave = require "spec.support.misbehave"
 
@@ -49,12 +50,11 @@ describe("a link that must be public", function()
 
   -- In a child, with a /etc/hosts of its own.
   it("is refused when its name leads to a private address", function()
-    local folder = window.folder()
-    local file = assert(io.open(folder .. "/hosts", "w"))
-    file:write("127.0.0.1 localhost pictures.example.com\n10.1.2.3 others.example.com\n")
-    file:close()
+    local folder <close> = files.folder()
+    local hosts = folder:write("hosts",
+      "127.0.0.1 localhost pictures.example.com\n10.1.2.3 others.example.com\n")
     local fine, said = window.in_child(function()
-      if not window.cover("/etc/hosts", folder .. "/hosts") then return "not allowed" end
+      if not window.cover("/etc/hosts", hosts) then return "not allowed" end
       net = assert(window.net { proxy = "" })
       for _, public_only in ipairs { false, true } do
         local outcome
@@ -80,8 +80,6 @@ describe("a link that must be public", function()
       assert(outcome.status == "invalid", outcome.status)
       return "checked"
     end)
-    os.remove(folder .. "/hosts")
-    window.rmdir(folder)
     assert.is_true(fine, said)
     if said == "not allowed" then pending "mounts of its own are not allowed here" end
   end)

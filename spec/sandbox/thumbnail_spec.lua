@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- Tests lua/gptimage/sandbox/thumbnail.lua and inflate.lua: how the sandbox sees what it was sent.
 
+local files = require "spec.support.files"
 local inflate = require "gptimage.sandbox.inflate"
 local mask = require "gptimage.mask"
 local pictures = require "spec.support.pictures"
-local program = require "spec.support.program"
 local read_picture = require("gptimage.sandbox.pictures").read
 local thumbnail = require "gptimage.sandbox.thumbnail"
 
@@ -102,7 +102,7 @@ describe("a thumbnail", function()
   end
 
   it("reads what libpng writes", function()
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     local path = assert(mask.ellipse { image_width = 300, image_height = 200, x = 50, y = 50,
       width = 200, height = 100, output = folder.path .. "/m.png" })
     local file <close> = assert(io.open(path, "rb"))

@@ -9,9 +9,9 @@
 --   e.service, e.client, e.folder
 --   e:close()
 
+local files = require "spec.support.files"
 local lfs = require "lfs"
 local pictures = require "spec.support.pictures"
-local program = require "spec.support.program"
 local services = require "spec.support.service"
 local window = require "gptimage.core_test"
 
@@ -25,8 +25,8 @@ local methods = {}
 local metatable = { __index = methods }
 
 function M.open()
-  local self = setmetatable({ folder = program.folder(), tmpdir = os.getenv "TMPDIR" }, metatable)
-  self.temporary = self.folder.path .. "/tmp"
+  local self = setmetatable({ folder = files.folder(), tmpdir = os.getenv "TMPDIR" }, metatable)
+  self.temporary = self.folder:at "tmp"
   assert(lfs.mkdir(self.temporary))
   window.setenv("TMPDIR", self.temporary)
   return self
@@ -41,7 +41,7 @@ end
 local function start(self, handlers, options)
   if self.service then self.service:close() end
   self.service = services.start(handlers)
-  if options.provider ~= "magick" then options.files_url = self.service.url end
+  if options.provider ~= "magick" then options.files_url = options.files_url or self.service.url end
   self.client = self.service:client(options)
 end
 
@@ -68,15 +68,12 @@ end
 
 ---A file in the folder; its path.
 function methods:write(name, bytes)
-  local path = self.folder.path .. "/" .. name
-  local file <close> = assert(io.open(path, "wb"))
-  file:write(bytes or M.PNG)
-  return path
+  return self.folder:write(name, bytes or M.PNG)
 end
 
 ---Runs a command of the shell in the folder.
 function methods:shell(command)
-  assert(os.execute("cd " .. program.quote(self.folder.path) .. " && " .. command))
+  self.folder:shell(command)
 end
 
 ---A link that the service's `reference` answers.
@@ -113,11 +110,7 @@ end
 
 ---Names of files in the folder for temporary ones.
 function methods:leftovers()
-  local names = {}
-  for name in lfs.dir(self.temporary) do
-    if name ~= "." and name ~= ".." then names[#names + 1] = name end
-  end
-  return names
+  return files.names(self.temporary)
 end
 
 ---The parts of a form: "name filename type" each, and their bytes.

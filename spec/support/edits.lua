@@ -81,13 +81,6 @@ function M.arrived(sandbox)
     uploads = sandbox:requests { kind = "upload" } }
 end
 
----Writes bytes to a file.
-function M.write(path, bytes)
-  local file <close> = assert(io.open(path, "wb"))
-  assert(file:write(bytes))
-  return path
-end
-
 ---Puts a picture behind a link, at a sandbox's file service.
 function M.publish(sandbox, picture)
   local raw = require "spec.support.raw_http"

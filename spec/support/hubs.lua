@@ -8,8 +8,9 @@
 --   H.lines()                                          -- what stands in the journal
 --   H.close()
 
+local files = require "spec.support.files"
 local journal = require "gptimage.journal"
-local program = require "spec.support.program"
+local lfs = require "lfs"
 local window = require "gptimage.core_test"
 
 local M = {}
@@ -18,10 +19,10 @@ M.EACCES, M.EIO, M.ENOSPC = 13, 5, 28
 M.BASE = "https://pictures.example"
 
 function M.new()
-  local H = { folder = program.folder() }
+  local H = { folder = files.folder() }
   local hubs = {}
 
-  function H.path(name) return H.folder.path .. "/" .. (name or "jobs.jsonl") end
+  function H.path(name) return H.folder:at(name or "jobs.jsonl") end
 
   ---The folder beside the journal, or a file in it.
   function H.beside(name) return H.path "jobs.jsonl.d" .. (name and "/" .. name or "") end
@@ -50,30 +51,15 @@ function M.new()
     H.folder:close()
   end
 
-  function H.write(path, text)
-    local file <close> = assert(io.open(path, "wb"))
-    file:write(text)
-    return path
-  end
-
-  function H.read(path)
-    local file <close> = io.open(path, "rb")
-    return file and file:read "a"
-  end
-
   ---A file in the folder beside the journal.
   function H.arrive(name, text)
     window.mkdir(H.beside())
-    return H.write(H.beside(name), text or "picture")
+    return files.write(H.beside(name), text or "picture")
   end
 
   ---Names in the folder beside the journal; nil: there is none.
   function H.files()
-    if not io.open(H.beside "." ) then return nil end
-    local names = {}
-    for name in pairs(window.list(H.beside())) do names[#names + 1] = name end
-    table.sort(names)
-    return names
+    return lfs.attributes(H.beside(), "mode") == "directory" and files.names(H.beside()) or nil
   end
 
   function H.put(lines)

@@ -7,8 +7,8 @@
 --   J.close()                                                 -- clients, folder
 
 local clients = require "spec.support.clients"
+local files = require "spec.support.files"
 local journal = require "gptimage.journal"
-local program = require "spec.support.program"
 
 local M = {}
 
@@ -38,10 +38,10 @@ function M.gist(report)
 end
 
 function M.new(sandbox)
-  local J = { folder = program.folder() }
+  local J = { folder = files.folder() }
   local opened = {}
 
-  function J.path(name) return J.folder.path .. "/" .. (name or "jobs.jsonl") end
+  function J.path(name) return J.folder:at(name or "jobs.jsonl") end
 
   function J.open(options, make)
     options = options or {}

@@ -1,20 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- Runs a Lua program in a process and a folder of its own, as a user would:
+-- Runs a Lua program in a process of its own, as a user would:
 --
 --   local program = require "spec.support.program"
---   local folder <close> = program.folder()
+--   local folder <close> = files.folder()
 --   local run = program.run("/path/x.lua", { folder = folder.path, env = { NAME = "value" } })
 --   assert.equal(0, run.status, run.output)          -- output: both streams, as they came
---
--- The folder and all in it go when it is closed.
+
+local files = require "spec.support.files"
 
 local M = {}
-
-local function quote(word)
-  return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
-end
-
-M.quote = quote
 
 local function first_line(command)
   local pipe <close> = assert(io.popen(command, "r"))
@@ -23,33 +17,6 @@ end
 
 --- The folder of the source tree, where specs are run from.
 M.root = first_line("pwd")
-
-local folder_methods = {}
-
-function folder_methods:close()
-  if self.path then
-    os.execute("rm -rf -- " .. quote(self.path))
-    self.path = nil
-  end
-end
-
---- Names of the files in it, sorted.
-function folder_methods:files()
-  local names = {}
-  local pipe <close> = assert(io.popen("ls -1A " .. quote(self.path), "r"))
-  for name in pipe:lines() do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
-end
-
---- A new empty folder.
-function M.folder()
-  local path = assert(first_line("mktemp -d"), "no temporary folder")
-  return setmetatable({ path = path }, {
-    __index = folder_methods, __close = folder_methods.close })
-end
 
 --- Width and height of a PNG, as its header says; nil when it is none.
 function M.png_size(path)
@@ -71,14 +38,16 @@ function M.run(path, options)
     path = M.root .. "/" .. path
   end
   -- A program that hangs fails (status 124), and does not take its spec with it.
-  local words = { "cd", quote(options.folder or M.root), "&&", "exec", "timeout", "300", "env" }
+  local words = { "cd", files.quote(options.folder or M.root), "&&", "exec", "timeout", "300",
+    "env" }
   for name, value in pairs(options.env or {}) do
-    words[#words + 1] = quote(name .. "=" .. value)
+    words[#words + 1] = files.quote(name .. "=" .. value)
   end
-  words[#words + 1] = quote(options.host or arg[-1] and arg[-1]:find("lua") and arg[-1] or "lua5.4")
-  words[#words + 1] = quote(path)
+  local host = options.host or arg[-1] and arg[-1]:find("lua") and arg[-1] or "lua5.4"
+  words[#words + 1] = files.quote(host)
+  words[#words + 1] = files.quote(path)
   for _, argument in ipairs(options.arguments or {}) do
-    words[#words + 1] = quote(argument)
+    words[#words + 1] = files.quote(argument)
   end
   local pipe = assert(io.popen(table.concat(words, " ") .. " 2>&1", "r"))
   local output = pipe:read("a")

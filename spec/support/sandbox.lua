@@ -11,6 +11,7 @@
 -- breaks and the sandbox ends too. Closing the pipe waits for the child, so none stays behind.
 
 local cjson = require "cjson"
+local files = require "spec.support.files"
 local socket = require "socket"
 
 local M = {}
@@ -20,10 +21,6 @@ local CONTROL_TIMEOUT = 10
 local methods = {}
 local sandbox_mt = { __name = "spec.sandbox", __index = methods,
   __close = function(self) self:stop() end }
-
-local function quote(word)
-  return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
-end
 
 -- Options that are flags or values of the command line, by the same name with dashes.
 local flags = { "tls", "idempotent", "allow_private", "edits", "fetch_references" }
@@ -40,11 +37,11 @@ local function command_line(options)
   for _, name in ipairs(values) do
     if options[name] ~= nil then
       words[#words + 1] = "--" .. name:gsub("_", "-")
-      words[#words + 1] = quote(options[name])
+      words[#words + 1] = files.quote(options[name])
     end
   end
   for _, word in ipairs(options.args or {}) do
-    words[#words + 1] = quote(word)
+    words[#words + 1] = files.quote(word)
   end
   return "echo pid $$; " .. table.concat(words, " ")
 end

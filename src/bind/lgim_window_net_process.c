@@ -34,14 +34,6 @@ static int window_open_fds(lua_State *L) {
   return 1;
 }
 
-/* window.folder() -> name of a new empty folder */
-static int window_folder(lua_State *L) {
-  char name[] = "/tmp/gptimage-spec-XXXXXX";
-  if (mkdtemp(name) == NULL) return luaL_error(L, "mkdtemp failed");
-  lua_pushstring(L, name);
-  return 1;
-}
-
 /* window.list(folder) -> { name = mode }, without "." and ".." */
 static int window_list(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
@@ -73,11 +65,6 @@ static int window_blocks(lua_State *L) {
 static int window_mkdir(lua_State *L) {
   lua_pushboolean(L, mkdir(luaL_checkstring(L, 1),
                            (mode_t)luaL_optinteger(L, 2, 0777)) == 0);
-  return 1;
-}
-
-static int window_rmdir(lua_State *L) {
-  lua_pushboolean(L, rmdir(luaL_checkstring(L, 1)) == 0);
   return 1;
 }
 
@@ -290,11 +277,9 @@ static int window_forbid(lua_State *L) {
 void lgim_window_net_process(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"open_fds", window_open_fds},
-      {"folder", window_folder},
       {"list", window_list},
       {"blocks", window_blocks},
       {"mkdir", window_mkdir},
-      {"rmdir", window_rmdir},
       {"symlink", window_symlink},
       {"chdir", window_chdir},
       {"umask", window_umask},

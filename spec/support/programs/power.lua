@@ -16,6 +16,7 @@
 local window = require "gptimage.core_test"
 package.preload["gptimage.core"] = window.core
 
+local files = require "spec.support.files"
 local Random = require "spec.support.random"
 local mime = require "mime"
 local power = require "spec.support.power"
@@ -29,7 +30,7 @@ local STRUCK = thorough and { "lost", "removed", "names", "kept", "lot" }
   or { "lost", "names", "lot" }
 local random = Random.new(seed)
 
-local base = os.getenv "GPTIMAGE_POWER" or window.folder()
+local base = os.getenv "GPTIMAGE_POWER" or files.folder().path
 local root, trace = base .. "/disk", base .. "/trace"
 assert(window.mkdir(root))
 
