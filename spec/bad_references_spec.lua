@@ -5,6 +5,7 @@ local edits = require "spec.support.edits"
 local files = require "spec.support.files"
 local gptimage = require "gptimage"
 local pictures = require "spec.support.pictures"
+local program = require "spec.support.program"
 local sandboxes = require "spec.support.sandbox"
 
 local has_masks = pcall(require, "gptimage.mask_core")
@@ -248,7 +249,7 @@ describe("a picture is refused before anything is sent:", function()
   end)
 
   it("files that there is no descriptor for, which may pass", function()
-    local code = bench.file("full.lua", [[
+    local code = folder:write("full.lua", [[
       local client = assert(require "gptimage".client { provider = "magick", api_key = "k",
         base_url = "http://127.0.0.1:1" })
       local function refused(path)
@@ -262,9 +263,9 @@ describe("a picture is refused before anything is sent:", function()
       repeat one = io.open "/dev/null"; held[#held + 1] = one until not one
       local err = refused(arg[1])
       print(err.kind, err.retryable, err.billed, err.issues[1].rule)]])
-    local limited = bench.file("full.sh", 'ulimit -n 64; exec lua5.4 "$@"')
+    local limited = folder:write("full.sh", 'ulimit -n 64; exec lua5.4 "$@"')
     local run = program.run(limited, { host = "/bin/sh",
-      arguments = { code, bench.file("a.png", photo) } })
+      arguments = { code, folder:write("a.png", photo) } })
     assert.equal("io\ttrue\tno\texhausted\n", run.output)
   end)
 
