@@ -9,7 +9,7 @@ local LEAST, MOST = 0, 0xFFFFFFFF
 local BROKEN = { kind = "network", message = "broken", retryable = true }
 local GONE = { kind = "too_big", message = "gone" } -- not of a link, which is asked for again
 
--- A task whose `count` pictures are to be saved, from now on.
+-- A task whose `count` pictures came with the answer to its POST, at time 0, and are to be saved.
 local function saving(count, options)
   options = options or {}
   options.save = true
@@ -18,28 +18,22 @@ local function saving(count, options)
   return job
 end
 
-local function states(job)
-  local all = {}
-  for i, picture in ipairs(job.task:state().pictures) do all[i] = picture.state end
-  return table.concat(all, " ")
-end
-
 describe("gim_pictures", function()
   it("gives out each once, in order, and waits for those under way", function()
     local job = saving(3)
-    assert.same("needed needed needed", states(job))
+    assert.same("needed needed needed", job:states())
     for i = 0, 2 do
       local _, picture, attempt = job:expect "save"
       assert.same({ i, 0 }, { picture, attempt })
     end
-    assert.same("running running running", states(job))
+    assert.same("running running running", job:states())
     assert.same(1800000, job:expect "none")
     job.task:saved(0, 1)
     assert.same(1800000, job:expect "none")
     job.task:saved(0, 0)
     job.task:saved(0, 2)
     job:over("ok", "yes")
-    assert.same("saved saved saved", states(job))
+    assert.same("saved saved saved", job:states())
   end)
 
   it("tries one again as often as retry.max says, with full jitter", function()
@@ -96,7 +90,7 @@ describe("gim_pictures", function()
     job.task:saved(5000, 1)
     job.task:saved(5000, 2, GONE)
     job:over("ok", "yes")
-    assert.same("saved saved failed", states(job))
+    assert.same("saved saved failed", job:states())
   end)
 
   it("hears nothing about pictures that are not under way, or do not exist", function()
@@ -106,10 +100,10 @@ describe("gim_pictures", function()
     job.task:saved(0, 2, GONE)
     job.task:lost(-1, GONE)
     job.task:lost(2, GONE)
-    assert.same("needed needed", states(job))
+    assert.same("needed needed", job:states())
     job:save(0)
     job.task:saved(0, 0, GONE)
-    assert.same("saved needed", states(job))
+    assert.same("saved needed", job:states())
   end)
 
   it("has lost one whose bytes are gone, whatever state it was in", function()
@@ -118,10 +112,10 @@ describe("gim_pictures", function()
     job.task:saved(0, 0)
     job.task:saved(0, 1, BROKEN)
     job.task:saved(0, 2, GONE)
-    assert.same("saved waiting failed running needed", states(job))
+    assert.same("saved waiting failed running needed", job:states())
     for i = 0, 4 do job.task:lost(i, { kind = "io", message = "lost" }) end
     local state = job:over("io", "yes")
-    assert.same("failed failed failed failed failed", states(job))
+    assert.same("failed failed failed failed failed", job:states())
     assert.same({ "lost", "lost", "gone", "lost", "lost" }, { state.pictures[1].err.message,
       state.pictures[2].err.message, state.pictures[3].err.message, state.pictures[4].err.message,
       state.pictures[5].err.message })
@@ -129,7 +123,7 @@ describe("gim_pictures", function()
     job:send(Clocked.completed(2))
     job.task:lost(1, { kind = "io" })
     job:over("ok", "yes")
-    assert.same("idle failed", states(job))
+    assert.same("idle failed", job:states())
   end)
 
   it("gives all up that is not settled when it is cancelled", function()
@@ -139,7 +133,7 @@ describe("gim_pictures", function()
     job.task:saved(0, 1, GONE)
     job.task:cancel("cancelled", "Enough.")
     local state = job:over("cancelled", "yes")
-    assert.same("saved failed failed failed", states(job))
+    assert.same("saved failed failed failed", job:states())
     assert.same({ "gone", "Enough.", "Enough." }, { state.pictures[2].err.message,
       state.pictures[3].err.message, state.pictures[4].err.message })
   end)
@@ -152,7 +146,7 @@ describe("gim_pictures", function()
     assert.same(0, window.fail_allocation(0))
     job:expect "done"
     local state = job.task:state()
-    assert.same({ "no_memory", "yes", "failed" }, { state.status, state.billed, states(job) })
+    assert.same({ "no_memory", "yes", "failed" }, { state.status, state.billed, job:states() })
     assert.is_nil(state.pictures[1].err)
   end)
 
@@ -187,7 +181,7 @@ describe("gim_pictures", function()
       assert.is_true(finished)
       local state = job.task:state()
       assert.same(saved > 0, state.status == "ok")
-      assert.same(saved, select(2, states(job):gsub("saved", "")))
+      assert.same(saved, select(2, job:states():gsub("saved", "")))
     end
   end)
 end)

@@ -3,23 +3,9 @@
 -- in every phase, and that an end is one for good.
 local window = require "gptimage.core_test"
 local Clocked = require "spec.support.clocked"
-local answer, broken = Clocked.answer, Clocked.broken
+local answer, broken, saving = Clocked.answer, Clocked.broken, Clocked.saving
 
 local MOST = 0xFFFFFFFF
-
-local function saving(count, options)
-  options = options or {}
-  options.save = true
-  local job = Clocked.accepted(options)
-  job:fetch(Clocked.completed(count))
-  return job
-end
-
-local function states(job)
-  local all = {}
-  for i, picture in ipairs(job.task:state().pictures) do all[i] = picture.state end
-  return table.concat(all, " ")
-end
 
 -- Jobs in every phase: how to get there, and what is billed if it ends there.
 local PHASES = {
@@ -133,7 +119,7 @@ describe("gim_task: the end comes", function()
     job:expect "save"
     job.now = 60000
     local state = job:over("ok", "yes")
-    assert.same("saved failed failed", states(job))
+    assert.same("saved failed failed", job:states())
     assert.same("timeout", state.pictures[3].err.kind)
   end)
 

@@ -3,23 +3,10 @@
 -- expired, and the one query for new ones.
 local Clocked = require "spec.support.clocked"
 local answer, broken, refusal = Clocked.answer, Clocked.broken, Clocked.refusal
+local saving = Clocked.saving
 
 local ID = Clocked.ID
 local EXPIRED = { kind = "not_found", message = "The link answers 410." }
-
-local function saving(count, options)
-  options = options or {}
-  options.save = true
-  local job = Clocked.accepted(options)
-  job:fetch(Clocked.completed(count))
-  return job
-end
-
-local function states(job)
-  local all = {}
-  for i, picture in ipairs(job.task:state().pictures) do all[i] = picture.state end
-  return table.concat(all, " ")
-end
 
 local function fresh(...)
   return Clocked.task("completed", { results = { ... }, progress = 100 })
@@ -38,7 +25,7 @@ local GAVE_NONE = "The link answers 410. The task was asked for a new one and ga
 describe("gim_task: a link that has expired", function()
   it("is asked for again at once, and the new one is brought", function()
     local job = stale()
-    assert.same("stale", states(job))
+    assert.same("stale", job:states())
     assert.same({ "saving", false }, { job.task:state().name, job.task:state().done })
     assert.same(0, job:fetch(answer({ id = ID, status = "completed",
       results = { "https://files.example/new.png" } }, 200, { unix = 1764999999 })))
@@ -47,7 +34,7 @@ describe("gim_task: a link that has expired", function()
       { state.pictures[1].url, state.pictures[1].state, state.linked, state.name })
     assert.is_nil(state.pictures[1].err)
     job:save(0)
-    assert.same({ "saved" }, { states(job), job:over("ok", "yes").err })
+    assert.same({ "saved" }, { job:states(), job:over("ok", "yes").err })
   end)
 
   it("is queried for, and nothing else: no body is needed, none may be sent", function()
@@ -71,10 +58,10 @@ describe("gim_task: a link that has expired", function()
     job.task:saved(job.now, 1, { kind = "network", retryable = true })
     job.task:saved(job.now, 3)
     job:save(1)
-    assert.same("stale saved stale saved", states(job))
+    assert.same("stale saved stale saved", job:states())
     job:fetch(fresh("https://f.example/a", "https://f.example/b", "https://f.example/c",
       "https://f.example/d"))
-    assert.same("needed saved needed saved", states(job))
+    assert.same("needed saved needed saved", job:states())
     job:save(0)
     job:save(2)
     local state = job:over("ok", "yes")
@@ -101,7 +88,7 @@ describe("gim_task: a link that has expired", function()
       job:fetch(report)
       job:save(0)
       assert.same(GAVE_NONE, job:over("ok", "yes").pictures[2].err.message)
-      assert.same("saved failed", states(job))
+      assert.same("saved failed", job:states())
     end
   end)
 
@@ -127,7 +114,7 @@ describe("gim_task: a link that has expired", function()
       answer("<html>", 502), refusal(429, "rate_limit_exceeded"), answer "{" } do
       local job = stale { retry = { max = 2, base = 1000, cap = 1000 } }
       job:fetch(trouble)
-      assert.same("stale", states(job))
+      assert.same("stale", job:states())
       assert.is_true(job:fetch(trouble) > 0)
       assert.is_true(job:fetch(fresh "https://f.example/1") > 0)
       job:save(0)
@@ -152,14 +139,14 @@ describe("gim_task: a link that has expired", function()
       if under_way then assert.same("fetch", (job:awake())) end
       job.now = 60000
       local state = job:over("not_found", "yes")
-      assert.same({ "failed", EXPIRED.message }, { states(job), state.err.message })
+      assert.same({ "failed", EXPIRED.message }, { job:states(), state.err.message })
 
       job = stale()
       if under_way then assert.same("fetch", (job:awake())) end
       job.task:cancel("cancelled", "Enough.")
       job:over("cancelled", "yes")
       job.task:fetched(job.now, fresh "https://f.example/1")
-      assert.same("failed", states(job))
+      assert.same("failed", job:states())
     end
   end)
 

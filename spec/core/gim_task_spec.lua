@@ -5,6 +5,7 @@
 -- spec/billing_spec.lua.
 local Clocked = require "spec.support.clocked"
 local answer, broken, refusal = Clocked.answer, Clocked.broken, Clocked.refusal
+local saving = Clocked.saving
 
 local ID = Clocked.ID
 local LEAST, MOST = 0, 0xFFFFFFFF
@@ -13,20 +14,6 @@ local function attached(options)
   options = options or {}
   options.kind, options.id = "attach", ID
   return Clocked.new(options)
-end
-
-local function saving(count, options)
-  options = options or {}
-  options.save = true
-  local job = Clocked.accepted(options)
-  job:fetch(Clocked.completed(count))
-  return job
-end
-
-local function states(job)
-  local all = {}
-  for i, picture in ipairs(job.task:state().pictures) do all[i] = picture.state end
-  return table.concat(all, " ")
 end
 
 describe("gim_task: a life", function()
@@ -312,7 +299,7 @@ describe("gim_task: pictures", function()
     job.task:saved(job.now, 0)
     job.task:saved(job.now, 2)
     local state = job:over("ok", "yes")
-    assert.same("saved failed saved", states(job))
+    assert.same("saved failed saved", job:states())
     assert.same({ "too_big", "gone" },
       { state.pictures[2].err.kind, state.pictures[2].err.message })
   end)
@@ -330,12 +317,12 @@ describe("gim_task: pictures", function()
     local job = Clocked.accepted()
     job:fetch(Clocked.completed(3))
     job:over("ok", "yes")
-    assert.same("idle idle idle", states(job))
+    assert.same("idle idle idle", job:states())
   end)
 
   it("of another task are one job each", function()
     local job = Clocked.new { kind = "picture", url = "https://a.example/b.png" }
-    assert.same({ "saving", "needed" }, { job.task:state().name, states(job) })
+    assert.same({ "saving", "needed" }, { job.task:state().name, job:states() })
     job:save(0, { kind = "network", retryable = true })
     job:save(0)
     job:over("ok", "yes")

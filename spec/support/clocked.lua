@@ -64,6 +64,22 @@ function Clocked.accepted(options, more)
   return job
 end
 
+---An accepted task whose `count` pictures are to be saved, from now on.
+function Clocked.saving(count, options)
+  options = options or {}
+  options.save = true
+  local job = Clocked.accepted(options)
+  job:fetch(Clocked.completed(count))
+  return job
+end
+
+---The states of its pictures, in order, as one text.
+function Clocked:states()
+  local all = {}
+  for i, picture in ipairs(self.task:state().pictures) do all[i] = picture.state end
+  return table.concat(all, " ")
+end
+
 function Clocked:next(random)
   return self.task:next(self.now, random)
 end
