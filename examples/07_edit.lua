@@ -4,8 +4,8 @@
 -- links are downloaded.
 --
 -- Usage: lua5.4 examples/07_edit.lua [starmagic | evolink | magick]
--- StarMagic's pages do not say where its file service is: FILES_URL has to. (The sandbox has one at
--- the address that it prints after "files".)
+-- StarMagic's pages do not say where its file service is: FILES_URL has to. (With the sandbox that
+-- is the address that it prints after "files", and GPTIMAGE_BASE_URL the one after the provider.)
 
 local gptimage = require "gptimage"
 
@@ -15,6 +15,10 @@ local options = {
   files_url = os.getenv "FILES_URL",
   allow_private = os.getenv "GPTIMAGE_BASE_URL" ~= nil, -- the sandbox's links are on this machine
 }
+if provider == "starmagic" and (options.files_url or "") == "" then
+  io.stderr:write("FILES_URL is not set: nowhere to upload the file to; nothing was paid\n")
+  os.exit(1, true)
+end
 local client <close> = assert(gptimage.client(options))
 
 local function make(request)

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- 8. Masks: which part of a picture shall be painted anew.
 --
--- Needs the module gptimage.mask_core, which is built where libpng is, and a key of Magick API (or
--- the sandbox; see example 1).
+-- Needs the module gptimage.mask_core, which is built where libpng is, and a key of Magick API.
+-- With the sandbox (see example 1) GPTIMAGE_BASE_URL is the address that it prints after "magick".
 -- Usage: lua5.4 examples/08_mask.lua [PICTURE]
 
 local gptimage = require "gptimage"

@@ -23,12 +23,12 @@ describe("the example", function()
     sandbox:reset()
   end)
 
-  local function run(name, folder, arguments, status, magick)
+  local function run(name, folder, arguments, status, magick, files_url)
     tried[name] = true
     local result = program.run("examples/" .. name, {
       folder = folder.path, arguments = arguments,
       env = { GPTIMAGE_BASE_URL = magick and sandbox.magick or sandbox.starmagic,
-        FILES_URL = sandbox.files, STARMAGIC_API_KEY = "sk-example",
+        FILES_URL = files_url or sandbox.files, STARMAGIC_API_KEY = "sk-example",
         MAGICK_API_KEY = "sk-example" },
     })
     assert.equal(status or 0, result.status, result.output)
@@ -137,6 +137,13 @@ describe("the example", function()
       assert.same(case[3], sources)
       assert.equal(3, sandbox:ledger().charged)
     end
+  end)
+
+  it("07_edit pays nothing where the file could not be uploaded", function()
+    local folder <close> = program.folder()
+    local output = run("07_edit.lua", folder, {}, 1, false, "")
+    assert.truthy(output:find("FILES_URL is not set", 1, true), output)
+    assert.equal(0, #sandbox:requests())
   end)
 
   it("08_mask makes masks, looks at them and uses them", function()

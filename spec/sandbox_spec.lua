@@ -87,6 +87,68 @@ describe("gptimage sandbox", function()
   end)
 end)
 
+describe("the command line", function()
+  -- Its output, the standard error stream behind it, and its exit status.
+  local function gptimage(words)
+    local pipe = io.popen("env -u LD_PRELOAD lua5.4 bin/gptimage " .. words .. "; echo $?")
+    local output, status = pipe:read("a"):match("^(.-)(%d+)\n$")
+    pipe:close()
+    return output, tonumber(status)
+  end
+
+  it("shows how it is used when it is told nothing, and that this is not enough", function()
+    assert.same({ "", 1 }, { gptimage "2>/dev/null" })
+    local help, status = gptimage "2>&1"
+    assert.equal(1, status)
+    assert.truthy(help:find("^Usage: gptimage "), help)
+    assert.truthy(help:find("\n   sandbox +Serve both image services"), help)
+    assert.same({ (gptimage "--help 2>&1"), 0 }, { help, 0 })
+    assert.equal(0, select(2, gptimage "--help"))
+  end)
+
+  it("tells its version", function()
+    assert.same({ "gptimage " .. require("gptimage").version .. "\n", 0 }, { gptimage "--version" })
+  end)
+
+  it("says what to do with each line that the sandbox prints", function()
+    local help = gptimage "sandbox --help"
+    local sandbox <close> = support.start { tls = true }
+    for name in pairs(sandbox) do
+      if name ~= "pid" and name ~= "pipe" and not name:find "_tls$" then
+        assert.truthy(help:find("\n   [%l_, ]*%f[%w]" .. name .. "%f[%W][^\n]*%l"), name)
+      end
+    end
+  end)
+end)
+
+describe("a handshake that fails", function()
+  -- What the sandbox prints until a client with TLS fails and another one is served.
+  local function output_of(option)
+    local pipe = io.popen("exec env -u LD_PRELOAD lua5.4 bin/gptimage sandbox --tied --tls "
+      .. option .. " 2>&1")
+    local urls = {}
+    for line in pipe:lines() do
+      local name, value = line:match "^(%S+) ?(.*)$"
+      urls[name] = value
+      if name == "ready" then break end
+    end
+    local connection = assert(socket.connect("127.0.0.1", tonumber(urls.origin_tls:match "%d+$")))
+    connection:send "this is no TLS\r\n\r\n"
+    connection:settimeout(10)
+    connection:receive "*a" -- it is given up by then
+    connection:close()
+    raw.request("POST", urls.origin .. "/_sandbox/stop", { body = "" })
+    local rest = pipe:read "a"
+    pipe:close()
+    return rest
+  end
+
+  it("is told of when that is asked for", function()
+    assert.equal("", output_of "")
+    assert.truthy(output_of "--verbose":find "^sandbox: wrap: starttls: [^\n]+\n$")
+  end)
+end)
+
 describe("the sandbox's task service", function()
   local sandbox
   setup(function() sandbox = support.start { tls = true, latency = 100 } end)
@@ -161,7 +223,10 @@ describe("the sandbox's task service", function()
     reply = get(sandbox.starmagic .. "/v1/tasks/task-unified-1-abcdefgh")
     assert.same({ 404, "task_not_found" }, { reply.status, reply.json.error.code })
     for _, path in ipairs { "/v1/nothing", "/v1/tasks/x/cancel", "/v1/images/edits" } do
-      assert.equal(404, post(sandbox.starmagic .. path, {}).status)
+      reply = post(sandbox.starmagic .. path, {})
+      assert.equal(404, reply.status)
+      assert.equal(("No such endpoint: POST %s (the sandbox has magick at %s)"):format(path,
+        sandbox.magick), reply.json.error.message)
     end
     assert.equal(404, get(sandbox.origin .. "/v1/tasks").status)
     local ledger = sandbox:ledger()

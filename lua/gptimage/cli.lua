@@ -6,17 +6,29 @@ local M = {}
 
 local commands = { "sandbox" }
 
----Runs the command line. Returns the exit status.
+local function print_version()
+  print("gptimage " .. require("gptimage").version)
+  os.exit(0, true)
+end
+
+---Runs the command line. Returns the exit status; of a wrong one, and of `--help` and `--version`,
+---argparse's way ends the process.
 ---@param arguments string[]  as in `arg`
 ---@return integer
 function M.main(arguments)
   local argparse = require "argparse"
-  local parser = argparse("gptimage", "Pictures from the GPT Image services.")
+  local parser = argparse("gptimage", "Pictures from the GPT Image services.",
+    "`gptimage COMMAND --help` says more.")
+  parser:flag("-V --version", "Show the version of the library, and end."):action(print_version)
   parser:command_target("command")
   parser:require_command(true)
   for _, name in ipairs(commands) do
     local module = require("gptimage.cli." .. name)
     module.define(parser:command(name, module.summary))
+  end
+  if #arguments == 0 then
+    io.stderr:write(parser:get_help(), "\n")
+    return 1
   end
   local list = table.move(arguments, 1, #arguments, 1, {})
   local parsed = parser:parse(list)

@@ -52,6 +52,7 @@ local world_mt = { __name = "sandbox.world", __index = methods }
 ---@field file_quota? integer   files that the file service keeps at once; 100 without
 ---@field fetch_references? boolean  references behind foreign links are really fetched; without,
 ---                             only the links are judged. The sandbox's own are always looked at
+---@field verbose? boolean     clients whose handshake fails are told of, too
 
 ---Forgets everything that has happened; listeners stay.
 function methods:reset()
@@ -104,7 +105,8 @@ local function classify(world, request)
     if not request.service then
       request.answer = function()
         return service.error_reply(404, { message = "The sandbox serves /starmagic, /evolink and "
-          .. "/magick; this path is none of theirs: " .. request.path })
+          .. "/magick, and files below /api/v1/files; this path is none of theirs: "
+          .. request.path })
       end
     end
   end
@@ -166,6 +168,13 @@ function M.new(options)
   function world.answer(request) return answer(world, request) end
   function world.sign(request, reply) sign(world, request, reply) end
   function world.on_end(task) parts.callbacks.start(world, task) end
+  -- For who came to the wrong service: where that one is.
+  function world.hint_at(name)
+    for _, line in ipairs(world.urls) do
+      if line[1] == name then return (" (the sandbox has %s at %s)"):format(name, line[2]) end
+    end
+    return ""
+  end
   function world.complain(text) io.stderr:write("sandbox: ", text, "\n") end
   world:reset()
 

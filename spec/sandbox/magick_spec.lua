@@ -75,7 +75,10 @@ describe("the sandbox's gateway", function()
     reply = raw.request("POST", sandbox.magick .. "/v1/images/generations", { body = "{}" })
     assert.same({ 401, "" }, { reply.status, cjson.decode(reply.body).error.code })
     assert.equal(501, post(sandbox.magick .. "/v1/images/variations", {}).status)
-    assert.equal(404, get(sandbox.magick .. "/v1/tasks/task-unified-1-a").status)
+    reply = get(sandbox.magick .. "/v1/tasks/task-unified-1-a")
+    assert.equal(404, reply.status)
+    assert.truthy(reply.json.error.message:find("Invalid URL (GET /v1/tasks/task-unified-1-a) "
+      .. "(the sandbox has starmagic at " .. sandbox.starmagic .. ")", 1, true))
   end)
 
   it("edits pictures sent as multipart, and records the parts", function()

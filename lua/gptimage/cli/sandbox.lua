@@ -5,6 +5,15 @@ local M = {}
 
 M.summary = "Serve both image services on this machine: no key, no money, real pictures."
 
+local EPILOG = [[
+Prints an address a line, and "ready" once it serves:
+   starmagic, evolink, magick   for base_url or $GPTIMAGE_BASE_URL of a client of that provider
+   files                        for files_url: where pictures for starmagic and evolink are uploaded
+   origin                       of all of them; control is below it: /_sandbox/ledger, .../faults
+   ca_file                      with --tls: for the option ca_file. The addresses behind TLS are
+                                called starmagic_tls and so on
+Any API key will do. It ends by Ctrl-C.]]
+
 ---Adds the command's options to its parser.
 function M.define(command)
   local function seconds(text)
@@ -23,6 +32,7 @@ function M.define(command)
     local number = math.tointeger(tonumber(text))
     return number and number >= 0 and number < 65536 and number or nil, "a port is expected"
   end
+  command:epilog(EPILOG)
   command:option("--host", "Address to listen on.", "127.0.0.1")
   command:option("--port", "Port; 0 lets the system choose.", "0"):convert(port)
   command:flag("--tls", "Listen with TLS as well (HTTP/2 and HTTP/1.1), on a port of its own.")
@@ -39,6 +49,7 @@ function M.define(command)
   command:option("--file-quota", "Files that the upload service keeps at once.", "100")
     :convert(count)
   command:flag("--fetch-references", "Fetch references behind foreign links, as the services do.")
+  command:flag("--verbose", "Tell of handshakes that fail, too.")
   command:flag("--tied", "End when nobody reads the output any more; it must be a pipe.")
 end
 
@@ -85,7 +96,7 @@ function M.run(arguments)
     idempotent = arguments.idempotent, allow_private = arguments.allow_private,
     expired = math.tointeger(tonumber(arguments.expired)), sizes = arguments.sizes,
     edits = arguments.edits, file_quota = arguments.file_quota,
-    fetch_references = arguments.fetch_references,
+    fetch_references = arguments.fetch_references, verbose = arguments.verbose,
   }
   if not world then
     io.stderr:write("gptimage sandbox: ", message, "\n")

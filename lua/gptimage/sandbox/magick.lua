@@ -274,7 +274,8 @@ function M.answer(world, request)
       message = "API not implemented" })
   end
   return error_reply(404, { type = "invalid_request_error", param = "", code = "",
-    message = ("Invalid URL (%s %s)"):format(request.method, request.route) })
+    message = ("Invalid URL (%s %s)%s"):format(request.method, request.route,
+      world.hint_at "starmagic") })
 end
 
 return M

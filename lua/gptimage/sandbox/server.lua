@@ -277,6 +277,9 @@ function M.listen(world, options)
       serve(world, stream)
     end,
     onerror = function(_, _, operation, problem, errno)
+      if operation == "wrap" and not world.options.verbose then
+        return -- a handshake that failed: the client has been told
+      end
       if errno ~= cqueues_errno.EPIPE and errno ~= cqueues_errno.ECONNRESET
           and not severing.is_aftermath(problem) then
         world.complain(("%s: %s"):format(operation, tostring(problem)))

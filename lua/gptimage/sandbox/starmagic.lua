@@ -224,7 +224,7 @@ function M.answer(world, request)
   local handler = routes[request.method .. " " .. request.route]
   if not handler then
     return error_reply(404, { message = "No such endpoint: " .. request.method .. " "
-      .. request.route })
+      .. request.route .. world.hint_at "magick" })
   end
   return handler(world, request)
 end
