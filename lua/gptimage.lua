@@ -146,7 +146,7 @@ end
 local client_methods = core.methods.client
 
 local function start(client, name, starter, request, level)
-  wait.check_open(client, level + 1)
+  wait.check_open(client, "client:" .. name, level + 1)
   local task, err = checked(level + 1, starter, client, for_core(request, name, level + 1), name,
     masking.fault(request))
   if task then
@@ -183,7 +183,7 @@ end
 
 --- What an earlier life of the journal left behind is brought to its end: see meta.lua.
 function client_methods:recover()
-  wait.check_open(self, 3)
+  wait.check_open(self, "client:recover", 3)
   local report, tasks = core.recover(self)
   if not report then
     error("client has no journal to recover from: give it the option 'journal'", 2)
@@ -195,7 +195,7 @@ function client_methods:recover()
 end
 
 function client_methods:attach(id, options)
-  wait.check_open(self, 3)
+  wait.check_open(self, "client:attach", 3)
   local task, err = checked(3, core.attach, self, id, options)
   if task then
     wait.adopt(self, task, options and options.on_progress)

@@ -194,7 +194,7 @@ describe("closing", function()
     for index, call in ipairs(calls) do
       local ok, message = pcall(call)
       assert.is_false(ok, index)
-      assert.truthy(message:find("host_spec.lua:%d+: client is closed$"), message)
+      assert.truthy(message:find("host_spec.lua:%d+: %l+:[%l_]+: client is closed$"), message)
     end
     for _, name in ipairs { "fd", "tasks" } do
       local ok, message = pcall(function() client[name](client) end)

@@ -145,7 +145,7 @@ describe("image:save", function()
     client:close()
     local ok, message = pcall(function() result.images[1]:save("a.png") end)
     assert.is_false(ok)
-    assert.truthy(message:find("result_spec.lua:%d+: client is closed"), message)
+    assert.truthy(message:find("result_spec.lua:%d+: image:save: client is closed"), message)
   end)
 end)
 

@@ -402,7 +402,8 @@ describe("client:close", function()
     for name, call in pairs(calls) do
       local ok, message = pcall(call)
       assert.is_false(ok, name)
-      assert.truthy(message:find("wait_spec.lua:%d+: client is closed"), name .. ": " .. message)
+      local method = (name == "on_done" and "task:" or "client:") .. name
+      assert.truthy(message:find("wait_spec.lua:%d+: " .. method .. ": client is closed$"), message)
     end
   end)
 end)

@@ -93,7 +93,7 @@ local function check(client, options, known, level)
     error(("bad argument #2 to 'attach' (option 'budget': seconds expected, got %s)")
       :format(type(budget) == "number" and tostring(budget) or type(budget)), level)
   end
-  wait.check_open(client, level + 1)
+  wait.check_open(client, "attach", level + 1)
   if state.loop then
     error(("client is already driven by the loop '%s'"):format(state.loop.name), level)
   end

@@ -35,12 +35,13 @@ local function check_number(value, number, level)
   end
 end
 
-local function check_open(client, level)
+-- `what` is the method that wants it, "client:step".
+local function check_open(client, what, level)
   receiver.check(client, "client", level)
   if client:closed() then
-    error("client is closed", level)
+    error(what .. ": client is closed", level)
   elseif client.foreign then
-    error("client belongs to the parent process", level)
+    error(what .. ": client belongs to the parent process", level)
   end
 end
 
@@ -116,7 +117,7 @@ end
 
 -- Raises where `what` could only block a loop that the host attached, and on a closed client.
 local function check_may_wait(client, what, level)
-  check_open(client, level + 1)
+  check_open(client, what, level + 1)
   local state = core_data(client)
   local loop = state.loop
   if loop and not owner_of_this() and not loop.inside() then
@@ -268,7 +269,7 @@ function task_methods:on_done(f)
   if type(f) ~= "function" then
     error(("bad argument #1 to 'on_done' (function expected, got %s)"):format(type(f)), 2)
   end
-  check_open(self.client, 3)
+  check_open(self.client, "task:on_done", 3)
   deliver.when_done(self, f)
 end
 
@@ -284,7 +285,7 @@ local function bind(f, ...)
 end
 
 function client_methods:spawn(f, ...)
-  check_open(self, 3)
+  check_open(self, "client:spawn", 3)
   if type(f) ~= "function" then
     error(("bad argument #1 to 'spawn' (function expected, got %s)"):format(type(f)), 2)
   end
@@ -299,7 +300,7 @@ function client_methods:step(timeout, budget)
       return state.live
     end
   end
-  check_open(self, 3)
+  check_open(self, "client:step", 3)
   check_number(timeout, 1, 3)
   check_number(budget, 2, 3)
   local state = core_data(self)
@@ -351,7 +352,7 @@ local function turn_abroad(client, state, others, remaining)
 end
 
 function client_methods:run(timeout)
-  check_open(self, 3)
+  check_open(self, "client:run", 3)
   check_seconds(timeout, "run", 3)
   local state = core_data(self)
   local deadline = timeout and core.now() + timeout
@@ -377,7 +378,7 @@ end
 local core_timeout = client_methods.timeout
 
 function client_methods:timeout()
-  check_open(self, 3)
+  check_open(self, "client:timeout", 3)
   local state = core_data(self)
   if state.head <= state.tail then
     return 0.0
