@@ -6,7 +6,6 @@ local core = require "gptimage.core"
 local deliver = require "gptimage.deliver"
 local json = require "gptimage.json"
 local masking = require "gptimage.masking"
-local receiver = require "gptimage.receiver"
 local results = require "gptimage.result"
 local wait = require "gptimage.wait"
 require "gptimage.together" -- client:all, client:race, client:map
@@ -61,13 +60,12 @@ local function checked(level, f, ...)
   return value, err
 end
 
--- The request as the core wants it: `extra` as JSON. The caller's table stays as it is.
-local function for_core(request, name, level)
-  local extra = type(request) == "table" and rawget(request, "extra")
-  if not extra then
-    return request -- the core says what is wrong with it, if anything is
-  end
-  if type(extra) ~= "table" then
+-- The request with its `extra` as JSON. The caller's table stays as it is.
+local function with_extra_written(request, name, level)
+  local extra = rawget(request, "extra")
+  if extra == nil then
+    return request
+  elseif type(extra) ~= "table" then
     error(("bad argument #1 to '%s' (field 'extra': table expected, got %s)")
       :format(name, type(extra)), level)
   end
@@ -82,6 +80,17 @@ local function for_core(request, name, level)
   end
   copy.extra = text
   return copy
+end
+
+-- The request as the core wants it, and what was seen of its mask. What is wrong with it
+-- otherwise the core says.
+local function for_core(request, name, level)
+  if type(request) ~= "table"
+    or (rawget(request, "extra") == nil and rawget(request, "mask") == nil) then
+    return request
+  end
+  local fault = masking.fault(request)
+  return with_extra_written(request, name, level + 1), fault
 end
 
 --- A client of one service. See gptimage.options in meta.lua.
@@ -136,8 +145,8 @@ end
 ---@param options gptimage.plan_options?
 ---@return gptimage.plan? plan, gptimage.error? err
 function M.plan(request, options)
-  local plan, err = checked(3, core.plan, for_core(request, "plan", 3), options,
-    masking.fault(request))
+  local written, fault = for_core(request, "plan", 3)
+  local plan, err = checked(3, core.plan, written, options, fault)
   return plan, err -- no tail call: levels count
 end
 
@@ -145,39 +154,39 @@ end
 
 local client_methods = core.methods.client
 
-local function start(client, name, starter, request, level)
-  wait.check_open(client, "client:" .. name, level + 1)
-  local task, err = checked(level + 1, starter, client, for_core(request, name, level + 1), name,
-    masking.fault(request))
+-- They are written out, with few calls inside one another and few values in each: what a
+-- coroutine that waits ever needed of its stack it keeps, and there may be thousands. What the
+-- core raises names the line that called the caller of the core.
+
+function client_methods:submit(request)
+  wait.check_open(self, "client:submit", 3)
+  local written, fault = for_core(request, "submit", 3)
+  local task, err = core.generate(self, written, "submit", fault)
   if task then
-    wait.adopt(client, task, request.on_progress)
+    wait.adopt(self, task, request.on_progress)
   end
   return task, err
 end
 
-function client_methods:submit(request)
-  local task, err = start(self, "submit", core.generate, request, 3)
-  return task, err
-end
-
--- For the method `name`, which has looked at its client and calls this last: what waits in
--- thousands of coroutines is to be one frame and no more, and not to hold the request.
+-- To be called last, of the method `name`, which has looked whether its client may wait: what
+-- waits is to be one frame and no more, and not to hold the request.
 local function start_and_wait(client, name, starter, request)
-  wait.check_may_wait(client, "client:" .. name, 3)
-  local task, err = start(client, name, starter, request, 3)
+  local written, fault = for_core(request, name, 3)
+  local task, err = starter(client, written, name, fault)
   if not task then
     return nil, err
   end
+  wait.adopt(client, task, request.on_progress)
   return wait.wait_as_caller_can(task)
 end
 
 function client_methods:generate(request)
-  receiver.check(self, "client", 2)
+  wait.check_may_wait(self, "client:generate", 3)
   return start_and_wait(self, "generate", core.generate, request)
 end
 
 function client_methods:edit(request)
-  receiver.check(self, "client", 2)
+  wait.check_may_wait(self, "client:edit", 3)
   return start_and_wait(self, "edit", core.edit, request)
 end
 

@@ -129,8 +129,9 @@ describe("meta.lua", function()
       end
     end
     local fields = described("src/bind/lgim_fields.c", "wire_fields")
-    for name in pairs(described(client, "options_of_request")) do
-      fields[name] = true
+    for _, more in ipairs { described("src/bind/lgim_fields.c", "picture_fields"),
+      described(client, "options_of_request") } do
+      for name in pairs(more) do fields[name] = true end
     end
     assert.same(names(fields), names(classes["gptimage.request"].fields))
   end)

@@ -108,6 +108,30 @@ describe("many tasks that wait", function()
     assert.is_nil(debug.getinfo(thread, 2, "S"), "more than sleep and yield")
   end)
 
+  it("need so little of a coroutine's stack that it does not grow", function()
+    waiting(1, 1000)
+    local count, posts = 100, 1
+    local function kib_of_each(more)
+      collectgarbage()
+      collectgarbage()
+      local before = collectgarbage "count"
+      for _ = 1, count do
+        client:spawn(function()
+          return client:generate { model = "gpt-image-2-beta", prompt = more }
+        end)
+      end
+      posts = posts + count
+      repeat client:step(0.01) until service:ledger().posts == posts
+      collectgarbage()
+      collectgarbage()
+      return (collectgarbage "count" - before) / count
+    end
+    kib_of_each "tables grow by now"
+    -- The least that Lua gives a coroutine are 45 slots of 16 bytes; the next are 85.
+    local kib = kib_of_each "a boat"
+    assert.is_true(kib < 1.5, kib .. " KiB")
+  end)
+
   it("are no burden for those that look whether there is work", function()
     local function cost(count)
       waiting(count, 1000)

@@ -13,7 +13,7 @@ local results = require "gptimage.result"
 local M = {}
 
 local running, status, yield = coroutine.running, coroutine.status, coroutine.yield
-local core_data, core_idle = core.data, core.idle
+local core_data, core_idle, core_opened = core.data, core.idle, core.opened
 local turn, is_delivering, owner_of_this = deliver.turn, deliver.is_delivering, deliver.owner
 
 -- How long `run` sleeps on one client while tasks of another are live as well.
@@ -35,14 +35,16 @@ local function check_number(value, number, level)
   end
 end
 
--- `what` is the method that wants it, "client:step".
+-- The state of an open client; raises for anything else. `what` is the method that wants it,
+-- "client:step".
 local function check_open(client, what, level)
-  receiver.check(client, "client", level)
-  if client:closed() then
-    error(what .. ": client is closed", level)
-  elseif client.foreign then
-    error(what .. ": client belongs to the parent process", level)
+  local state = core_opened(client)
+  if not state then
+    receiver.check(client, "client", level)
+    error(("%s: client %s"):format(what,
+      client.foreign and "belongs to the parent process" or "is closed"), level)
   end
+  return state
 end
 
 -- Blocks until the task is done or the time is over; returns whether it is done.
@@ -117,8 +119,7 @@ end
 
 -- Raises where `what` could only block a loop that the host attached, and on a closed client.
 local function check_may_wait(client, what, level)
-  check_open(client, what, level + 1)
-  local state = core_data(client)
+  local state = check_open(client, what, level + 1)
   local loop = state.loop
   if loop and not owner_of_this() and not loop.inside() then
     error(("%s would block the loop '%s' that drives this client: call it inside %s or of "
@@ -285,11 +286,11 @@ local function bind(f, ...)
 end
 
 function client_methods:spawn(f, ...)
-  check_open(self, "client:spawn", 3)
+  local state = check_open(self, "client:spawn", 3)
   if type(f) ~= "function" then
     error(("bad argument #1 to 'spawn' (function expected, got %s)"):format(type(f)), 2)
   end
-  deliver.spawn(self, core_data(self), bind(f, ...))
+  deliver.spawn(self, state, bind(f, ...))
 end
 
 function client_methods:step(timeout, budget)
@@ -300,10 +301,9 @@ function client_methods:step(timeout, budget)
       return state.live
     end
   end
-  check_open(self, "client:step", 3)
+  local state = check_open(self, "client:step", 3)
   check_number(timeout, 1, 3)
   check_number(budget, 2, 3)
-  local state = core_data(self)
   turn(self, state, timeout or 0, budget)
   if not is_delivering(state) then
     report.raise(state)
@@ -352,9 +352,8 @@ local function turn_abroad(client, state, others, remaining)
 end
 
 function client_methods:run(timeout)
-  check_open(self, "client:run", 3)
+  local state = check_open(self, "client:run", 3)
   check_seconds(timeout, "run", 3)
-  local state = core_data(self)
   local deadline = timeout and core.now() + timeout
   local inner = is_delivering(state)
   local others
@@ -378,8 +377,7 @@ end
 local core_timeout = client_methods.timeout
 
 function client_methods:timeout()
-  check_open(self, "client:timeout", 3)
-  local state = core_data(self)
+  local state = check_open(self, "client:timeout", 3)
   if state.head <= state.tail then
     return 0.0
   end

@@ -57,9 +57,9 @@ describe("the module", function()
     for _, name in ipairs { "attach function", "client function", "close function",
       "data function", "edit function", "error_metatable table", "fetch function",
       "generate function", "idle function", "issue_metatable table", "libcurl string",
-      "methods table", "models function", "now function", "outcome function", "plan function",
-      "read function", "sizes function", "step function", "version string", "wake function",
-      "watch function" } do
+      "methods table", "models function", "now function", "opened function", "outcome function",
+      "plan function", "read function", "sizes function", "step function", "version string",
+      "wake function", "watch function" } do
       local found
       for _, other in ipairs(names) do found = found or other == name end
       assert.is_true(found, name)
@@ -71,7 +71,8 @@ describe("the module", function()
   it("takes no object of another kind", function()
     for name, f in pairs(core) do
       if type(f) == "function" and name ~= "now" and name ~= "models" and name ~= "sizes"
-        and name ~= "plan" and name ~= "client" and name ~= "idle" then
+        and name ~= "plan" and name ~= "client" and name ~= "idle"
+        and name ~= "opened" then
         for _, value in ipairs { io.stdout, {}, "x", 7, true } do
           local ok, message = pcall(f, value, 1, 1)
           assert.is_false(ok, name)
@@ -86,11 +87,13 @@ describe("the module", function()
         assert.is_false((pcall(f)), name)
       end
     end
-    -- The short way of an idle step: who is no client takes the long one, which says so.
-    for _, value in ipairs { io.stdout, {}, "x", 7, true } do
-      assert.equal(0, select("#", core.idle(value)))
+    -- The short ways: who is no client takes the long one, which says so.
+    for _, short in ipairs { core.idle, core.opened } do
+      for _, value in ipairs { io.stdout, {}, "x", 7, true } do
+        assert.equal(0, select("#", short(value)))
+      end
+      assert.equal(0, select("#", short()))
     end
-    assert.equal(0, select("#", core.idle()))
     assert.equal("locked", getmetatable(assert(core.client { api_key = "k" })))
   end)
 

@@ -245,6 +245,14 @@ describe("the JSON writer", function()
     for _, text in ipairs { "\xFF", "a\xC3", "\xED\xA0\x80" } do
       assert.same({ nil, "invalid", "" }, { window.json_write_string(text) })
     end
+    for n = 0, 80 do -- wherever it stands
+      for _, bad in ipairs { "\xFF", "\xC3", "\xE2\x82", "\xED\xA0\x80" } do
+        local text = ("a"):rep(n) .. bad .. ("b"):rep(80 - n)
+        assert.same({ nil, "invalid", "" }, { window.json_write_string(text) })
+      end
+      local good = ("a"):rep(n) .. "\u{20AC}" .. ("b"):rep(80 - n)
+      assert.same('"' .. good .. '"', window.json_write_string(good))
+    end
     assert.same('"ab"', window.json_write_string("ab", 4))
     for limit = 0, 7 do
       assert.same({ nil, "too_big", "" }, { window.json_write_string("ab\1", limit) })

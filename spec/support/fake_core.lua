@@ -121,6 +121,11 @@ function M.new()
     return nil -- always something to do: what is tested is the whole of a step
   end
 
+  function core.opened(client)
+    local own = private[client]
+    return own and not own.closed and not own.foreign and data[client] or nil
+  end
+
   function core.now()
     return fake.now
   end
@@ -144,7 +149,7 @@ function M.new()
     if request.model == "refused" then
       return nil, fake.error("invalid", "no such model")
     elseif request.model == "mistake" then
-      error("bad argument #1 to 'generate' (unknown field 'modle')", 0)
+      error("bad argument #1 to 'generate' (unknown field 'modle')", 3)
     end
     local task = setmetatable({}, task_metatable)
     fake.count = (fake.count or 0) + 1

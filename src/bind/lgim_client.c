@@ -19,13 +19,19 @@ typedef struct client {
   gim_hub *hub; /* one reference is OWNED; NULL: half made, or closed */
 } client;
 
-gim_hub *lgim_client_check(lua_State *L, int index) {
-  client *c = luaL_checkudata(L, index, LGIM_CLIENT);
+/* What keeps it from being used, or NULL. */
+static const char *trouble_of(const client *c) {
   /* Without a net: a close that ran out of memory in the middle. */
-  if (c->hub == NULL || c->hub->net == NULL)
-    luaL_argerror(L, index, "client is closed");
+  if (c->hub == NULL || c->hub->net == NULL) return "client is closed";
   if (gim_client_is_foreign(c->hub))
-    luaL_argerror(L, index, "client belongs to the parent process");
+    return "client belongs to the parent process";
+  return NULL;
+}
+
+gim_hub *lgim_client_check(lua_State *L, int index) {
+  const client *c = luaL_checkudata(L, index, LGIM_CLIENT);
+  const char *trouble = trouble_of(c);
+  if (trouble != NULL) luaL_argerror(L, index, trouble);
   return c->hub;
 }
 
@@ -212,13 +218,19 @@ static int core_step(lua_State *L) {
   return 3;
 }
 
-/*
-** core.idle(client) -> its user value when a step would find nothing to do;
-** else, and for what is no open client of this process, nothing
-*/
+/* core.idle(client) -> its user value when a step would find nothing to do;
+   else, and for what is no open client, nothing */
 static int core_idle(lua_State *L) {
   client *c = luaL_testudata(L, 1, LGIM_CLIENT);
   if (c == NULL || c->hub == NULL || !gim_client_is_idle(c->hub)) return 0;
+  lua_getiuservalue(L, 1, 1);
+  return 1;
+}
+
+/* core.opened(client) -> its user value; for what is no open client, nothing */
+static int core_opened(lua_State *L) {
+  const client *c = luaL_testudata(L, 1, LGIM_CLIENT);
+  if (c == NULL || trouble_of(c) != NULL) return 0;
   lua_getiuservalue(L, 1, 1);
   return 1;
 }
@@ -229,10 +241,8 @@ static int core_now(lua_State *L) {
   return 1;
 }
 
-/*
-** core.wake(client): the descriptor is readable until the next step, although
-** the core knows of nothing to do: the Lua layer has something to tell.
-*/
+/* core.wake(client): the descriptor is readable until the next step, for the
+   Lua layer has something to tell */
 static int core_wake(lua_State *L) {
   gim_net_alarm(lgim_client_check(L, 1)->net, gim_net_now_ms());
   return 0;
@@ -417,6 +427,7 @@ void lgim_client_open(lua_State *L, int methods) {
                                        {"attach", lgim_client_attach},
                                        {"step", core_step},
                                        {"idle", core_idle},
+                                       {"opened", core_opened},
                                        {"now", core_now},
                                        {"wake", core_wake},
                                        {"close", core_close},

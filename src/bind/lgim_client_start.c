@@ -87,7 +87,8 @@ static void log_warnings(gim_hub *hub, const gim_job *job) {
 
 static int start(lua_State *L, const char *function, bool edit) {
   gim_hub *hub = lgim_client_check(L, 1);
-  const lgim_argument argument = {luaL_optstring(L, 3, function), 1, "field"};
+  const lgim_argument argument = {luaL_optstring(L, 3, function), 1, "field",
+                                  2};
   choices c = NO_CHOICES;
   const lgim_option_set others = {options_of_request, &c};
   gim_job_options options;
@@ -153,7 +154,7 @@ int lgim_client_edit(lua_State *L) {
 /* core.attach(client, id [, options]) -> task | nil, err */
 int lgim_client_attach(lua_State *L) {
   gim_hub *hub = lgim_client_check(L, 1);
-  const lgim_argument argument = {"attach", 2, "option"};
+  const lgim_argument argument = {"attach", 2, "option", 1};
   choices c = NO_CHOICES;
   lgim_option_set set = {options_of_attach, &c};
   gim_job_options options;

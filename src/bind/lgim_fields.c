@@ -22,10 +22,18 @@ static const lgim_option wire_fields[] = {
     TEXT(mask_url),
     TEXT(callback_url),
     {"n", LGIM_INTEGER, offsetof(gim_fields, n), offsetof(gim_fields, has_n)},
-    {"images", LGIM_TABLE, LGIM_NOWHERE, LGIM_NOWHERE},
-    {"image_urls", LGIM_TABLE, LGIM_NOWHERE, LGIM_NOWHERE},
-    {"mask", LGIM_ANY, LGIM_NOWHERE, LGIM_NOWHERE},
     TEXT(extra), /* JSON text here: the Lua layer writes it */
+    {NULL, LGIM_ANY, 0, 0}};
+
+/* Those that are read when all else is, by read_pictures. */
+typedef struct pictured {
+  bool images, image_urls, mask; /* is it there? */
+} pictured;
+
+static const lgim_option picture_fields[] = {
+    {"images", LGIM_TABLE, LGIM_NOWHERE, offsetof(pictured, images)},
+    {"image_urls", LGIM_TABLE, LGIM_NOWHERE, offsetof(pictured, image_urls)},
+    {"mask", LGIM_ANY, LGIM_NOWHERE, offsetof(pictured, mask)},
     {NULL, LGIM_ANY, 0, 0}};
 
 /*
@@ -180,8 +188,9 @@ static void read_pictures(lua_State *L, int index,
 
 void lgim_fields_read(lua_State *L, int index, const lgim_argument *argument,
                       const lgim_option_set *others, gim_fields *fields) {
-  lgim_option_set sets[2];
-  int count = 1;
+  pictured pictures = {false, false, false};
+  lgim_option_set sets[3];
+  int count = 2;
   index = lua_absindex(L, index);
   luaL_checkstack(L, 16, argument->function);
   memset(fields, 0, sizeof(*fields));
@@ -190,9 +199,15 @@ void lgim_fields_read(lua_State *L, int index, const lgim_argument *argument,
                        luaL_typename(L, index));
   sets[0].options = wire_fields;
   sets[0].out = fields;
+  sets[1].options = picture_fields;
+  sets[1].out = &pictures;
   if (others != NULL) sets[count++] = *others;
   lgim_options_read_sets(L, index, argument, sets, count);
-  read_pictures(L, index, argument, fields);
+  if (pictures.images || pictures.image_urls || pictures.mask ||
+      fields->mask_url.p != NULL)
+    read_pictures(L, index, argument, fields);
+  else
+    lua_pushnil(L); /* most requests have none: nothing to hold */
 }
 
 gim_source_pixels lgim_fields_pixels(lua_State *L, int index) {

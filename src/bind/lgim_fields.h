@@ -22,7 +22,7 @@
 ** Files and bytes are looked at (gim_reference), which waits for the disk.
 ** Unknown keys, wrong types and lists that are no sequence of what they are to
 ** hold raise, by the rules of lgim_options_read_sets.
-** Pushes one value. `fields` is BORROWED from the table; but all that says
+** Pushes one value, nil where there are no pictures. `fields` is BORROWED from the table; but all that says
 ** where pictures are, and the bytes that are in memory, from that value alone:
 ** whoever keeps it may go on with gim_request.enclosed.
 */

@@ -156,7 +156,7 @@ static gim_str optional_text(lua_State *L, const lgim_argument *argument) {
 
 /* gptimage.models([provider]) -> {model, ...} */
 static int models(lua_State *L) {
-  const lgim_argument argument = {"models", 1, "argument"};
+  const lgim_argument argument = {"models", 1, "argument", 1};
   gim_str name = optional_text(L, &argument);
   gim_provider only = lgim_find_provider(L, &argument, NULL, name);
   const gim_model *model;
@@ -212,9 +212,9 @@ static void push_listed_sizes(lua_State *L, const gim_model *model) {
 /* gptimage.sizes(provider, model [, procedure]) -> {size, ...} | nil, err */
 static int sizes(lua_State *L) {
   static const int tiers[GIM_TIER_COUNT] = {1, 2, 4};
-  const lgim_argument first = {"sizes", 1, "argument"};
-  const lgim_argument second = {"sizes", 2, "argument"};
-  const lgim_argument third = {"sizes", 3, "argument"};
+  const lgim_argument first = {"sizes", 1, "argument", 1};
+  const lgim_argument second = {"sizes", 2, "argument", 1};
+  const lgim_argument third = {"sizes", 3, "argument", 1};
   gim_str name;
   gim_provider provider;
   gim_size_procedure procedure;

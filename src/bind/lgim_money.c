@@ -6,7 +6,7 @@
 #include <lauxlib.h>
 
 static const char key_prices = 'p';
-static const lgim_argument argument = {"client", 1, "option"};
+static const lgim_argument argument = {"client", 1, "option", 1};
 
 void lgim_money_keep_prices(lua_State *L, int options, int data) {
   options = lua_absindex(L, options);

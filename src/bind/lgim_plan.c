@@ -159,8 +159,8 @@ static int plan(lua_State *L) {
       {"price", LGIM_NUMBER, LGIM_NOWHERE, LGIM_NOWHERE},
       {NULL, LGIM_ANY, 0, 0}};
 #undef AT
-  const lgim_argument first = {"plan", 1, "field"};
-  const lgim_argument second = {"plan", 2, "option"};
+  const lgim_argument first = {"plan", 1, "field", 1};
+  const lgim_argument second = {"plan", 2, "option", 1};
   plan_options chosen = {.strict = true};
   lgim_option_set rest = {others, &chosen};
   gim_fields fields;

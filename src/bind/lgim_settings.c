@@ -85,7 +85,7 @@ static const lgim_option options_of_rate[] = {
      LGIM_NOWHERE},
     {NULL, LGIM_ANY, 0, 0}};
 
-static const lgim_argument argument = {"client", 1, "option"};
+static const lgim_argument argument = {"client", 1, "option", 1};
 
 /* The place of `text` in `names` (NULL-terminated); raises otherwise. */
 static int choose(lua_State *L, const char *option, gim_str text,
@@ -106,7 +106,7 @@ static int choose(lua_State *L, const char *option, gim_str text,
 /* Reads the table that stands as option `name`, if there is one. */
 static void read_nested(lua_State *L, int index, const char *name,
                         const lgim_option *options, void *out) {
-  lgim_argument nested = {"client", 1, name};
+  lgim_argument nested = {"client", 1, name, 1};
   lgim_option_set set;
   set.options = options;
   set.out = out;
@@ -117,7 +117,7 @@ static void read_nested(lua_State *L, int index, const char *name,
 }
 
 static void read_poll(lua_State *L, int index, gim_poll *poll) {
-  const lgim_argument nested = {"client", 1, "poll"};
+  const lgim_argument nested = {"client", 1, "poll", 1};
   pacing p;
   memset(&p, 0, sizeof(p));
   p.poll = *poll;
@@ -133,7 +133,7 @@ static void read_poll(lua_State *L, int index, gim_poll *poll) {
 }
 
 static void read_retry(lua_State *L, int index, gim_retry *retry) {
-  const lgim_argument nested = {"client", 1, "retry"};
+  const lgim_argument nested = {"client", 1, "retry", 1};
   pacing p;
   memset(&p, 0, sizeof(p));
   p.retries = retry->max;
@@ -153,7 +153,7 @@ static void read_retry(lua_State *L, int index, gim_retry *retry) {
 }
 
 static void read_rate(lua_State *L, int index, gim_hub_options *hub) {
-  const lgim_argument nested = {"client", 1, "rate"};
+  const lgim_argument nested = {"client", 1, "rate", 1};
   int type;
   lua_pushliteral(L, "rate");
   type = lua_rawget(L, index);

@@ -247,7 +247,7 @@ static void push_numbers(lua_State *L, const gim_enclosure *e) {
 ** err: a request that was made, with all that plan does not tell
 */
 static int window_enclose(lua_State *L) {
-  const lgim_argument argument = {"enclose", 1, "field"};
+  const lgim_argument argument = {"enclose", 1, "field", 1};
   gim_fields fields;
   gim_rules rules;
   gim_request *request;

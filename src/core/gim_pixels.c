@@ -102,12 +102,22 @@ static square smaller(square a, square b) {
 ** rounded to the nearest.
 */
 static int round_edge(square edge, int step, int back) {
-  int64_t multiple = 0;
+  int64_t low = 0, high = 1; /* multiples: low fits, high does not */
   for (;;) {
-    int64_t next = multiple + step - back;
-    if (next * next * edge.under > edge.over) return (int)multiple;
-    multiple += step;
+    int64_t next = high * step - back;
+    if (next * next * edge.under > edge.over) break;
+    low = high;
+    high *= 2;
   }
+  while (high - low > 1) {
+    int64_t middle = (low + high) / 2;
+    int64_t next = middle * step - back;
+    if (next * next * edge.under > edge.over)
+      high = middle;
+    else
+      low = middle;
+  }
+  return (int)(low * step);
 }
 
 /* The square of the short edge that belongs to a long one. */

@@ -50,6 +50,9 @@ static gim_str sent_text(const gim_maker *m, gim_field field, char to[64]) {
   return gim_str_of(to);
 }
 
+/* Bytes that a body usually has beside its prompt. */
+#define BESIDE_PROMPT 256
+
 /* The comma before every member or element but the first. */
 static gim_status write_comma(gim_buffer *b, size_t first) {
   return b->n == first ? GIM_OK : gim_buffer_append_byte(b, ',');
@@ -118,7 +121,9 @@ static gim_status write_extra(gim_str extra, gim_buffer *b) {
 
 static gim_status write_body(gim_maker *m) {
   gim_buffer *b = &m->request->body;
-  gim_status status = gim_buffer_append_byte(b, '{');
+  size_t room = m->fields->prompt.n + BESIDE_PROMPT;
+  gim_status status = gim_buffer_reserve(b, room < b->limit ? room : b->limit);
+  if (status == GIM_OK) status = gim_buffer_append_byte(b, '{');
   for (int i = 0; i < GIM_FIELD_COUNT && status == GIM_OK; i++) {
     gim_field field = (gim_field)i;
     if (!is_sent(m, field)) continue;

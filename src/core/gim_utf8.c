@@ -81,6 +81,24 @@ gim_utf8_facts gim_utf8_read(gim_str s) {
   return facts;
 }
 
+/* Bytes of ASCII that `s` begins with, in steps of 32: most texts are that. */
+static size_t skip_ascii(gim_str s) {
+  const uint64_t tops = 0x8080808080808080u;
+  uint64_t w[4];
+  size_t i = 0;
+  for (; s.n - i >= sizeof(w); i += sizeof(w)) {
+    memcpy(w, s.p + i, sizeof(w));
+    if (((w[0] | w[1] | w[2] | w[3]) & tops) != 0) break;
+  }
+  return i;
+}
+
 bool gim_utf8_valid(gim_str s) {
-  return gim_utf8_read(s).valid;
+  const unsigned char *p = (const unsigned char *)s.p;
+  for (size_t i = skip_ascii(s), length; i < s.n; i += length) {
+    uint32_t code;
+    length = decode(p + i, s.n - i, &code);
+    if (length == 0) return false;
+  }
+  return true;
 }

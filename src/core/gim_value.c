@@ -8,6 +8,7 @@
 
 #define CHOICES_MAX 16
 #define KEY_MAX 64
+#define LENGTH_MAX 48
 
 static bool check_utf8(const gim_utf8_facts *facts, const char *field,
                        gim_report *report) {
@@ -27,10 +28,16 @@ bool gim_value_text(gim_str value, const char *field, gim_report *report) {
   return !facts.control;
 }
 
+/* How long a text is, in words. Only where somebody has to read it. */
+static gim_str length_of(const gim_utf8_facts *facts, char to[LENGTH_MAX]) {
+  snprintf(to, LENGTH_MAX, "%lld characters", (long long)facts->code_points);
+  return gim_str_of(to);
+}
+
 void gim_value_prompt(const gim_model *model, gim_str prompt,
                       gim_report *report) {
   gim_utf8_facts facts;
-  char got[48];
+  char got[LENGTH_MAX];
   if (prompt.p == NULL) {
     gim_report_add(report, GIM_REFUSAL, "prompt", "required", GIM_NOTHING,
                    NULL, "a prompt is required");
@@ -43,11 +50,10 @@ void gim_value_prompt(const gim_model *model, gim_str prompt,
   }
   facts = gim_utf8_read(prompt);
   if (!check_utf8(&facts, "prompt", report)) return;
-  snprintf(got, sizeof(got), "%lld characters", (long long)facts.code_points);
   if (model->prompt_max_code_points > 0 &&
       facts.code_points > model->prompt_max_code_points) {
     gim_report_add(report, model->advisory ? GIM_WARNING : GIM_REFUSAL,
-                   "prompt", "too_long", gim_str_of(got), NULL,
+                   "prompt", "too_long", length_of(&facts, got), NULL,
                    "a prompt of %s has at most %lld characters",
                    gim_model_title(model),
                    (long long)model->prompt_max_code_points);
@@ -57,7 +63,8 @@ void gim_value_prompt(const gim_model *model, gim_str prompt,
       (facts.code_points > model->prompt_warn_code_points ||
        facts.tokens > model->prompt_warn_tokens))
     gim_report_add(
-        report, GIM_WARNING, "prompt", "long_prompt", gim_str_of(got), NULL,
+        report, GIM_WARNING, "prompt", "long_prompt", length_of(&facts, got),
+        NULL,
         "%s takes %lld tokens; this prompt has %lld characters, some %lld "
         "tokens, and may be refused or cut",
         gim_model_title(model), (long long)model->prompt_warn_tokens,

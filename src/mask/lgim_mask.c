@@ -21,7 +21,7 @@ typedef struct request {
 /* Strings of Lua end in NUL; a file name must not hold another. */
 static const char *path_of(lua_State *L, const char *function, gim_str s,
                            const char *key, bool needed) {
-  const lgim_argument argument = {function, 1, "option"};
+  const lgim_argument argument = {function, 1, "option", 1};
   if (s.p == NULL || s.n == 0) {
     if (needed) lgim_options_raise(L, &argument, key, "a file name is needed");
     return NULL;
@@ -62,7 +62,7 @@ static int draw(lua_State *L, const char *function, bool ellipse) {
        offsetof(request, has_height)},
       {"output", LGIM_STRING, HERE(output)},
       {NULL, LGIM_ANY, LGIM_NOWHERE, LGIM_NOWHERE}};
-  const lgim_argument argument = {function, 1, "option"};
+  const lgim_argument argument = {function, 1, "option", 1};
   request r = {0};
   gim_mask_shape shape;
   gim_err err;
@@ -115,7 +115,7 @@ static int mask_from_alpha(lua_State *L) {
       {"threshold", LGIM_INTEGER, HERE(threshold)},
       {"output", LGIM_STRING, HERE(output)},
       {NULL, LGIM_ANY, LGIM_NOWHERE, LGIM_NOWHERE}};
-  const lgim_argument argument = {"from_alpha", 1, "option"};
+  const lgim_argument argument = {"from_alpha", 1, "option", 1};
   request r = {.threshold = 128};
   gim_err err;
   const char *image, *output;
@@ -198,7 +198,7 @@ static int mask_look(lua_State *L) {
       {"mask", LGIM_STRING, HERE(mask)},
       {"data", LGIM_STRING, HERE(data)},
       {NULL, LGIM_ANY, LGIM_NOWHERE, LGIM_NOWHERE}};
-  const lgim_argument argument = {"look", 1, "option"};
+  const lgim_argument argument = {"look", 1, "option", 1};
   request r = {0};
   gim_err err;
   gim_mask_seen seen;
