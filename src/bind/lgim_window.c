@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lgim_window.h"
 
+#include "lgim_table.h"
 #include "lgim_window_disk.h"
 
 #include <lauxlib.h>
@@ -77,8 +78,13 @@ static int window_starve(lua_State *L) {
   return lua_gettop(L);
 }
 
-static void set_text(lua_State *L, const char *name, const char *text) {
-  if (text[0] == '\0') return;
+void lgim_window_set_integer(lua_State *L, const char *name, int64_t value) {
+  lua_pushinteger(L, (lua_Integer)value);
+  lua_setfield(L, -2, name);
+}
+
+void lgim_window_set_text(lua_State *L, const char *name, const char *text) {
+  if (text == NULL) return;
   lua_pushstring(L, text);
   lua_setfield(L, -2, name);
 }
@@ -86,20 +92,16 @@ static void set_text(lua_State *L, const char *name, const char *text) {
 int lgim_window_fail(lua_State *L, const gim_err *err) {
   lua_pushnil(L);
   lua_createtable(L, 0, 10);
-  set_text(L, "kind", gim_status_name(err->status));
-  set_text(L, "message", err->message);
-  set_text(L, "field", err->field);
-  set_text(L, "code", err->code);
-  set_text(L, "param", err->param);
-  set_text(L, "request_id", err->request_id);
-  lua_pushinteger(L, err->http_status);
-  lua_setfield(L, -2, "status");
-  lua_pushboolean(L, err->retryable);
-  lua_setfield(L, -2, "retryable");
-  lua_pushinteger(L, (lua_Integer)err->retry_after_ms);
-  lua_setfield(L, -2, "retry_after_ms");
-  lua_pushinteger(L, (lua_Integer)err->offset);
-  lua_setfield(L, -2, "offset");
+  lgim_set_text(L, "kind", gim_status_name(err->status));
+  lgim_set_text(L, "message", err->message);
+  lgim_set_text(L, "field", err->field);
+  lgim_set_text(L, "code", err->code);
+  lgim_set_text(L, "param", err->param);
+  lgim_set_text(L, "request_id", err->request_id);
+  lgim_window_set_integer(L, "status", err->http_status);
+  lgim_set_flag(L, "retryable", err->retryable);
+  lgim_window_set_integer(L, "retry_after_ms", err->retry_after_ms);
+  lgim_window_set_integer(L, "offset", err->offset);
   return 2;
 }
 

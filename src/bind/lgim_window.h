@@ -29,6 +29,13 @@ void lgim_window_client(lua_State *L); /* the whole module */
 */
 int lgim_window_fail(lua_State *L, const gim_err *err);
 
+/*
+** Sets field `name` of the table on top of the stack, whatever the number; a
+** text that is NULL is left out. Flags are lgim_set_flag's.
+*/
+void lgim_window_set_integer(lua_State *L, const char *name, int64_t value);
+void lgim_window_set_text(lua_State *L, const char *name, const char *text);
+
 #pragma GCC visibility pop
 
 #endif

@@ -5,6 +5,7 @@
 #include "gim_response.h"
 #include "gim_system.h"
 #include "gim_wait.h"
+#include "lgim_table.h"
 #include "lgim_window.h"
 #include "lgim_window_parse.h"
 
@@ -16,11 +17,6 @@
 static int release_response(lua_State *L) {
   gim_response_free(lua_touserdata(L, 1));
   return 0;
-}
-
-static void set_boolean(lua_State *L, const char *key, bool value) {
-  lua_pushboolean(L, value);
-  lua_setfield(L, -2, key);
 }
 
 /* window.head{line, ...} -> what was read, with `ended` = the number of the
@@ -51,8 +47,8 @@ static int window_head(lua_State *L) {
   lgim_window_set_text(L, "etag", r->etag);
   lgim_window_set_text(L, "content_range", r->content_range);
   lgim_window_set_text(L, "location", r->location);
-  set_boolean(L, "replayed", r->replayed);
-  set_boolean(L, "whole_without_body", gim_response_is_whole(r, 0));
+  lgim_set_flag(L, "replayed", r->replayed);
+  lgim_set_flag(L, "whole_without_body", gim_response_is_whole(r, 0));
   return 1;
 }
 

@@ -47,17 +47,6 @@ gim_simd lgim_window_simd(lua_State *L, int index) {
   return (gim_simd)luaL_error(L, "this processor has no '%s'", name);
 }
 
-void lgim_window_set_integer(lua_State *L, const char *key, int64_t value) {
-  lua_pushinteger(L, (lua_Integer)value);
-  lua_setfield(L, -2, key);
-}
-
-void lgim_window_set_text(lua_State *L, const char *key, const char *text) {
-  if (text == NULL) return;
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, key);
-}
-
 void *lgim_window_hold(lua_State *L, size_t size, const char *name,
                        lua_CFunction release) {
   void *held = lua_newuserdatauv(L, size, 0);

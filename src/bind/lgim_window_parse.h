@@ -38,10 +38,6 @@ lua_Integer lgim_window_integer(lua_State *L, int index, const char *key,
 */
 gim_simd lgim_window_simd(lua_State *L, int index);
 
-/* Sets a field of the table on top of the stack. */
-void lgim_window_set_integer(lua_State *L, const char *key, int64_t value);
-void lgim_window_set_text(lua_State *L, const char *key, const char *text);
-
 /*
 ** Pushes `size` zeroed bytes that the collector hands to `release`, also when
 ** a function that holds them raises. `name` is their metatable's.

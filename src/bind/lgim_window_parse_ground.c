@@ -2,6 +2,7 @@
 #include "lgim_window_parse.h"
 
 #include "gim_redact.h"
+#include "lgim_window.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -125,12 +125,7 @@ static int window_json_number(lua_State *L) {
   return 2;
 }
 
-/* window.json_string(text, limit) -> bytes | nil, kind, bytes in the buffer */
-static int window_json_string(lua_State *L) {
-  gim_json root = parsed(L);
-  gim_buffer *b = lgim_window_buffer(L, (size_t)luaL_checkinteger(L, 2));
-  gim_status status = gim_buffer_append_str(b, GIM_STR("x"));
-  if (status == GIM_OK) status = gim_json_get_string(&root, b);
+static int written(lua_State *L, gim_buffer *b, gim_status status) {
   if (status == GIM_OK) {
     lgim_window_push(L, b);
     return 1;
@@ -138,6 +133,15 @@ static int window_json_string(lua_State *L) {
   lgim_window_status(L, status);
   lgim_window_push(L, b);
   return 3;
+}
+
+/* window.json_string(text, limit) -> bytes | nil, kind, bytes in the buffer */
+static int window_json_string(lua_State *L) {
+  gim_json root = parsed(L);
+  gim_buffer *b = lgim_window_buffer(L, (size_t)luaL_checkinteger(L, 2));
+  gim_status status = gim_buffer_append_str(b, GIM_STR("x"));
+  if (status == GIM_OK) status = gim_json_get_string(&root, b);
+  return written(L, b, status);
 }
 
 /* window.json_copy(text, size) -> text, was it a string */
@@ -157,16 +161,6 @@ static int window_json_is(lua_State *L) {
   lua_pushboolean(L, gim_json_string_is(&root, lgim_window_str(L, 2)));
   lua_pushboolean(L, gim_json_is_null(&root));
   return 2;
-}
-
-static int written(lua_State *L, gim_buffer *b, gim_status status) {
-  if (status == GIM_OK) {
-    lgim_window_push(L, b);
-    return 1;
-  }
-  lgim_window_status(L, status);
-  lgim_window_push(L, b);
-  return 3;
 }
 
 /* window.json_write_string(bytes [, limit]) -> text | nil, kind, held */

@@ -3,6 +3,7 @@
 
 #include "gim_record.h"
 #include "gim_recovery.h"
+#include "lgim_window.h"
 #include "lgim_window_parse.h"
 
 #include <lauxlib.h>

@@ -10,6 +10,7 @@
 #include "gim_utf8.h"
 #include "gim_value.h"
 #include "lgim_error.h"
+#include "lgim_table.h"
 #include "lgim_window.h"
 
 #include <lauxlib.h>
@@ -27,16 +28,6 @@ static void set_slice(lua_State *L, const char *name, gim_str s) {
   lua_setfield(L, -2, name);
 }
 
-static void set_integer(lua_State *L, const char *name, int64_t value) {
-  lua_pushinteger(L, (lua_Integer)value);
-  lua_setfield(L, -2, name);
-}
-
-static void set_flag(lua_State *L, const char *name, bool value) {
-  lua_pushboolean(L, value);
-  lua_setfield(L, -2, name);
-}
-
 /* window.utf8(text) -> {valid, bad_offset, code_points, tokens, control} */
 static int window_utf8(lua_State *L) {
   /* A copy of the exact length, so that sanitizers see a read behind it. */
@@ -48,11 +39,11 @@ static int window_utf8(lua_State *L) {
   facts = gim_utf8_read((gim_str){copy, s.n});
   free(copy);
   lua_newtable(L);
-  set_flag(L, "valid", facts.valid);
-  set_integer(L, "bad_offset", (int64_t)facts.bad_offset);
-  set_integer(L, "code_points", facts.code_points);
-  set_integer(L, "tokens", facts.tokens);
-  set_flag(L, "control", facts.control);
+  lgim_set_flag(L, "valid", facts.valid);
+  lgim_window_set_integer(L, "bad_offset", (int64_t)facts.bad_offset);
+  lgim_window_set_integer(L, "code_points", facts.code_points);
+  lgim_window_set_integer(L, "tokens", facts.tokens);
+  lgim_set_flag(L, "control", facts.control);
   return 1;
 }
 
@@ -69,10 +60,10 @@ static int window_url(lua_State *L) {
     return 3;
   }
   lua_newtable(L);
-  set_flag(L, "https", url.https);
-  set_flag(L, "ipv6", url.ipv6);
-  set_flag(L, "has_port", url.has_port);
-  set_integer(L, "port", url.port);
+  lgim_set_flag(L, "https", url.https);
+  lgim_set_flag(L, "ipv6", url.ipv6);
+  lgim_set_flag(L, "has_port", url.has_port);
+  lgim_window_set_integer(L, "port", url.port);
   set_slice(L, "scheme", url.scheme);
   set_slice(L, "host", url.host);
   set_slice(L, "target", url.target);
@@ -115,9 +106,9 @@ static void push_size(lua_State *L, const gim_size *size) {
   lua_newtable(L);
   lua_pushstring(L, kinds[size->kind]);
   lua_setfield(L, -2, "kind");
-  set_integer(L, "width", size->width);
-  set_integer(L, "height", size->height);
-  set_flag(L, "cross", size->cross);
+  lgim_window_set_integer(L, "width", size->width);
+  lgim_window_set_integer(L, "height", size->height);
+  lgim_set_flag(L, "cross", size->cross);
 }
 
 /* window.parse_size(text) -> {kind, width, height, cross}, written again */
@@ -184,9 +175,9 @@ static int window_provider(lua_State *L) {
   set_slice(L, "generate_path", gim_str_of(row->generate_path));
   set_slice(L, "edit_path", gim_str_of(row->edit_path));
   set_slice(L, "task_path", gim_str_of(row->task_path));
-  set_flag(L, "tasks", row->tasks);
-  set_flag(L, "links", row->links);
-  set_integer(L, "submit_timeout_ms", row->submit_timeout_ms);
+  lgim_set_flag(L, "tasks", row->tasks);
+  lgim_set_flag(L, "links", row->links);
+  lgim_window_set_integer(L, "submit_timeout_ms", row->submit_timeout_ms);
   lua_newtable(L);
   for (int i = 0; row->retry_codes[i] != NULL; i++) {
     lua_pushstring(L, row->retry_codes[i]);
@@ -223,13 +214,13 @@ static int window_judge_size(lua_State *L) {
   input.procedure = lua_toboolean(L, 4) ? GIM_SIZES_BUDGET : GIM_SIZES_ANCHOR;
   gim_size_judge(&input, &sized, &report);
   lua_newtable(L);
-  set_integer(L, "width", sized.width_px);
-  set_integer(L, "height", sized.height_px);
-  set_integer(L, "tier", sized.tier);
-  set_flag(L, "scaled_down", sized.scaled_down);
-  set_flag(L, "resolution_dropped", sized.resolution_dropped);
-  set_integer(L, "price",
-              gim_size_price_micro(input.model, &sized, GIM_NOTHING, 1));
+  lgim_window_set_integer(L, "width", sized.width_px);
+  lgim_window_set_integer(L, "height", sized.height_px);
+  lgim_window_set_integer(L, "tier", sized.tier);
+  lgim_set_flag(L, "scaled_down", sized.scaled_down);
+  lgim_set_flag(L, "resolution_dropped", sized.resolution_dropped);
+  lgim_window_set_integer(
+      L, "price", gim_size_price_micro(input.model, &sized, GIM_NOTHING, 1));
   return 1 + push_report(L, &report);
 }
 

@@ -11,7 +11,7 @@
 
 #pragma GCC visibility push(hidden)
 
-/* Adds options, errors, plan, models and sizes to the table on top. */
+/* Adds options, errors, fields, plan, models and sizes to the table on top. */
 void lgim_window_rules_bind(lua_State *L);
 
 /* Adds what is asked about a request's pictures: likewise. */

@@ -5,19 +5,11 @@
 #include "lgim_models.h"
 #include "lgim_options.h"
 #include "lgim_plan.h"
+#include "lgim_table.h"
+#include "lgim_window.h"
 
 #include <lauxlib.h>
 #include <string.h>
-
-static void set_integer(lua_State *L, const char *name, int64_t value) {
-  lua_pushinteger(L, (lua_Integer)value);
-  lua_setfield(L, -2, name);
-}
-
-static void set_flag(lua_State *L, const char *name, bool value) {
-  lua_pushboolean(L, value);
-  lua_setfield(L, -2, name);
-}
 
 /* window.read_options(table) -> {text, integer, number, seconds, flag,
    has_function, has_table, has_any} */
@@ -50,15 +42,15 @@ static int window_read_options(lua_State *L) {
   lua_newtable(L);
   lua_pushlstring(L, v.text.p, v.text.n);
   lua_setfield(L, -2, "text");
-  set_integer(L, "integer", v.integer);
+  lgim_window_set_integer(L, "integer", v.integer);
   lua_pushnumber(L, v.number);
   lua_setfield(L, -2, "number");
-  set_integer(L, "seconds_ms", v.seconds_ms);
-  set_flag(L, "flag", v.flag);
-  set_flag(L, "has_integer", v.has_integer);
-  set_flag(L, "has_function", v.has_function);
-  set_flag(L, "has_table", v.has_table);
-  set_flag(L, "has_any", v.has_any);
+  lgim_window_set_integer(L, "seconds_ms", v.seconds_ms);
+  lgim_set_flag(L, "flag", v.flag);
+  lgim_set_flag(L, "has_integer", v.has_integer);
+  lgim_set_flag(L, "has_function", v.has_function);
+  lgim_set_flag(L, "has_table", v.has_table);
+  lgim_set_flag(L, "has_any", v.has_any);
   return 1;
 }
 
@@ -73,9 +65,28 @@ static int window_push_error(lua_State *L) {
   return lgim_fail(L, &err, luaL_optstring(L, 4, NULL), GIM_BILLED_MAYBE);
 }
 
+/* window.set_fields(text, count, micro, flag) -> {before = 1, text, count,
+   micro, flag}: each as lgim_table sets it, or not; text may be nil */
+static int window_set_fields(lua_State *L) {
+  const char *text = luaL_optstring(L, 1, NULL);
+  int64_t count = luaL_checkinteger(L, 2), micro = luaL_checkinteger(L, 3);
+  bool flag = lua_toboolean(L, 4);
+  int top;
+  lua_newtable(L);
+  lgim_window_set_integer(L, "before", 1);
+  top = lua_gettop(L);
+  lgim_set_text(L, "text", text);
+  lgim_set_count(L, "count", count);
+  lgim_set_micro(L, "micro", micro);
+  lgim_set_flag(L, "flag", flag);
+  if (lua_gettop(L) != top) return luaL_error(L, "the stack has moved");
+  return 1;
+}
+
 void lgim_window_rules_bind(lua_State *L) {
   static const luaL_Reg functions[] = {{"read_options", window_read_options},
                                        {"push_error", window_push_error},
+                                       {"set_fields", window_set_fields},
                                        {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   lgim_plan_open(L); /* here its allocations can be told to fail */

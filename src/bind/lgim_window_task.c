@@ -3,6 +3,7 @@
 
 #include "gim_model.h"
 #include "gim_task.h"
+#include "lgim_table.h"
 #include "lgim_window.h"
 #include "lgim_window_parse.h"
 
@@ -179,28 +180,29 @@ static void read_report(lua_State *L, bool poll, gim_task_report *report,
   }
 }
 
-/* task:sent(now, report [, random]) */
-static int task_sent(lua_State *L) {
+/* self, now, report [, random]: to one of the two that take a report, which is
+   of a query or of the POST. */
+static int told(lua_State *L, bool query,
+                void (*tell)(gim_task *t, const gim_task_report *report,
+                             int64_t now_ms, uint32_t random)) {
   gim_task *t = task_of(L);
   int64_t now_ms = luaL_checkinteger(L, 2);
   uint32_t random = random_of(L, 4);
   gim_task_report report;
   gim_err err;
-  read_report(L, false, &report, &err);
-  gim_task_sent(t, &report, now_ms, random);
+  read_report(L, query, &report, &err);
+  tell(t, &report, now_ms, random);
   return 0;
+}
+
+/* task:sent(now, report [, random]) */
+static int task_sent(lua_State *L) {
+  return told(L, false, gim_task_sent);
 }
 
 /* task:fetched(now, report [, random]) */
 static int task_fetched(lua_State *L) {
-  gim_task *t = task_of(L);
-  int64_t now_ms = luaL_checkinteger(L, 2);
-  uint32_t random = random_of(L, 4);
-  gim_task_report report;
-  gim_err err;
-  read_report(L, true, &report, &err);
-  gim_task_fetched(t, &report, now_ms, random);
-  return 0;
+  return told(L, true, gim_task_fetched);
 }
 
 /* task:uploaded(now, picture [, {kind=, ...} [, random]]) */
@@ -277,11 +279,6 @@ static int task_cancel(lua_State *L) {
 
 /* ---- what comes out ---- */
 
-static void set_flag(lua_State *L, const char *key, bool flag) {
-  lua_pushboolean(L, flag);
-  lua_setfield(L, -2, key);
-}
-
 static void set_err(lua_State *L, const gim_err *err) {
   if (err == NULL) return;
   lgim_window_fail(L, err); /* nil, err */
@@ -324,13 +321,13 @@ static int task_state(lua_State *L) {
   lgim_window_set_integer(L, "linked", t->linked_unix_s);
   lgim_window_set_integer(L, "reserved", t->credits_reserved_micro);
   lgim_window_set_integer(L, "used", t->credits_used_micro);
-  set_flag(L, "done", gim_task_is_done(t));
-  set_flag(L, "uploading", gim_task_is_uploading(t));
-  set_flag(L, "needs_body", gim_task_needs_body(t));
+  lgim_set_flag(L, "done", gim_task_is_done(t));
+  lgim_set_flag(L, "uploading", gim_task_is_uploading(t));
+  lgim_set_flag(L, "needs_body", gim_task_needs_body(t));
   lgim_window_set_integer(L, "resubmits", t->resubmits);
-  set_flag(L, "may_send", gim_task_may_send(t));
-  set_flag(L, "exchanging", gim_task_is_exchanging(t));
-  set_flag(L, "renewing", gim_task_is_renewing(t));
+  lgim_set_flag(L, "may_send", gim_task_may_send(t));
+  lgim_set_flag(L, "exchanging", gim_task_is_exchanging(t));
+  lgim_set_flag(L, "renewing", gim_task_is_renewing(t));
   if (gim_task_is_done(t))
     lgim_window_set_text(L, "status", gim_status_name(t->status));
   set_err(L, t->err);
