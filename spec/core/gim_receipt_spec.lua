@@ -115,6 +115,20 @@ describe("a failure of the file service", function()
     assert.matches("give links%.$", err.message)
   end)
 
+  it("sends nobody to the base URL, but to files_url", function()
+    local told = 0
+    for status = 200, 599 do
+      local _, err = read("", { http_status = status })
+      assert.is_nil(err.message:find "base URL", status)
+      if err.message:find("files_url", 1, true) then told = told + 1 end
+    end
+    assert.is_true(told > 100)
+    local _, err = read("", { http_status = 302 })
+    assert.matches("Redirects are not followed: check files_url%.$", err.message)
+    _, err = read("", { http_status = 404 })
+    assert.matches("Check files_url%.$", err.message)
+  end)
+
   it("says when to come again", function()
     local _, err = read("{}", { http_status = 429, retry_after = "7" })
     assert.same(7000, err.retry_after_ms)

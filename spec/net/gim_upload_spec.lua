@@ -89,10 +89,10 @@ local failures = {
     "protocol" },
   { "sends no JSON", says "hello", "protocol" },
   { "sends no end", function(conn) conn:reply(('{"a":"%s"}'):format(("x"):rep(70000))) end,
-    "too_big" },
+    "too_big", false, "limit of 65536 bytes: is files_url a file service's?" },
   { "leads elsewhere", function(conn)
     conn:reply("", "307 Elsewhere", { "Location: https://example.com/" })
-  end, "protocol" },
+  end, "protocol", false, "Redirects are not followed: check files_url." },
   { "closes without an answer", function(conn) conn:close() return false end, "network", true },
   { "resets", function(conn) conn:reset() return false end, "network", true },
   { "never answers", function(conn) conn:closed() return false end, "timeout", true },
@@ -100,7 +100,7 @@ local failures = {
 
 describe("the file service", function()
   for _, case in ipairs(failures) do
-    local name, handler, kind, again = table.unpack(case)
+    local name, handler, kind, again, advice = table.unpack(case)
     it(name .. ": nothing is sent on and nothing billed", function()
       e:tasks({ upload = handler }, { retry = { max = 2, base = 0, cap = 0 },
         timeout = { upload = kind == "timeout" and 0.1 or 10 } })
@@ -111,6 +111,7 @@ describe("the file service", function()
       assert.equal("no", task.billed)
       assert.equal("images[1]", err.field)
       assert.matches("^images%[1%] could not be uploaded: ", err.message)
+      assert.truthy(err.message:find(advice or "", 1, true), err.message)
       assert.equal("failed", task.status)
       assert.equal(again and 3 or 1, #e.service.uploads)
       assert.equal(0, #e.service.posts)

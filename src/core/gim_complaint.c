@@ -250,6 +250,7 @@ gim_status gim_complaint_read(const gim_complaint *c, const char *without,
   }
   verdict = gim_verdict_http(http_status, gim_str_of(code), gim_str_of(type));
   if (c->form) verdict = gim_verdict_form(verdict);
+  if (c->upload) verdict = gim_verdict_upload(verdict);
   if (!success) without = "";
   if (success && verdict.kind == GIM_E_PROTOCOL) {
     if (of.says_no)

@@ -23,6 +23,7 @@ typedef struct gim_complaint {
   gim_json root;  /* the body; GIM_JSON_NONE where it is no JSON */
   gim_str secret; /* the caller's key, to be taken out; empty: none */
   bool form;      /* the request was a form with pictures */
+  bool upload;    /* the request was one for the file service */
 } gim_complaint;
 
 /*

@@ -160,6 +160,7 @@ static gim_status read_failure(const gim_json *root,
   c.root = *root;
   c.secret = input->secret;
   c.form = false;
+  c.upload = true;
   if (gim_complaint_read(&c, "the link of a file", err) != GIM_OK)
     return gim_fail(err, GIM_E_NO_MEMORY, "No memory to read a reply.");
   mind_quota(input, err);

@@ -270,6 +270,7 @@ static gim_complaint complaint_of(const reading *r) {
   c.root = r->root;
   c.secret = r->input->secret;
   c.form = r->input->form;
+  c.upload = false;
   return c;
 }
 

@@ -32,6 +32,11 @@ typedef struct row {
   "pictures with this model, or not on this path: see the option edit_path."
 #define ASK_SUPPORT "Ask the service's support, with the id."
 #define CHECK_URL "Check the base URL and what stands between."
+#define CHECK_PATH "Check the base URL, the path and the id."
+#define NO_ENDPOINT                                                           \
+  "The service does not have this endpoint: check the base URL and the "      \
+  "paths."
+#define NO_REDIRECTS "Redirects are not followed: check the base URL."
 #define CHECK_MODEL "Check the model's name and what the account may use."
 #define TROUBLE "The service, or a proxy before it, has trouble: try later."
 
@@ -94,9 +99,7 @@ static const row http_codes[] = {
     {"model_not_found", GIM_E_NOT_FOUND, false, ANYWHERE, CHECK_MODEL},
     {"resource_not_found", GIM_E_NOT_FOUND, false, ANYWHERE,
      "Check the model and what the request refers to."},
-    {"api_not_implemented", GIM_E_NOT_FOUND, false, ANYWHERE,
-     "The service does not have this endpoint: check the base URL and the "
-     "paths."},
+    {"api_not_implemented", GIM_E_NOT_FOUND, false, ANYWHERE, NO_ENDPOINT},
 
     {"request_cancelled", GIM_E_CANCELLED, false, ANYWHERE,
      "Submit it again if it is still wanted."},
@@ -127,9 +130,7 @@ static const status_row http_statuses[] = {
     {401, 401, {GIM_E_AUTH, false, CHECK_KEY, -1}},
     {402, 402, {GIM_E_QUOTA, false, TOP_UP, -1}},
     {403, 403, {GIM_E_AUTH, false, CHECK_KEY, -1}},
-    {404,
-     404,
-     {GIM_E_NOT_FOUND, false, "Check the base URL, the path and the id.", -1}},
+    {404, 404, {GIM_E_NOT_FOUND, false, CHECK_PATH, -1}},
     {407,
      407,
      {GIM_E_NETWORK, false,
@@ -144,18 +145,10 @@ static const status_row http_statuses[] = {
     {429, 429, {GIM_E_RATE_LIMITED, true, SLOW_DOWN, -1}},
     {451, 451, {GIM_E_REFUSED, false, CHANGE_PROMPT, -1}},
     {400, 499, {GIM_E_INVALID, false, CORRECT, -1}},
-    {501,
-     501,
-     {GIM_E_NOT_FOUND, false,
-      "The service does not have this endpoint: check the base URL and the "
-      "paths.",
-      -1}},
+    {501, 501, {GIM_E_NOT_FOUND, false, NO_ENDPOINT, -1}},
     {505, 505, {GIM_E_PROTOCOL, false, CHECK_URL, -1}},
     {500, 599, {GIM_E_SERVER, true, TROUBLE, -1}},
-    {300,
-     399,
-     {GIM_E_PROTOCOL, false, "Redirects are not followed: check the base URL.",
-      -1}},
+    {300, 399, {GIM_E_PROTOCOL, false, NO_REDIRECTS, -1}},
 };
 
 static const row task_codes[] = {
@@ -239,6 +232,23 @@ gim_verdict gim_verdict_form(gim_verdict verdict) {
     verdict.advice = MAY_NOT_EDIT;
   else if (strcmp(verdict.advice, CORRECT) == 0)
     verdict.advice = CORRECT_OR_MAY_NOT_EDIT;
+  return verdict;
+}
+
+gim_verdict gim_verdict_upload(gim_verdict verdict) {
+  static const struct {
+    const char *of_service, *of_files;
+  } advice[] = {
+      {CHECK_URL, "Check files_url and what stands between."},
+      {CHECK_PATH, "Check files_url."},
+      {NO_ENDPOINT, "There is no file service: check files_url."},
+      {NO_REDIRECTS, "Redirects are not followed: check files_url."},
+  };
+  for (size_t i = 0; i < COUNT(advice); i++)
+    if (strcmp(verdict.advice, advice[i].of_service) == 0) {
+      verdict.advice = advice[i].of_files;
+      break;
+    }
   return verdict;
 }
 

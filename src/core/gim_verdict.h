@@ -37,6 +37,9 @@ gim_verdict gim_verdict_http(int http_status, gim_str code, gim_str type);
 */
 gim_verdict gim_verdict_form(gim_verdict verdict);
 
+/* The same of the file service, whose address is files_url. */
+gim_verdict gim_verdict_upload(gim_verdict verdict);
+
 /* A task that failed with `code`. One that is not known is final. */
 gim_verdict gim_verdict_task(gim_str code);
 

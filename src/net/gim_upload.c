@@ -59,6 +59,9 @@ static void on_transfer_done(void *ud, const gim_outcome *outcome) {
   }
   else {
     err = *outcome->err;
+    if (status == GIM_E_TOO_BIG)
+      (void)gim_fail(&err, status, "%.240s: is files_url a file service's?",
+                     outcome->err->message);
     /* libcurl may quote what it did not understand. */
     gim_redact_secret(err.message, u->secret);
   }
