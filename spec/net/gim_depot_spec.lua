@@ -3,6 +3,7 @@
 -- it.
 local editing = require "spec.support.editing"
 local services = require "spec.support.service"
+local window = require "gptimage.core_test"
 
 local PNG = editing.PNG
 local e
@@ -54,6 +55,25 @@ describe("a file", function()
     end
     assert(e:edit { path })
     assert.equal(4, #e.service.uploads)
+  end)
+
+  it("is another one where size and time of writing were made the same", function()
+    e:tasks()
+    local path = e:write "a.png"
+    e:shell "touch -d @1700000000 a.png"
+    assert(e:edit { path })
+    local before = window.look { path = path }
+    local after
+    repeat -- the clock of files ticks now and then
+      e:write("a.png", PNG:sub(1, -2) .. "x")
+      e:shell "touch -d @1700000000 a.png"
+      after = window.look { path = path }
+    until after.changed_ns ~= before.changed_ns
+    for _, name in ipairs { "inode", "size", "modified_ns" } do
+      assert.equal(before[name], after[name])
+    end
+    assert(e:edit { path })
+    assert.equal(2, #e.service.uploads)
   end)
 
   it("is uploaded by each client for itself", function()

@@ -15,7 +15,7 @@ static const char *const troubles[] = {"fine",       "missing",   "loop",
 
 /*
 ** window.look{path= | data= | link=, name=, number=} -> {seen, trouble, whole,
-**   size, device, inode, modified_ns, type, width, height, alpha, settled} and
+**   size, device, inode, modified_ns, changed_ns, type, width, height, alpha, settled} and
 **   for a part {filename, mime}
 */
 static int window_look(lua_State *L) {
@@ -46,6 +46,7 @@ static int window_look(lua_State *L) {
   lgim_window_set_integer(L, "device", (int64_t)source.device);
   lgim_window_set_integer(L, "inode", (int64_t)source.inode);
   lgim_window_set_integer(L, "modified_ns", source.modified_ns);
+  lgim_window_set_integer(L, "changed_ns", source.changed_ns);
   lgim_window_set_text(L, "type", gim_image_type_name(source.image.type));
   lgim_window_set_integer(L, "width", source.image.width_px);
   lgim_window_set_integer(L, "height", source.image.height_px);

@@ -59,6 +59,7 @@ typedef struct gim_source {
   uint64_t device; /* FILE: which one it is, by device, inode, size, time */
   uint64_t inode;
   int64_t modified_ns;
+  int64_t changed_ns; /* ... and time of change: nobody can set that back */
   gim_image image;
 } gim_source;
 

@@ -39,7 +39,8 @@ static bool is_file(const gim_source *source) {
 
 static bool is_same(const gim_source *a, const gim_source *b) {
   return a->device == b->device && a->inode == b->inode &&
-         a->size == b->size && a->modified_ns == b->modified_ns;
+         a->size == b->size && a->modified_ns == b->modified_ns &&
+         a->changed_ns == b->changed_ns;
 }
 
 /* -------- what is there -------- */

@@ -70,6 +70,8 @@ static gim_source_trouble look_at_open(int fd, gim_source *source) {
   source->device = (uint64_t)st.st_dev;
   source->inode = (uint64_t)st.st_ino;
   source->modified_ns = gim_parts_modified_ns(&st);
+  source->changed_ns =
+      (int64_t)st.st_ctim.tv_sec * 1000000000 + (int64_t)st.st_ctim.tv_nsec;
   return read_header(fd, source);
 }
 
