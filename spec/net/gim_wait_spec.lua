@@ -2,6 +2,7 @@
 -- Tests src/net/gim_wait_epoll.c (gim_wait_poll.c where there is no epoll) through the window.
 local window = require "gptimage.core_test"
 local socket = require "socket"
+local needs_descriptor = require "spec.support.needs_descriptor"
 
 local IN, OUT, BOTH = 1, 2, 3
 
@@ -172,6 +173,72 @@ describe("gim_wait", function()
     start = window.now_ms()
     room:collect(20)
     assert.is_true(window.now_ms() - start >= 19)
+  end)
+
+  it("is idle while nothing is ready and the time has not come", function()
+    assert.is_true(room:is_idle())
+    room:arm(window.now_ms() + 10000)
+    assert.is_true(room:is_idle())
+    room:arm(0)
+    assert.is_false(room:is_idle())
+    room:arm(-1)
+    for _, adopted in ipairs { false, true } do
+      if adopted then assert.is_true(room:adopt(near:getfd())) end
+      assert.is_true(room:watch(near:getfd(), IN))
+      assert.is_true(room:is_idle())
+      far:send "x"
+      socket.select({ near }, nil, 1)
+      assert.is_false(room:is_idle())
+      assert.is_false(room:is_idle())
+      assert.equal(1, #room:collect(0))
+      assert.equal("x", near:receive(1))
+      assert.is_true(room:is_idle())
+      assert.is_true(room:watch(near:getfd(), 0))
+    end
+  end)
+
+  it("is idle when only what nobody wants is ready, until somebody else would see that", function()
+    room:adopt(near:getfd())
+    room:watch(near:getfd(), IN)
+    room:watch(near:getfd(), 0)
+    far:close()
+    socket.select({ near }, nil, 1)
+    assert.is_true(room:is_idle())
+    if room:fd() < 0 then return end -- nobody else can
+    assert.is_false(room:is_idle())
+    assert.same({}, room:collect(0))
+    assert.is_true(room:is_idle())
+  end)
+
+  it("is not idle for a descriptor whose number was another's that went without a word", function()
+    local a, b = connect()
+    local number = a:getfd()
+    assert.is_true(room:watch(number, IN, 1))
+    a:close()
+    local c, d = connect()
+    if c:getfd() ~= number then c, d = d, c end
+    assert.equal(number, c:getfd())
+    assert.is_true(room:adopt(number))
+    room:watch(number, IN, 2)
+    assert.is_true(room:is_idle())
+    d:send "x"
+    socket.select({ c }, nil, 1)
+    assert.is_false(room:is_idle())
+    room:release(number)
+    assert.is_true(room:is_idle())
+    for _, s in ipairs { b, c, d } do s:close() end
+  end)
+
+  it("shows outside the time that it was armed for before", function()
+    needs_descriptor(pending)
+    room:arm(0)
+    local fd = room:fd()
+    local outside = { getfd = function() return fd end }
+    assert.equal(outside, socket.select({ outside }, nil, 1)[1])
+    room:arm(window.now_ms() + 20)
+    assert.is_nil(socket.select({ outside }, nil, 0)[1])
+    assert.equal(outside, socket.select({ outside }, nil, 1)[1])
+    assert.is_false(room:is_idle())
   end)
 
   it("counts a signal as a time-out", function()

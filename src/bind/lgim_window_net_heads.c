@@ -117,6 +117,17 @@ static int wait_arm(lua_State *L) {
   return 0;
 }
 
+/* wait:fd() -> descriptor, or -1 where there is none */
+static int wait_fd(lua_State *L) {
+  lua_pushinteger(L, gim_wait_fd(check_wait(L)));
+  return 1;
+}
+
+static int wait_is_idle(lua_State *L) {
+  lua_pushboolean(L, gim_wait_is_idle(check_wait(L)));
+  return 1;
+}
+
 /* wait:collect(wait_ms, max) -> { {fd=, what=, tag=}, ... } | nil, err */
 static int wait_collect(lua_State *L) {
   gim_ready ready[64];
@@ -136,10 +147,15 @@ static int wait_collect(lua_State *L) {
 }
 
 void lgim_window_net_heads(lua_State *L) {
-  static const luaL_Reg methods[] = {
-      {"adopt", wait_adopt}, {"release", wait_release}, {"watch", wait_watch},
-      {"arm", wait_arm},     {"collect", wait_collect}, {"__gc", wait_free},
-      {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"adopt", wait_adopt},
+                                     {"release", wait_release},
+                                     {"watch", wait_watch},
+                                     {"arm", wait_arm},
+                                     {"collect", wait_collect},
+                                     {"fd", wait_fd},
+                                     {"is_idle", wait_is_idle},
+                                     {"__gc", wait_free},
+                                     {NULL, NULL}};
   static const luaL_Reg functions[] = {{"head", window_head},
                                        {"proxy", window_proxy},
                                        {"proxy_fault", window_proxy_fault},

@@ -335,9 +335,8 @@ static int net_warm_up(lua_State *L) {
 }
 
 static int net_has_slot(lua_State *L) {
-  gim_net *net = check_net(L);
-  lua_pushboolean(L, gim_net_has_slot(net, (gim_class)luaL_checkoption(
-                                               L, 2, NULL, class_names)));
+  int of = luaL_checkoption(L, 2, NULL, class_names);
+  lua_pushboolean(L, gim_net_has_slot(check_net(L), (gim_class)of));
   return 1;
 }
 
@@ -353,17 +352,17 @@ static int net_fd(lua_State *L) {
 }
 
 /* net:readable([wait_ms]) -> whether a host's poll would see work; without a
-   descriptor, whether the clock knows of some */
+   descriptor, whether there is some */
 static int net_readable(lua_State *L) {
-  struct pollfd watched;
-  watched.fd = gim_net_fd(check_net(L));
-  if (watched.fd < 0) {
-    lua_pushboolean(L, gim_net_timeout_ms(check_net(L)) == 0);
-    return 1;
-  }
-  watched.events = POLLIN;
-  watched.revents = 0;
-  lua_pushboolean(L, poll(&watched, 1, (int)luaL_optinteger(L, 2, 0)) > 0);
+  gim_net *net = check_net(L);
+  struct pollfd fd = {.fd = gim_net_fd(net), .events = POLLIN};
+  int ms = (int)luaL_optinteger(L, 2, 0);
+  lua_pushboolean(L, fd.fd < 0 ? !gim_net_is_idle(net) : poll(&fd, 1, ms) > 0);
+  return 1;
+}
+
+static int net_is_idle(lua_State *L) {
+  lua_pushboolean(L, gim_net_is_idle(check_net(L)));
   return 1;
 }
 
@@ -428,6 +427,7 @@ void lgim_window_net_transfers(lua_State *L) {
                                      {"fd", net_fd},
                                      {"getfd", net_fd},
                                      {"readable", net_readable},
+                                     {"is_idle", net_is_idle},
                                      {"alarm", net_alarm},
                                      {"timeout_ms", net_timeout},
                                      {"is_foreign", net_is_foreign},

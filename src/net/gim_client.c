@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_client.h"
 
-#include <poll.h>
+#include "gim_system.h"
 
 /* Reads in a row before deadlines are judged all the same. */
 #define DRAIN_ROUNDS 256
@@ -91,14 +91,11 @@ void gim_client_arm(gim_hub *hub) {
   gim_net_alarm(hub->net, at_ms);
 }
 
+/* What jobs and queues wait for is in the net's alarm: gim_client_arm. */
 bool gim_client_is_idle(const gim_hub *hub) {
-  struct pollfd ours = {.events = POLLIN};
-  if (hub->net == NULL || hub->events.first != NULL ||
-      hub->log_first != NULL || gim_net_is_foreign(hub->net))
-    return false;
-  /* What there is to do is what makes the descriptor readable. */
-  ours.fd = gim_net_fd(hub->net);
-  return ours.fd >= 0 && poll(&ours, 1, 0) == 0;
+  return hub->net != NULL && hub->events.first == NULL &&
+         hub->log_first == NULL && !gim_net_is_foreign(hub->net) &&
+         gim_net_is_idle(hub->net);
 }
 
 /*
@@ -137,7 +134,7 @@ gim_status gim_client_step(gim_hub *hub, int64_t wait_ms, int64_t budget_us,
 
 /* Something may come that no descriptor tells the host of. */
 static bool is_unseen(const gim_hub *hub) {
-  return gim_net_fd(hub->net) < 0 &&
+  return !GIM_LINUX &&
          (gim_net_active(hub->net) > 0 ||
           (hub->archive != NULL && hub->archive->waiting.first != NULL));
 }

@@ -12,7 +12,6 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/types.h>
 
 #define TAG_WATCHED GIM_LANES /* of the descriptor that is not libcurl's */
 #define BATCH 64              /* descriptors looked at together */
@@ -58,7 +57,6 @@ static bool keep(char **to, const char *text) {
 static gim_status net_init(gim_net *net, const gim_net_options *options,
                            gim_err *err) {
   gim_status status;
-  int i;
   net->owner = gim_process_self();
   net->max_requests = options->max_requests < 1 ? 1 : options->max_requests;
   net->alarm_ms = net->deadline_ms = -1;
@@ -76,7 +74,7 @@ static gim_status net_init(gim_net *net, const gim_net_options *options,
   net->carrier.proxy = net->proxy;
   net->carrier.user_agent = net->user_agent;
   net->carrier.connect_timeout_ms = options->connect_timeout_ms;
-  for (i = 0; i < 2; i++, net->lane_n++)
+  for (int i = 0; i < 2; i++, net->lane_n++)
     if (!gim_lane_init(&net->lanes[i], &net->carrier, i, net->max_requests))
       return gim_fail(err, GIM_E_NO_MEMORY, "not enough memory for a client");
   return GIM_OK;
@@ -128,8 +126,12 @@ static gim_status fail_foreign(gim_err *err) {
                   "one after fork");
 }
 
-int gim_net_fd(const gim_net *net) {
+int gim_net_fd(gim_net *net) {
   return gim_wait_fd(net->wait);
+}
+
+bool gim_net_is_idle(const gim_net *net) {
+  return !net->undone && gim_wait_is_idle(net->wait);
 }
 
 /* -------- the timer -------- */
@@ -149,11 +151,11 @@ static int64_t clock_ms(const gim_net *net) {
 /* 0: at once; -1: nothing is waited for. */
 static int64_t due_ms(const gim_net *net) {
   int64_t due = net->alarm_ms;
-  int i;
   if (net->undone) return 0;
   if (net->deadline_ms >= 0)
     due = earlier(due, net->deadline_ms + net->idled_ms);
-  for (i = 0; i < net->lane_n; i++) due = earlier(due, net->lanes[i].due_ms);
+  for (int i = 0; i < net->lane_n; i++)
+    due = earlier(due, net->lanes[i].due_ms);
   return due;
 }
 
@@ -178,8 +180,8 @@ int64_t gim_net_timeout_ms(const gim_net *net) {
 /* -------- transfers -------- */
 
 int gim_net_active(const gim_net *net) {
-  int i, n = 0;
-  for (i = 0; i < GIM_CLASS_COUNT; i++) n += net->active[i];
+  int n = 0;
+  for (int i = 0; i < GIM_CLASS_COUNT; i++) n += net->active[i];
   return n;
 }
 
@@ -327,8 +329,7 @@ static bool run_waiting(gim_net *net) {
 static bool run_timers(gim_net *net) {
   int64_t now = gim_clock_ms();
   bool worked = false;
-  int i;
-  for (i = 0; i < net->lane_n; i++)
+  for (int i = 0; i < net->lane_n; i++)
     if (gim_lane_timer(&net->lanes[i], now)) worked = true;
   return worked;
 }
@@ -336,8 +337,8 @@ static bool run_timers(gim_net *net) {
 static bool run_ended(gim_net *net) {
   gim_transfer *t;
   bool worked = false;
-  int i, code;
-  for (i = 0; i < net->lane_n; i++)
+  int code;
+  for (int i = 0; i < net->lane_n; i++)
     while ((t = gim_lane_ended(&net->lanes[i], &code)) != NULL) {
       complete(net, t, code);
       worked = true;
@@ -425,7 +426,6 @@ gim_status gim_net_step(gim_net *net, int64_t wait_ms, int64_t budget_us,
                         gim_err *err) {
   gim_err own;
   gim_status status;
-  int i;
   if (err == NULL) err = &own;
   if (gim_net_is_foreign(net)) return fail_foreign(err);
   if (net->stepping)
@@ -435,7 +435,7 @@ gim_status gim_net_step(gim_net *net, int64_t wait_ms, int64_t budget_us,
   status = step(net, wait_ms, err);
   net->stepping = false;
   arm(net);
-  for (i = 0; i < net->lane_n; i++) {
+  for (int i = 0; i < net->lane_n; i++) {
     int error = net->lanes[i].watch_error;
     net->lanes[i].watch_error = 0;
     if (status == GIM_OK && error != 0)

@@ -55,7 +55,24 @@ bool gim_net_is_foreign(const gim_net *net);
 
 /* The descriptor: readable while a step has work to do. BORROWED. -1 where
    there is no epoll (gim_system.h). */
-int gim_net_fd(const gim_net *net);
+int gim_net_fd(gim_net *net);
+
+/*
+** True when a step would find nothing to do. While no transfer is under way,
+** and nobody asked for the descriptor, that takes no system call.
+**
+** WHY NOTHING IS MISSED. What a step can find comes through the waiting room.
+** libcurl's sockets, and those of its resolver, are watched there while a
+** transfer needs them; what another thread does for us (the journal) has a
+** descriptor that is watched for good (gim_net_watch): while anything is
+** watched the system is asked. libcurl's timers, deadlines, the alarm and what
+** a step left undone are the time that the room is armed for, by everything
+** that changes them. Kept-alive connections that were closed are found out by
+** the next request; where a host watches the descriptor they would wake it for
+** ever, and there the system is asked as well. All of this changes in the
+** thread that calls us, and in no other.
+*/
+bool gim_net_is_idle(const gim_net *net);
 
 /* Monotonic microseconds and milliseconds; wall-clock seconds. */
 int64_t gim_net_now_us(void);

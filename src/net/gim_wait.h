@@ -5,7 +5,9 @@
 **
 ** On Linux an epoll set with a timerfd inside it. A host watches gim_wait_fd;
 ** it is readable while a watched descriptor is ready or the timer has run
-** out, and stays so until that was dealt with (level-triggered).
+** out, and stays so until that was dealt with (level-triggered). Until somebody
+** asks for it nobody outside has to be woken, and the timer is a time that our
+** own waits end at: setting a timerfd is a system call for every step.
 **
 ** Elsewhere (gim_system.h) the descriptors of all multis, and others, go to
 ** one curl_multi_poll as its extra descriptors, on a multi that has no
@@ -44,8 +46,9 @@ gim_wait *gim_wait_new(gim_err *err);
 /* Closes the set and the timer, not what was watched. NULL is allowed. */
 void gim_wait_free(gim_wait *w);
 
-/* The descriptor to watch from outside, BORROWED; -1: this build has none. */
-int gim_wait_fd(const gim_wait *w);
+/* The descriptor to watch from outside, BORROWED, which from now on is kept
+   up to date; -1: this build has none. */
+int gim_wait_fd(gim_wait *w);
 
 /*
 ** `fd` was just opened and will be reported to gim_wait_release before it is
@@ -68,6 +71,15 @@ GIM_MUST_CHECK bool gim_wait_watch(gim_wait *w, int fd, unsigned what,
 ** what it was set to before. Costs nothing when nothing changes.
 */
 void gim_wait_arm(gim_wait *w, int64_t due_ms);
+
+/*
+** True when gim_wait_collect would find nothing now: nothing that is watched
+** is ready, and the timer has not run out. The system is asked only while
+** something is watched, or where somebody has the descriptor: what he waits
+** for may also be a connection that nobody wants any more and that was closed,
+** which gim_wait_collect has to take out.
+*/
+bool gim_wait_is_idle(const gim_wait *w);
 
 /*
 ** Waits at most `wait_ms` (0: not at all; -1: for ever) until something is

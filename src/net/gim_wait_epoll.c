@@ -2,12 +2,14 @@
 /* The waiting room of Linux: an epoll set with a timerfd inside it. */
 #include "gim_wait.h"
 
+#include "gim_clock.h"
 #include "gim_system.h"
 
 #if GIM_LINUX
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -19,8 +21,8 @@
 #define TIMER_KEY UINT64_MAX
 
 /*
-** One byte per adopted descriptor, at its number: what epoll watches, what
-** is wanted now, and that it is ours.
+** One byte per descriptor, at its number: what is wanted now; and of adopted
+** ones what epoll watches, and that they are ours.
 */
 #define REGISTERED(mark) ((unsigned)(mark)&3u)
 #define WANTED(mark) (((unsigned)(mark) >> 2) & 3u)
@@ -29,9 +31,11 @@
 struct gim_wait {
   int epoll_fd;
   int timer_fd;
-  int64_t armed_ms; /* what the timer is set to; -1: off */
+  int64_t armed_ms; /* when a wait ends; -1: never */
+  bool shown;       /* somebody outside watches: the timer has to be set */
   uint8_t *marks;
   size_t marks_n;
+  size_t wanted_n; /* marks with something wanted */
 };
 
 gim_wait *gim_wait_new(gim_err *err) {
@@ -67,24 +71,55 @@ void gim_wait_free(gim_wait *w) {
   free(w);
 }
 
-int gim_wait_fd(const gim_wait *w) {
+static void set_timer(const gim_wait *w) {
+  struct itimerspec when;
+  memset(&when, 0, sizeof(when));
+  if (w->armed_ms == 0)
+    when.it_value.tv_nsec = 1; /* long past: at once */
+  else if (w->armed_ms > 0) {
+    when.it_value.tv_sec = (time_t)(w->armed_ms / 1000);
+    when.it_value.tv_nsec = (long)(w->armed_ms % 1000) * 1000000L;
+  }
+  /* Setting also takes back that it has run out: it is never read. No times
+     but such as these are refused. */
+  (void)timerfd_settime(w->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+int gim_wait_fd(gim_wait *w) {
+  if (!w->shown) {
+    w->shown = true;
+    set_timer(w);
+  }
   return w->epoll_fd;
 }
 
 static bool is_ours(const gim_wait *w, int fd) {
-  return fd >= 0 && (size_t)fd < w->marks_n && w->marks[fd] != 0;
+  return fd >= 0 && (size_t)fd < w->marks_n && (w->marks[fd] & OURS) != 0;
+}
+
+static bool make_mark(gim_wait *w, int fd) {
+  size_t n = ((size_t)fd + 1) * 2 + 62;
+  uint8_t *marks;
+  if ((size_t)fd < w->marks_n) return true;
+  marks = realloc(w->marks, n);
+  if (marks == NULL) return false;
+  memset(marks + w->marks_n, 0, n - w->marks_n);
+  w->marks = marks;
+  w->marks_n = n;
+  return true;
+}
+
+static void set_wanted(gim_wait *w, int fd, unsigned what) {
+  if ((size_t)fd >= w->marks_n) return; /* nothing ever was */
+  if (WANTED(w->marks[fd]) != 0) w->wanted_n--;
+  if (what != 0) w->wanted_n++;
+  w->marks[fd] = (uint8_t)((w->marks[fd] & ~12u) | what << 2);
 }
 
 bool gim_wait_adopt(gim_wait *w, int fd) {
-  if (fd < 0) return false;
-  if ((size_t)fd >= w->marks_n) {
-    size_t n = ((size_t)fd + 1) * 2 + 62;
-    uint8_t *marks = realloc(w->marks, n);
-    if (marks == NULL) return false;
-    memset(marks + w->marks_n, 0, n - w->marks_n);
-    w->marks = marks;
-    w->marks_n = n;
-  }
+  if (fd < 0 || !make_mark(w, fd)) return false;
+  /* Of another that had the number and was closed without a word, too. */
+  set_wanted(w, fd, 0);
   w->marks[fd] = OURS;
   return true;
 }
@@ -107,18 +142,32 @@ void gim_wait_release(gim_wait *w, int fd) {
   ** copy of the descriptor is open, epoll goes on to report ours.
   */
   if (REGISTERED(w->marks[fd]) != 0) (void)control(w, EPOLL_CTL_DEL, fd, 0, 0);
+  set_wanted(w, fd, 0);
   w->marks[fd] = 0;
 }
 
-/* Not ours: nothing is remembered, because the number may come back for
-   another descriptor without our hearing of it. */
+/*
+** Not ours: what epoll watches is not remembered, because the number may come
+** back for another descriptor without our hearing of it. That something is
+** wanted is; should its descriptor be gone, it counts for too long, and
+** gim_wait_is_idle asks the system in vain.
+*/
 static bool watch_at_once(gim_wait *w, int fd, unsigned what, int tag) {
   if (what == 0) {
     (void)control(w, EPOLL_CTL_DEL, fd, 0, 0);
+    set_wanted(w, fd, 0);
     return true;
   }
-  if (control(w, EPOLL_CTL_ADD, fd, what, tag)) return true;
-  return errno == EEXIST && control(w, EPOLL_CTL_MOD, fd, what, tag);
+  if (!control(w, EPOLL_CTL_ADD, fd, what, tag) &&
+      !(errno == EEXIST && control(w, EPOLL_CTL_MOD, fd, what, tag)))
+    return false;
+  if (!make_mark(w, fd)) {
+    (void)control(w, EPOLL_CTL_DEL, fd, 0, 0);
+    errno = ENOMEM;
+    return false;
+  }
+  set_wanted(w, fd, what);
+  return true;
 }
 
 static bool set_registered(gim_wait *w, int fd, unsigned what, int tag) {
@@ -137,25 +186,36 @@ bool gim_wait_watch(gim_wait *w, int fd, unsigned what, int tag) {
     return false;
   }
   if (!is_ours(w, fd)) return watch_at_once(w, fd, what, tag);
-  w->marks[fd] = (uint8_t)((w->marks[fd] & ~12u) | what << 2);
+  set_wanted(w, fd, what);
   /* Interest that goes away is forgotten lazily, when `fd` fires. */
   return what == 0 || set_registered(w, fd, what, tag);
 }
 
 void gim_wait_arm(gim_wait *w, int64_t due_ms) {
-  struct itimerspec when;
   if (due_ms < 0) due_ms = -1;
   if (due_ms == w->armed_ms) return;
-  memset(&when, 0, sizeof(when));
-  if (due_ms == 0)
-    when.it_value.tv_nsec = 1; /* long past: at once */
-  else if (due_ms > 0) {
-    when.it_value.tv_sec = (time_t)(due_ms / 1000);
-    when.it_value.tv_nsec = (long)(due_ms % 1000) * 1000000L;
+  w->armed_ms = due_ms;
+  if (w->shown) set_timer(w);
+}
+
+/* The time until the wait is to end, in the whole milliseconds that epoll
+   knows, and not a part of one too early. */
+static int timeout_of(const gim_wait *w, int64_t wait_ms) {
+  int64_t left;
+  if (wait_ms == 0) return 0;
+  if (w->armed_ms >= 0) {
+    left = w->armed_ms - gim_clock_ms();
+    if (left < 0) left = 0;
+    if (wait_ms < 0 || left < wait_ms) wait_ms = left;
   }
-  /* Setting also takes back that it has run out: it is never read. */
-  if (timerfd_settime(w->timer_fd, TFD_TIMER_ABSTIME, &when, NULL) == 0)
-    w->armed_ms = due_ms;
+  return wait_ms < 0 ? -1 : wait_ms > INT_MAX ? INT_MAX : (int)wait_ms;
+}
+
+bool gim_wait_is_idle(const gim_wait *w) {
+  struct pollfd set = {.fd = w->epoll_fd, .events = POLLIN};
+  if (w->armed_ms >= 0 && w->armed_ms <= gim_clock_ms()) return false;
+  if (w->wanted_n == 0 && !w->shown) return true;
+  return poll(&set, 1, 0) == 0;
 }
 
 /* True: `event`, a descriptor's, is for the caller. */
@@ -187,7 +247,7 @@ int gim_wait_collect(gim_wait *w, int64_t wait_ms, gim_ready *ready, int max,
                      gim_err *err) {
   struct epoll_event events[BATCH];
   int i, n, got = 0, timer = 0;
-  int timeout = wait_ms < 0 ? -1 : wait_ms > INT_MAX ? INT_MAX : (int)wait_ms;
+  int timeout = timeout_of(w, wait_ms);
   if (max > BATCH) max = BATCH;
   if (max < 1) max = 1;
   do {

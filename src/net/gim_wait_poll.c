@@ -56,7 +56,7 @@ void gim_wait_free(gim_wait *w) {
   free(w);
 }
 
-int gim_wait_fd(const gim_wait *w) {
+int gim_wait_fd(gim_wait *w) {
   (void)w;
   return -1;
 }
@@ -127,6 +127,16 @@ bool gim_wait_watch(gim_wait *w, int fd, unsigned what, int tag) {
 
 void gim_wait_arm(gim_wait *w, int64_t due_ms) {
   w->armed_ms = due_ms < 0 ? -1 : due_ms;
+}
+
+/* curl_multi_poll leaves what was reported to the next call. */
+bool gim_wait_is_idle(const gim_wait *w) {
+  int reported = 0;
+  if (w->armed_ms >= 0 && w->armed_ms <= gim_clock_ms()) return false;
+  if (w->watched_n == 0) return true;
+  return curl_multi_poll(w->multi, w->watched, w->watched_n, 0, &reported) ==
+             CURLM_OK &&
+         reported == 0;
 }
 
 /* How long to wait, at most `wait_ms`. */
