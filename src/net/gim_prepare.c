@@ -8,6 +8,7 @@
 
 #include <curl/curl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Idle connections older than this are not used for what cannot be sent
@@ -121,6 +122,52 @@ static bool set_buffer(gim_transfer *t, const gim_transfer_spec *spec) {
   return code == CURLE_OK || code == CURLE_BAD_FUNCTION_ARGUMENT;
 }
 
+/* Can it stand in a URL's parts as it is: would libcurl, given the whole URL,
+   change nothing in it either? */
+static bool is_plain(gim_str path) {
+  for (size_t i = 0; i < path.n; i++)
+    if (path.p[i] <= 0x20 || path.p[i] >= 0x7F || path.p[i] == '%' ||
+        (path.p[i] == '.' && path.p[i - 1] == '/'))
+      return false;
+  return true;
+}
+
+/* `t->parsed` is a URL of the same origin (scheme, host and port) afterwards. */
+static bool parse(gim_transfer *t, const char *text, gim_str origin) {
+  CURLU *parsed;
+  if (t->origin != NULL && gim_str_equal(gim_str_of(t->origin), origin))
+    return true;
+  free(t->origin);
+  t->origin = NULL;
+  if (t->parsed == NULL) t->parsed = curl_url();
+  parsed = t->parsed;
+  if (parsed == NULL ||
+      curl_url_set(parsed, CURLUPART_URL, text, CURLU_PATH_AS_IS) != CURLUE_OK)
+    return false;
+  t->origin = gim_str_copy(origin);
+  return t->origin != NULL;
+}
+
+/*
+** Taking a URL apart and putting it together again is a seventh of what libcurl
+** does for a query. Queries differ in their paths alone: the rest is kept as
+** libcurl took it apart the last time. What is out of the ordinary, and all
+** links to pictures, it parses anew.
+*/
+static bool set_url(gim_transfer *t, const gim_transfer_spec *spec,
+                    const gim_url *url) {
+  CURL *easy = t->easy;
+  gim_str origin = {spec->url, (size_t)(url->path.p - spec->url)};
+  bool kept =
+      t->lane != GIM_LANE_DOWNLOADS && url->path.n > 0 &&
+      url->path.p[url->path.n] == '\0' && is_plain(url->path) &&
+      parse(t, spec->url, origin) &&
+      curl_url_set(t->parsed, CURLUPART_PATH, url->path.p, 0) == CURLUE_OK;
+  /* CURLOPT_URL all the same: libcurl would put one together. */
+  return SET(CURLOPT_CURLU, kept ? t->parsed : NULL) &&
+         SET(CURLOPT_URL, spec->url);
+}
+
 static bool set_limits(gim_transfer *t, const gim_transfer_spec *spec,
                        const gim_url *url) {
   CURL *easy = t->easy;
@@ -134,7 +181,7 @@ static bool set_limits(gim_transfer *t, const gim_transfer_spec *spec,
             others would wait for the first reply, which may take minutes. */
          SET(CURLOPT_PIPEWAIT,
              url->https && t->lane != GIM_LANE_DOWNLOADS ? 1L : 0L) &&
-         SET(CURLOPT_URL, spec->url);
+         set_url(t, spec, url);
 }
 
 static gim_status check_url(const gim_transfer_spec *spec, gim_url *url,

@@ -218,6 +218,8 @@ void gim_transfer_delete(gim_transfer *t) {
   if (t == NULL) return;
   /* First: it may close connections, and those call back. */
   if (t->easy != NULL) curl_easy_cleanup(t->easy);
+  curl_url_cleanup(t->parsed);
+  free(t->origin);
   curl_slist_free_all(t->headers);
   gim_parts_free(t->parts);
   gim_response_free(&t->response);

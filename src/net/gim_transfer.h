@@ -114,6 +114,8 @@ struct gim_transfer {
   gim_transfer_callbacks calls;
   void *ud;
 
+  void *parsed;     /* CURLU *, OWNED: a URL of `origin`; NULL: none */
+  char *origin;     /* OWNED: "https://example.com:8080"; NULL: none */
   void *headers;    /* curl_slist *, OWNED: holds the key */
   gim_parts *parts; /* OWNED; NULL: `body` */
   const char *body;
