@@ -177,10 +177,11 @@ valgrind: ## runs the specs of src/core under valgrind, on the plain build
 # Servers, floors and clocks of the benchmarks. What is missing is skipped, by
 # name.
 BENCH := $(abspath $(BUILD))/bench
-BENCH_TOOLS := $(BENCH)/server $(BENCH)/measure $(BENCH)/floors
+BENCH_TOOLS := $(BENCH)/server $(BENCH)/measure $(BENCH)/floors $(BENCH)/polls
 
 $(BENCH)/server: BENCH_LIBS = -pthread -lssl -lcrypto
 $(BENCH)/floors: BENCH_LIBS = $(ARCHIVE) $(CURL_LIBS)
+$(BENCH)/polls: BENCH_LIBS = $(CURL_LIBS)
 $(BENCH)/floors: $(ARCHIVE)
 $(BENCH_TOOLS): $(BENCH)/%: bench/tools/%.c
 	$(call say,cc)

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Many tasks at once, measured: tasks of a service on this machine, each one POST and five queries
--- a second apart, as gptimage does it and as one would do it instead. All that is compared
+-- a second apart, as gptimage does it and as one would do it instead; and as libcurl does it with
+-- nothing around it, which nobody would want, but which is the floor of ours. All that is compared
 -- alternates within one run; medians are shown, and the least and the most are kept.
 -- `make bench BENCHES=bench/scale.lua` runs it, and says where its tools are. Writes scale.json
 -- there. Three repetitions, at most, take some 8 minutes; TASKS=1000 makes a quick one.
@@ -46,13 +47,17 @@ local function javascript(how)
 end
 
 local function program(interpreter, path)
-  return function(count, url) return { interpreter, path, count, POLLS, url } end
+  return function(count, url)
+    return table.move({ path, count, POLLS, url }, 1, 4, interpreter and 2 or 1, { interpreter })
+  end
 end
 
 -- Those to be measured, and the versions by which they say that they are there.
 local contenders = {
   { key = "ours", name = "gptimage", words = program("lua5.4", "bench/peers/polls.lua"),
     version = output "lua5.4 -e 'print(require(\"gptimage\").version)'" },
+  { key = "floor", name = "floor: libcurl", words = program(nil, TOOLS .. "/polls"),
+    version = output "lua5.4 -e 'print(require(\"gptimage\").libcurl)'" },
   { key = "agent", name = "undici Agent", words = javascript "agent", version = npm "undici",
     least = 6 },
   { key = "fetch", name = "fetch of node", words = javascript "fetch",
