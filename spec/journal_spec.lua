@@ -133,11 +133,11 @@ describe("a client with a journal", function()
 
   it("never makes its host wait for the disk, only its requests, and those together", function()
     local result = program.run("spec/support/programs/slow_disk.lua",
-      { arguments = { J.path(), sandbox.starmagic, 300 } })
+      { arguments = { J.path(), sandbox.starmagic, 1000 } })
     local longest, first, syncs, billed = result.output:match("^(%d+) (%d+) (%d+) ([%a ]+)\n")
     assert.equal("yes yes yes yes yes", billed, result.output)
-    assert.is_true(tonumber(longest) < 150, "a step took " .. longest .. " ms")
-    assert.is_true(tonumber(first) >= 300, "sent after " .. first .. " ms")
+    assert.is_true(tonumber(longest) < 1000, "a step took " .. longest .. " ms")
+    assert.is_true(tonumber(first) >= 1000, "sent after " .. first .. " ms")
     assert.is_true(tonumber(syncs) <= 8, syncs .. " syncs")
   end)
 

@@ -217,19 +217,19 @@ describe("the descriptor", function()
     service:drive(function() return #service.posts == 1 end)
     local began, steps = core.now(), 0
     while not task:done() do
-      client:step(5)
+      client:step(60)
       steps = steps + 1
     end
-    assert.is_true(core.now() - began < 1)
+    assert.is_true(core.now() - began < 30)
     assert.is_true(steps < 20, steps .. " steps")
   end)
 
   it("is at rest where nothing is live, however long a step may wait", function()
     start()
     local began = core.now()
-    assert.equal(0, client:step(30))
+    assert.equal(0, client:step(60))
     assert.equal(0, client:run())
-    assert.is_true(core.now() - began < 1)
+    assert.is_true(core.now() - began < 30)
   end)
 end)
 

@@ -158,9 +158,9 @@ describe("gim_net", function()
       open()
       local clock = window.now_ms()
       net:alarm(30)
-      net:step(5000)
+      net:step(60000)
       local took = window.now_ms() - clock
-      assert.is_true(took >= 29 and took < 2000, "took " .. took)
+      assert.is_true(took >= 29 and took < 30000, "took " .. took)
     end)
 
     it("ends a long step at a signal, and nothing is lost", function()
@@ -177,12 +177,12 @@ describe("gim_net", function()
       assert.is_true(window.with_signal(50, function()
         local fine = true
         for _ = 1, 20 do -- timers of libcurl end steps, too
-          fine = fine and net:step(5000 - (window.now_ms() - clock))
+          fine = fine and net:step(60000)
           if window.now_ms() - clock >= 45 then break end
         end
         return fine
       end))
-      assert.is_true(window.now_ms() - clock < 4000)
+      assert.is_true(window.now_ms() - clock < 30000)
       answer = true
       misbehave.drive(net, { server }, function() return outcome end)
       assert.equal("ok", outcome.status)

@@ -98,14 +98,13 @@ describe("gim_trust", function()
 
   it("reads the system's bundle once, not for every connection", function()
     local net = assert(window.net { proxy = "" })
-    local start = window.now_ms()
+    local before = files.bytes_read()
     assert.equal("network", ask(net, ours).status)
-    local first = window.now_ms() - start
-    start = window.now_ms()
+    local first = files.bytes_read() - before
     for _ = 1, 20 do assert.equal("network", ask(net, ours).status) end
-    local others = (window.now_ms() - start) / 20
+    local others = files.bytes_read() - before - first
     net:free()
-    -- parsing takes some 17 ms, the handshake that is refused in the end 2
-    assert.is_true(others < first * 2 / 3, ("first %d ms, others %.1f ms"):format(first, others))
+    if first < 20000 then pending "this system has no bundle of authorities" return end
+    assert.is_true(others < first / 2, ("first %d bytes, 20 others %d"):format(first, others))
   end)
 end)

@@ -1,8 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- Tests src/net/gim_warm.c through the test window.
+local files = require "spec.support.files"
 local window = require "gptimage.core_test"
 local misbehave = require "spec.support.misbehave"
 local socket = require "socket"
+
+local BUNDLE = 20000 -- bytes that authorities take at least; a handshake takes a few hundred
 
 describe("gim_warm", function()
   local net, server, before
@@ -100,11 +103,9 @@ describe("gim_warm", function()
     assert.equal("invalid", err.kind)
     -- TLS towards somebody who never says a word
     local listener, url = listen()
-    local clock = window.now_ms()
     fine, err = net:warm_up((url:gsub("^http", "https")))
     assert.is_nil(fine)
     assert.equal("timeout", err.kind)
-    assert.is_true(window.now_ms() - clock < 5000)
     listener:close()
     assert.equal(0, net:active())
   end)
@@ -148,32 +149,21 @@ describe("gim_warm", function()
 
     it("leaves little to do for the first connections of steps", function()
       -- An authority that is not the service's own: the system's bundle is loaded either way.
-      local function first_connection(warm)
+      local function read_by_steps(warm)
         local other = assert(window.net { proxy = "" })
         if warm then other:warm_up(sandbox.starmagic_tls) end
-        local worst = 0
+        local first = files.bytes_read()
         for _, class in ipairs { "poll", "download" } do
-          local outcome
-          assert(other:start({ class = class, url = sandbox.starmagic_tls .. "/v1/credits" },
-            function(o) outcome = o end))
-          while not outcome do
-            local clock = os.clock()
-            other:step(50)
-            worst = math.max(worst, os.clock() - clock)
-          end
+          misbehave.fetch(other, {},
+            { class = class, url = sandbox.starmagic_tls .. "/v1/credits" })
         end
         other:free()
-        return worst
+        return files.bytes_read() - first
       end
       net = assert(window.net {})
-      local cold, warm = math.huge, math.huge
-      for _ = 1, 3 do
-        cold = math.min(cold, first_connection(false))
-        warm = math.min(warm, first_connection(true))
-      end
-      if cold > 0.004 then -- there is a bundle on this machine
-        assert.is_true(warm < cold / 2, ("%.2f ms, cold %.2f"):format(warm * 1000, cold * 1000))
-      end
+      local cold, warm = read_by_steps(false), read_by_steps(true)
+      if cold < BUNDLE then pending "this system has no bundle of authorities" return end
+      assert.is_true(warm < cold / 10, ("%d bytes, cold %d"):format(warm, cold))
     end)
   end)
 end)

@@ -22,6 +22,12 @@ function M.read(path)
   return file:read "a"
 end
 
+---Bytes that this process has read so far, from files and sockets.
+---@return integer
+function M.bytes_read()
+  return math.tointeger(M.read("/proc/self/io"):match "rchar: (%d+)")
+end
+
 ---Writes a file, over what was there.
 ---@return string path
 function M.write(path, bytes)

@@ -38,7 +38,7 @@ function M.run(path, options)
     path = M.root .. "/" .. path
   end
   -- A program that hangs fails (status 124), and does not take its spec with it.
-  local words = { "cd", files.quote(options.folder or M.root), "&&", "exec", "timeout", "300",
+  local words = { "cd", files.quote(options.folder or M.root), "&&", "exec", "timeout", "900",
     "env" }
   for name, value in pairs(options.env or {}) do
     words[#words + 1] = files.quote(name .. "=" .. value)
