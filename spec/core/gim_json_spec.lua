@@ -156,6 +156,23 @@ describe("the JSON reader", function()
     end
   end)
 
+  it("finds the end of a string whatever rows of backslashes and quotes are in it", function()
+    local units = { "\\\\", '\\"', "\\/", "a", "\u{E4}", '\\\\\\"', "\\u0022", "\\n" }
+    local random = Random.new(11)
+    for round = 1, 1000 do
+      local parts = {}
+      for i = 1, random:below(200) do
+        -- Rows of one kind, which begin at any place of a block and end in any of another.
+        local unit = random:pick(units)
+        parts[i] = random:below(4) == 1 and unit:rep(random:below(70)) or unit
+      end
+      local text = '"' .. table.concat(parts) .. '"'
+      local list = ("[%s,{%s:%s},%s]"):format(text, text, text, text)
+      local expected = cjson.decode(list)
+      assert.same(expected, (window.json_read(list)), "round " .. round)
+    end
+  end)
+
   it("finds members, the last one where a key is repeated", function()
     local text = [[ { "a" : 1 , "b" : [ {"a":2} , "," ] , "\u0061" : "x" , "c" : null } ]]
     assert.same('"x"', window.json_member(text, "a"))

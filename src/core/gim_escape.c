@@ -67,14 +67,24 @@ static size_t put_utf8(uint32_t code, char out[4]) {
   return 4;
 }
 
+/* What the letter of an escape stands for, which is not 'u'. */
+static char byte_of(char letter) {
+  switch (letter) {
+  case 'b': return '\b';
+  case 'f': return '\f';
+  case 'n': return '\n';
+  case 'r': return '\r';
+  case 't': return '\t';
+  default: return letter;
+  }
+}
+
 /* Reads the escape at *p, steps over it, and returns its bytes in `out`. */
 static size_t take_one(const char **p, const char *end, char out[4]) {
-  static const char letters[] = "bfnrt", bytes[] = "\b\f\n\r\t";
-  const char *q = *p + 1, *letter;
+  const char *q = *p + 1;
   uint32_t code;
   if (*q != 'u') {
-    letter = memchr(letters, *q, sizeof(letters) - 1);
-    out[0] = letter == NULL ? *q : bytes[letter - letters];
+    out[0] = byte_of(*q);
     *p = q + 1;
     return 1;
   }
@@ -95,15 +105,22 @@ static size_t take_one(const char **p, const char *end, char out[4]) {
   return put_utf8(code, out);
 }
 
+#define NEAR 16
+
 size_t gim_escape_undo(const char *p, size_t n, char *to) {
   const char *end = p + n;
   char *begin = to;
   while (p < end) {
     const char *stop;
-    if (*p == '\\') {
-      to += take_one(&p, end, to);
-      continue;
+    while (p < end && *p == '\\') {
+      const char *escape = p;
+      to += take_one(&escape, end, to);
+      p = escape;
     }
+    /* Where escapes are close together two calls for each would cost more. */
+    for (stop = end - p > NEAR ? p + NEAR : end; p < stop && *p != '\\';)
+      *to++ = *p++;
+    if (p < stop || p == end) continue;
     stop = memchr(p, '\\', (size_t)(end - p));
     if (stop == NULL) stop = end;
     memcpy(to, p, (size_t)(stop - p));

@@ -6,6 +6,9 @@
 #include "gim_json_private.h"
 
 #include <string.h>
+#if defined(__SSE2__) && !defined(GIM_PORTABLE)
+#include <emmintrin.h>
+#endif
 
 static gim_str slice(const char *p, const char *end) {
   gim_str s;
@@ -52,17 +55,66 @@ static const gim_json none = {GIM_JSON_NONE, {NULL, 0}};
 
 /* ---- walking checked text: nothing below judges the grammar again ---- */
 
-/* Quotes are looked for, for they are few; behind an odd number of backslashes
-   they are of the string. */
-static const char *string_end(const char *p, const char *end) {
-  const char *begin = p++;
-  for (;;) {
-    const char *before;
-    p = memchr(p, '"', (size_t)(end - p));
-    for (before = p; before[-1] == '\\' && before - 1 > begin;) before--;
-    p++;
-    if ((p - before) % 2 == 1) return p;
+#define BLOCK 64
+
+/* A bit for each byte of the block at `p` that is `c`. */
+#if defined(__SSE2__) && !defined(GIM_PORTABLE)
+static inline uint64_t bits_of_16(const char *p, __m128i wanted) {
+  __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
+  return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, wanted));
+}
+
+static inline uint64_t bits_of(const char *p, char c) {
+  const __m128i wanted = _mm_set1_epi8(c);
+  return bits_of_16(p, wanted) | bits_of_16(p + 16, wanted) << 16 |
+         bits_of_16(p + 32, wanted) << 32 | bits_of_16(p + 48, wanted) << 48;
+}
+#else
+static inline uint64_t bits_of(const char *p, char c) {
+  uint64_t bits = 0;
+  for (unsigned i = 0; i < BLOCK; i++) bits |= (uint64_t)(p[i] == c) << i;
+  return bits;
+}
+#endif
+
+/*
+** Of the bytes of a block those behind an odd number of backslashes: they are
+** of an escape. `*open` is whether the first byte is one, and then that of the
+** next block. After simdjson (Langdale and Lemire, "Parsing Gigabytes of JSON
+** per Second", 2019): a row of backslashes is added to its own first bit, and
+** the carry comes out behind the row.
+*/
+static uint64_t escaped_bits(uint64_t backslashes, bool *open) {
+  const uint64_t even = 0x5555555555555555u;
+  uint64_t behind, odd_starts, sum;
+  backslashes &= ~(uint64_t)*open;
+  behind = backslashes << 1 | *open;
+  odd_starts = backslashes & ~even & ~behind;
+  sum = odd_starts + backslashes;
+  *open = sum < backslashes;
+  return (even ^ sum << 1) & behind;
+}
+
+/* The same by blocks: for strings with a backslash before a quote. */
+static const char *escaped_string_end(const char *p, const char *end) {
+  bool open = false;
+  for (;; p += BLOCK) {
+    char rest[BLOCK] = {0};
+    size_t left = (size_t)(end - p);
+    const char *block = p;
+    uint64_t escaped, quotes;
+    if (left < BLOCK) block = memcpy(rest, p, left);
+    escaped = escaped_bits(bits_of(block, '\\'), &open);
+    quotes = bits_of(block, '"') & ~escaped;
+    if (quotes != 0) return p + __builtin_ctzll(quotes) + 1;
   }
+}
+
+/* Most strings have no escape: then the first quote is the end. */
+static const char *string_end(const char *p, const char *end) {
+  const char *quote = memchr(p + 1, '"', (size_t)(end - p) - 1);
+  if (quote[-1] != '\\') return quote + 1;
+  return escaped_string_end(p + 1, end);
 }
 
 /* The end of the value that begins at p. */
@@ -78,6 +130,10 @@ static const char *value_end(const char *p, const char *end) {
   while (true) {
     if (*p == '"') {
       p = string_end(p, end);
+      continue;
+    }
+    if (gim_json_is_space(*p)) {
+      p = gim_json_skip_spaces(p, end);
       continue;
     }
     if (*p == '{' || *p == '[') depth++;

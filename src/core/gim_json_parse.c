@@ -43,11 +43,23 @@ static void skip_space(reader *r) {
 
 /* ---- strings ---- */
 
-/* Stands on a backslash; leaves behind the last escape of a row. */
-static bool check_escapes(reader *r) {
-  do {
-    r->p++;
-    switch (peek(r)) {
+/*
+** The place is kept in a variable of each function's own and not in the
+** reader: it moves by a few bytes at a time, and where each of these steps is
+** guessed by the processor, none waits for the one before it.
+*/
+static const char *fails_at(reader *r, const char *p, const char *problem) {
+  r->p = p;
+  r->problem = problem;
+  return NULL;
+}
+
+/* From a backslash on: behind the last escape of a row; or NULL. */
+static const char *check_escapes(reader *r, const char *p) {
+  const char *const end = r->end;
+  while (p < end && *p == '\\') {
+    p++;
+    switch (p < end ? *p : '\0') {
     case '"':
     case '\\':
     case '/':
@@ -55,81 +67,82 @@ static bool check_escapes(reader *r) {
     case 'f':
     case 'n':
     case 'r':
-    case 't': r->p++; break;
+    case 't': p++; break;
     case 'u':
-      r->p++;
-      for (int i = 0; i < 4; i++, r->p++)
-        if (!is_hex(peek(r))) return fails(r, "\\u needs 4 hex digits");
+      p++;
+      for (int i = 0; i < 4; i++, p++)
+        if (p == end || !is_hex(*p))
+          return fails_at(r, p, "\\u needs 4 hex digits");
       break;
-    default: return fails(r, "unknown escape");
+    default: return fails_at(r, p, "unknown escape");
     }
-  } while (peek(r) == '\\');
-  return true;
+  }
+  return p;
 }
 
-/* How many of the next eight bytes of a string, at least, are nothing but
-   themselves: ASCII, no control character, no quote and no backslash. */
-static size_t plain_run(const char *p) {
+/* Nothing but itself in a string: ASCII, no control character, no quote and no
+   backslash. */
+static bool is_plain(char c) {
+  return (signed char)c >= 0x20 && c != '"' && c != '\\';
+}
+
+static bool are_eight_plain(const char *p) {
   const uint64_t ones = 0x0101010101010101u, tops = ones * 0x80;
   uint64_t w, quote, backslash;
   memcpy(&w, p, sizeof(w));
   quote = w ^ ones * '"';
   backslash = w ^ ones * '\\';
-  w = (w | (w - ones * 0x20) | (quote - ones) | (backslash - ones)) & tops;
-  if (w == 0) return sizeof(w);
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-  /* The first hit is one; what is carried from it may make others. */
-  return (size_t)__builtin_ctzll(w) / 8;
-#else
-  return 0;
-#endif
+  w |= (w - ones * 0x20) | (quote - ones) | (backslash - ones);
+  return (w & tops) == 0;
 }
 
-/* One character above ASCII, and those of the same kind that follow. */
-static bool check_sequences(reader *r) {
-  do {
-    size_t left = (size_t)(r->end - r->p);
-    size_t n = gim_str_sequence((gim_str){r->p, left});
-    if (n == 0) return fails(r, "not UTF-8");
-    r->p += n;
-    /* Most scripts of three bytes, without those that need a second look. */
-    while (r->end - r->p >= 3 && (unsigned char)r->p[0] >= 0xE1 &&
-           (unsigned char)r->p[0] <= 0xEC && (r->p[1] & 0xC0) == 0x80 &&
-           (r->p[2] & 0xC0) == 0x80)
-      r->p += 3;
-  } while (r->p < r->end && (unsigned char)*r->p >= 0x80);
-  return true;
+static bool is_tail(char c) {
+  return (c & 0xC0) == 0x80;
+}
+
+/* From a character above ASCII on: behind the last one of a row; or NULL. */
+static const char *check_sequences(reader *r, const char *p) {
+  const char *const end = r->end;
+  while (p < end && (unsigned char)*p >= 0x80) {
+    unsigned char c = (unsigned char)*p;
+    size_t n;
+    /* Those of two bytes, and most scripts of three, without the few that need
+       a second look. */
+    if (end - p >= 2 && c >= 0xC2 && c <= 0xDF && is_tail(p[1]))
+      n = 2;
+    else if (end - p >= 3 && c >= 0xE1 && c <= 0xEC && is_tail(p[1]) &&
+             is_tail(p[2]))
+      n = 3;
+    else
+      n = gim_str_sequence((gim_str){p, (size_t)(end - p)});
+    if (n == 0) return fails_at(r, p, "not UTF-8");
+    p += n;
+  }
+  return p;
 }
 
 /* Stands on the opening quote; leaves behind the closing one. */
 static bool check_string(reader *r) {
-  r->p++;
-  while (r->p < r->end) {
-    unsigned char c;
-    while (r->end - r->p >= 8) {
-      size_t n = plain_run(r->p);
-      r->p += n;
-      if (n < 8) break;
+  const char *p = r->p + 1, *const end = r->end;
+  for (;;) {
+    while (end - p >= 8 && are_eight_plain(p)) p += 8;
+    while (p < end && is_plain(*p)) p++;
+    if (p == end) {
+      (void)fails_at(r, p, "the text ends in a string");
+      return false;
     }
-    c = (unsigned char)peek(r);
-    if (c == '"') {
-      r->p++;
+    if (*p == '"') {
+      r->p = p + 1;
       return true;
     }
-    if (c == '\\') {
-      if (!check_escapes(r)) return false;
-    }
-    else if (c >= 0x80) {
-      if (!check_sequences(r)) return false;
-    }
-    else if (c < 0x20) {
-      if (r->p == r->end) break;
-      return fails(r, "control character in a string");
-    }
+    if (*p == '\\')
+      p = check_escapes(r, p);
+    else if ((unsigned char)*p >= 0x80)
+      p = check_sequences(r, p);
     else
-      r->p++;
+      p = fails_at(r, p, "control character in a string");
+    if (p == NULL) return false;
   }
-  return fails(r, "the text ends in a string");
 }
 
 /* ---- everything else ---- */
