@@ -4,11 +4,8 @@
 
 local core = require "gptimage.core"
 local deliver = require "gptimage.deliver"
-local json = require "gptimage.json"
-local masking = require "gptimage.masking"
 local results = require "gptimage.result"
 local wait = require "gptimage.wait"
-require "gptimage.together" -- client:all, client:race, client:map
 
 local M = {
   version = core.version,
@@ -73,7 +70,7 @@ local function with_extra_written(request, name, level)
   for key, value in next, request do
     copy[key] = value
   end
-  local ok, text = pcall(json.encode_extra, extra)
+  local ok, text = pcall(require("gptimage.json").encode_extra, extra)
   if not ok then
     error(("bad argument #1 to '%s' (field '%s)"):format(name, text:gsub(": ", "': ", 1)),
       level)
@@ -89,7 +86,10 @@ local function for_core(request, name, level)
     or (rawget(request, "extra") == nil and rawget(request, "mask") == nil) then
     return request
   end
-  local fault = masking.fault(request)
+  local fault
+  if rawget(request, "mask") then
+    fault = require("gptimage.masking").fault(request)
+  end
   return with_extra_written(request, name, level + 1), fault
 end
 
@@ -154,7 +154,15 @@ end
 
 local client_methods = core.methods.client
 
--- They are written out, with few calls inside one another and few values in each: what a
+-- Those of gptimage.together are loaded when one of them is first called: it puts itself here.
+for _, name in ipairs { "all", "race", "map" } do
+  client_methods[name] = function(...)
+    require "gptimage.together"
+    return client_methods[name](...)
+  end
+end
+
+-- The others are written out, with few calls inside one another and few values in each: what a
 -- coroutine that waits ever needed of its stack it keeps, and there may be thousands. What the
 -- core raises names the line that called the caller of the core.
 

@@ -2,7 +2,6 @@
 -- What a finished task gave: results with a lazy `raw`, and images that can be saved or read.
 
 local core = require "gptimage.core"
-local json = require "gptimage.json"
 
 local M = {}
 
@@ -35,7 +34,7 @@ function Result.__index(self, key)
     return nil
   end
   bodies[self] = nil
-  local raw, reason = json.decode(body)
+  local raw, reason = require("gptimage.json").decode(body)
   if reason then
     self.warnings[#self.warnings + 1] = setmetatable({ field = "raw", rule = "json",
       message = "cjson cannot read the reply: " .. reason }, core.issue_metatable)
