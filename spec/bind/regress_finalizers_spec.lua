@@ -98,22 +98,78 @@ describe("while a finalizer runs in the middle of it", function()
     end
   end)
 
-  it("a client may be closed while a step, or a close, tells of its log", function()
+  -- Tasks that have nothing to tell but their log: when the client is closed nobody holds them, nor
+  -- they the client's core.
+  it("a client may be closed while a step tells of its log, and its tasks be collected", function()
+    local one, calls, when, number, told = nil, 0, 0, 0, 0
+    meanwhile(40, function()
+      calls = calls + 1
+      if calls ~= when then return end
+      core.close(one)
+      collectgarbage("incremental", 1, 1000, 30) -- as much as can be at a time
+    end, function(go)
+      one, calls, number = open(), 0, number + 1
+      when = 2 + number * 2
+      for _ = 1, 60 do assert(core.generate(one, request())) end
+      go()
+      local _, events, logs = core.step(one)
+      collectgarbage("incremental", 1, 100, 1)
+      if one:closed() and logs then
+        told = told + 1
+        assert.is_nil(events)
+        local sent = 0
+        for _, entry in ipairs(logs) do
+          if entry.message:find "^POST " then sent = sent + 1 end
+        end
+        assert.is_true(sent > 0)
+      end
+      core.close(one)
+    end)
+    assert.is_true(told > 10, told)
+  end)
+
+  it("a client may be closed while a close tells of its log", function()
     local one, closed = nil, 0
-    for _, tell in ipairs { core.step, core.close } do
-      meanwhile(30, function()
-        if not one:closed() then closed = closed + 1 end
-        core.close(one)
-      end, function(go)
-        one = open()
-        for _ = 1, 20 do assert(core.generate(one, request())):cancel() end
-        go()
-        tell(one)
-        core.close(one)
-        assert.is_true(one:closed())
-      end)
-    end
+    meanwhile(30, function()
+      if not one:closed() then closed = closed + 1 end
+      core.close(one)
+    end, function(go)
+      one = open()
+      for _ = 1, 20 do assert(core.generate(one, request())):cancel() end
+      go()
+      core.close(one)
+      core.close(one)
+      assert.is_true(one:closed())
+    end)
     assert.is_true(closed > 0)
+  end)
+
+  it("a step may be made while a step tells of its log: each tells of its own", function()
+    local one, ended, calls, when
+    local function step()
+      local _, _, logs = core.step(one)
+      for _, entry in ipairs(logs or {}) do
+        if entry.event == "state" then ended[#ended + 1] = entry.task end
+      end
+    end
+    local number = 0
+    meanwhile(60, function()
+      calls = calls + 1
+      if calls == when then step() end
+    end, function(go)
+      one, ended, calls, number = open(), {}, 0, number + 1
+      when = number * 3
+      local expected = {}
+      for i = 1, 20 do
+        local task = assert(core.generate(one, request()))
+        expected[i] = task.key
+        task:cancel()
+      end
+      go()
+      step()
+      core.close(one)
+      assert.same(expected, ended, when)
+    end)
   end)
 
   it("a task that ends there is told of by the next step", function()

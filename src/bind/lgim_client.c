@@ -54,37 +54,6 @@ static int core_client(lua_State *L) {
 }
 
 /*
-** A reference to a hub, held by the Lua stack: finalizers of the user's run
-** wherever Lua allocates, and may close the client meanwhile.
-*/
-typedef struct holder {
-  gim_hub *hub; /* NULL: let go of */
-} holder;
-
-#define HOLDER "gptimage.holder"
-
-/* Of a client that is closed by now: to nothing. */
-static holder *hold(lua_State *L, const client *c) {
-  holder *h = lua_newuserdatauv(L, sizeof(*h), 0);
-  h->hub = NULL;
-  luaL_setmetatable(L, HOLDER);
-  if (c->hub != NULL) gim_hub_retain(c->hub);
-  h->hub = c->hub;
-  return h;
-}
-
-static void let_go(holder *h) {
-  if (h->hub != NULL) gim_hub_release(h->hub);
-  h->hub = NULL;
-}
-
-/* Where memory ran out in between. */
-static int holder_gc(lua_State *L) {
-  let_go(luaL_checkudata(L, 1, HOLDER));
-  return 0;
-}
-
-/*
 ** Pushes the events there are, a flat array, or nil. They stay: a push may
 ** raise, and what goes with a table that nobody gets is never told.
 */
@@ -134,6 +103,33 @@ static void push_logs(lua_State *L, const gim_hub *hub) {
     }
     lua_rawseti(L, -2, n++);
   }
+}
+
+/*
+** Calls `push` with the client's user value (at 2) and the hub; its two results
+** stay at the top. Finalizers of the user's run wherever Lua allocates, and may
+** close the client there, or step: the hub is held, for the caller to release,
+** and lets nothing go that is being told. Not LUA_OK: the error is at the top.
+*/
+static int tell(lua_State *L, gim_hub *hub, lua_CFunction push) {
+  bool told_of = hub->telling;
+  int status;
+  gim_hub_retain(hub);
+  hub->telling = true;
+  lua_pushcfunction(L, push);
+  lua_pushvalue(L, 2);
+  lua_pushlightuserdata(L, hub);
+  status = lua_pcall(L, 2, 2, 0);
+  hub->telling = told_of;
+  return status;
+}
+
+/* 1: the client's user value, 2: the hub -> events, logs */
+static int push_news(lua_State *L) {
+  const gim_hub *hub = lua_touserdata(L, 2);
+  push_events(L, hub, 1);
+  push_logs(L, hub);
+  return 2;
 }
 
 /* References that nobody has to send any more may be collected. */
@@ -190,7 +186,8 @@ static int core_step(lua_State *L) {
   gim_hub *hub = lgim_client_check(L, 1);
   int64_t wait_us = to_time(L, 1, "timeout", 1e6, 0);
   int64_t budget_us = to_time(L, 2, "budget", 1e6, 0);
-  holder *held;
+  lua_Integer live;
+  int status;
   gim_err err;
   /* Rounded up, or a host that waits for the rest of a deadline spins. */
   int64_t wait_ms = wait_us < 0 ? -1 : (wait_us + 999) / 1000;
@@ -198,23 +195,20 @@ static int core_step(lua_State *L) {
   lua_settop(L, 1);
   if (gim_client_step(hub, wait_ms, budget_us, &err) != GIM_OK)
     return luaL_error(L, "step failed: %s", err.message);
-  if (hub->events.first == NULL && hub->log_first == NULL) {
+  if (hub->telling || (hub->events.first == NULL && hub->log_first == NULL)) {
     lua_pushinteger(L, hub->live_count);
     return 1;
   }
-  lua_getiuservalue(L, 1, 1);           /* 2 */
-  held = hold(L, lua_touserdata(L, 1)); /* 3 */
-  if (held->hub == NULL) {
-    lua_pushinteger(L, 0);
-    return 1;
-  }
-  lua_pushinteger(L, hub->live_count);
-  push_events(L, hub, 2);
-  push_logs(L, hub);
-  forget_told(L, hub, 2);
+  lua_getiuservalue(L, 1, 1);       /* 2 */
+  status = tell(L, hub, push_news); /* 3: events, 4: logs */
+  if (status == LUA_OK) forget_told(L, hub, 2);
   if (hub->net != NULL)
     gim_client_arm(hub); /* what was told is no work any more */
-  let_go(held);
+  live = hub->live_count;
+  gim_hub_release(hub);
+  if (status != LUA_OK) return lua_error(L);
+  lua_pushinteger(L, live);
+  lua_insert(L, 3);
   return 3;
 }
 
@@ -248,39 +242,45 @@ static int core_wake(lua_State *L) {
   return 0;
 }
 
-/* core.close(client) -> the tasks that this ended, an array, and the logs */
-static int core_close(lua_State *L) {
-  client *c = luaL_checkudata(L, 1, LGIM_CLIENT);
-  gim_hub *hub;
+/* 1: the client's user value, 2: the hub -> tasks that ended, logs */
+static int push_ended(lua_State *L) {
+  gim_hub *hub = lua_touserdata(L, 2);
   gim_job *job;
-  holder *held;
   lua_Integer n = 0;
-  lua_settop(L, 1);
-  lua_getiuservalue(L, 1, 1); /* 2 */
-  lua_newtable(L);            /* 3 */
-  held = hold(L, c);          /* 4 */
-  lua_pushvalue(L, 3);        /* 5 */
-  hub = held->hub;
-  if (hub == NULL || gim_client_is_foreign(hub)) {
-    let_go(held);
-    return 1;
-  }
-  gim_client_close(hub);
+  lua_newtable(L); /* 3 */
   while ((job = gim_client_next_news(hub)) != NULL) {
-    if (lua_rawgetp(L, 2, job) == LUA_TUSERDATA)
+    if (lua_rawgetp(L, 1, job) == LUA_TUSERDATA)
       lua_rawseti(L, 3, ++n);
     else
       lua_pop(L, 1);
-    forget_pictures(L, job, 2);
+    forget_pictures(L, job, 1);
     lua_pushnil(L);
-    lua_rawsetp(L, 2, job);
+    lua_rawsetp(L, 1, job);
     gim_job_take_news(job, job->news);
   }
   push_logs(L, hub);
-  if (c->hub != NULL) gim_hub_release(hub);
-  c->hub = NULL;
-  let_go(held);
   return 2;
+}
+
+/* core.close(client) -> the tasks that this ended, an array, and the logs */
+static int core_close(lua_State *L) {
+  client *c = luaL_checkudata(L, 1, LGIM_CLIENT);
+  gim_hub *hub = c->hub;
+  int status;
+  lua_settop(L, 1);
+  if (hub == NULL || gim_client_is_foreign(hub)) {
+    lua_newtable(L);
+    return 1;
+  }
+  lua_getiuservalue(L, 1, 1); /* 2 */
+  gim_client_close(hub);
+  status = tell(L, hub, push_ended); /* 3: tasks, 4: logs */
+  if (status == LUA_OK && c->hub != NULL) {
+    c->hub = NULL;
+    gim_hub_release(hub);
+  }
+  gim_hub_release(hub);
+  return status == LUA_OK ? 2 : lua_error(L);
 }
 
 /* Allocates nothing that may raise: finalizers must not. */
@@ -442,8 +442,4 @@ void lgim_client_open(lua_State *L, int methods) {
                             metamethods, client_index};
   luaL_setfuncs(L, functions, 0);
   lgim_object_open(L, &class, methods);
-  luaL_newmetatable(L, HOLDER);
-  lua_pushcfunction(L, holder_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
 }

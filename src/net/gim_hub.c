@@ -364,7 +364,8 @@ void gim_hub_log(gim_hub *hub, const char *event, const char *task,
   else
     hub->log_first = log;
   hub->log_last = log;
-  if (++hub->log_count > GIM_LIMIT_LOG) free(gim_hub_take_log(hub));
+  if (++hub->log_count > GIM_LIMIT_LOG && !hub->telling)
+    free(gim_hub_take_log(hub));
 }
 
 gim_log *gim_hub_take_log(gim_hub *hub) {

@@ -108,6 +108,8 @@ typedef struct gim_hub {
   char *base_url, *task_path, *edit_path; /* OWNED */
   char *files_url; /* OWNED; where references are uploaded to; NULL: nowhere */
   char *private_host; /* OWNED; base_url's host when it is loopback, or "" */
+  bool telling; /* what the log has is being read: no record of it is dropped.
+                   Its reader's to set */
   /* private: */
   gim_log *log_first, *log_last;
   int log_count, references;
