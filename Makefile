@@ -41,7 +41,7 @@ WINDOW  := $(BUILD)/gptimage/core_test.so
 # can be told to fail.
 WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=write,--wrap=fdatasync,$\
   --wrap=pwrite,--wrap=fsync,--wrap=rename,--wrap=renameat,--wrap=linkat,--wrap=syscall,$\
-  --wrap=ftruncate,--wrap=open,--wrap=openat,--wrap=mkdir,--wrap=rmdir,--wrap=unlink,--wrap=unlinkat
+  --wrap=getrandom,--wrap=getentropy,--wrap=ftruncate,--wrap=open,--wrap=openat,--wrap=mkdir,--wrap=rmdir,--wrap=unlink,--wrap=unlinkat
 
 # Debian's lua-http is plain Lua that runs on 5.4, but is filed under 5.1: that
 # folder comes last, behind everything that was made for 5.4.

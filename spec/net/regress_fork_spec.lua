@@ -4,6 +4,39 @@
 local window = require "gptimage.core_test"
 local misbehave = require "spec.support.misbehave"
 
+-- The key of a request by a client of its own, which sends nothing.
+local function draw_key()
+  local core = window.core()
+  local client = assert(core.client { api_key = "k", base_url = "http://127.0.0.1:1" })
+  local key = assert(core.generate(client, { model = "gpt-image-2", prompt = "x" })).key
+  core.close(client)
+  return key
+end
+
+describe("a request's key", function()
+  it("is the kernel's word of that moment: nothing was drawn ahead that two could share", function()
+    draw_key()
+    window.next_random "0123456789abcdef"
+    assert.equal("gim_" .. ("0123456789abcdef"):gsub(".", function(c)
+      return ("%02x"):format(c:byte())
+    end), draw_key())
+  end)
+
+  it("is another one in each child, and of each client", function()
+    local seen = {}
+    for _ = 1, 20 do
+      local fine, key = window.in_child(draw_key)
+      assert.is_true(fine, key)
+      for _, one in ipairs { key, draw_key() } do
+        assert.matches("^gim_%x+$", one)
+        assert.equal(36, #one)
+        assert.is_nil(seen[one])
+        seen[one] = true
+      end
+    end
+  end)
+end)
+
 describe("a child after fork", function()
   it("can do nothing to the parent's net, and the parent's requests end well", function()
     local answer = false
