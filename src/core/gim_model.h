@@ -4,7 +4,9 @@
 **
 ** Data: one row per provider, and one per provider and model. A new model is
 ** a new row in gim_model.c, with its source in a comment; no other file asks
-** for a model by name. Everything here is in static storage and constant.
+** for a model by name. Everything here is in static storage and constant: no
+** pointer that is returned is ever freed or becomes stale, and nothing fails.
+** A `provider` or `field` that is passed must be one of its enum.
 */
 #ifndef gim_model_h
 #define gim_model_h
@@ -44,7 +46,7 @@ typedef enum gim_field {
 #define GIM_FIELD_COUNT (GIM_FIELD_CALLBACK_URL + 1)
 #define GIM_HAS(field) (1u << (field))
 
-/* The field's name on the wire and in Lua. Never NULL. */
+/* The field's name on the wire and in Lua: "model", ... Never NULL. */
 const char *gim_field_name(gim_field field);
 
 /* One billed tier: 1K, 2K, 4K. */
@@ -118,27 +120,38 @@ typedef struct gim_model {
   int default_n;
 } gim_model;
 
-/* The row. `provider` must be one of the enum. Never NULL. */
+/* The provider's row. Never NULL. */
 const gim_provider_row *gim_provider_get(gim_provider provider);
 
-/* By name, exact. False when there is no such provider. */
+/*
+** Writes the provider of that name (exact; BORROWED during the call). False
+** when there is none such: `*provider` is left alone then.
+*/
 bool gim_provider_find(gim_str name, gim_provider *provider);
 
 /*
-** The row for a model of a provider; NULL when the table does not have it.
+** The row of the provider's model of that name (exact; BORROWED during the
+** call). NULL when the table does not have it, also for a name that another
+** provider has: gim_model_unknown says what is checked then.
 */
 const gim_model *gim_model_find(gim_provider provider, gim_str name);
 
-/* The provider's row for names that are not in its table. Never NULL. */
+/*
+** The provider's row for names that are not in its table: what all its pages
+** agree on. Its name is "". Never NULL.
+*/
 const gim_model *gim_model_unknown(gim_provider provider);
 
-/* Known models of a provider, 0 to count - 1; NULL beyond. */
+/* Known model number `index` of a provider, from 0, in the order of the table;
+   NULL beyond the last, which is how to count them, and below 0. */
 const gim_model *gim_model_at(gim_provider provider, int index);
 
-/* The quality of that name (exact), or NULL. */
+/* The model's quality of that name (exact; BORROWED during the call); NULL
+   when it has none such, or none are known. */
 const gim_quality *gim_model_quality(const gim_model *model, gim_str name);
 
-/* The tier's row (tier 1, 2, 4), or NULL where the model has no prices. */
+/* The model's row of tier 1, 2 or 4; NULL for other numbers, and where it is
+   not billed by tiers. */
 const gim_tier_price *gim_model_tier(const gim_model *model, int tier);
 
 /* What is said of a model in messages: its name, or "this model". */

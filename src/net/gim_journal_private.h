@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** gim_journal_private.h - what the files of gim_journal share   [floor 6]
+**
+** gim_journal.c is the caller's side: opening, appending, asking, closing.
+** gim_journal_work.c is the thread that writes and fsyncs.
+** gim_journal_text.c reads the file, and writes it anew with fewer lines.
+**
+** A path is NUL-terminated and BORROWED during the call. An int that is
+** returned is 0, or an errno.
 */
 #ifndef gim_journal_private_h
 #define gim_journal_private_h
@@ -25,8 +32,9 @@ typedef struct gim_journal_line {
   char text[]; /* n bytes, the line break included */
 } gim_journal_line;
 
+/* Lines, OWNED, in the order in which they are to be written. */
 typedef struct gim_journal_queue {
-  gim_journal_line *first, *last;
+  gim_journal_line *first, *last; /* NULL, NULL: empty */
 } gim_journal_queue;
 
 /* A folder as it was just before it was fsynced. */
@@ -72,36 +80,42 @@ struct gim_journal {
   unsigned next_folder;                            /* slot that is used next */
 };
 
-/* Writes "The journal `path` `what`: " and the system's reason `number` into
-   `err` (may be NULL); GIM_E_IO. */
+/* Writes "The journal `path` `what`: " and the system's reason for the errno
+   `number` into `err` (may be NULL). Always GIM_E_IO. */
 gim_status gim_journal_fail(gim_err *err, const char *what, const char *path,
                             int number);
 
-/* Writes all `n` bytes at the file's end, in as many calls as it takes. 0, or
-   errno (ENOSPC also when the system writes nothing and says nothing); some of
-   the bytes may be in the file then. */
+/*
+** Writes the `n` bytes at `p` (BORROWED during the call) at the file's end, in
+** as many calls as it takes, whatever signals come. 0: all are handed to the
+** system. Else errno (ENOSPC also when the system writes nothing and says
+** nothing): some of the bytes may be in the file then.
+*/
 int gim_journal_write_all(int fd, const char *p, size_t n);
 
-/* fdatasync, whatever signals come. 0, or errno. */
+/* fdatasync, whatever signals come: what was written is on the disk. */
 int gim_journal_sync(int fd);
 
 /* fsyncs the folder `path`; one that is not there, or that lies on a file
-   system without such a thing, is as good. 0, or errno. */
+   system without such a thing, is as good. */
 int gim_journal_sync_folder(const char *path);
 
 /*
 ** Makes the name `path` (absolute) safe: fsyncs the folder it stands in, and
 ** those above as far as the file system goes, unless they are as they were
 ** when this was done before. Folders above that may not be read are passed
-** over. The thread's alone. 0, or errno.
+** over. To be called by the journal's thread alone.
 */
 int gim_journal_sync_name(gim_journal *journal, const char *path);
 
-/* The thread's function; `ud` is the journal. Ends, everything tried, when
-   `stop` is set, or at once when the journal is lost. */
+/*
+** The thread's function; `ud` is the journal, BORROWED until it ends: when
+** `stop` is set, everything tried, or at once when the journal is lost. Takes
+** the lock itself, and gives NULL. What fails is the journal's `failure`.
+*/
 void *gim_journal_work(void *ud);
 
-/* Releases all lines of a queue. */
+/* Releases all lines of a queue, which is empty then. Takes no lock. */
 void gim_journal_drop(gim_journal_queue *queue);
 
 #pragma GCC visibility pop

@@ -89,16 +89,23 @@ typedef struct gim_scribe {
   uint64_t spares[GIM_LIMIT_IMAGES / 64]; /* payloads that have a copy */
 } gim_scribe;
 
-/* Writes for the request `key` of `hub`, both BORROWED for the scribe's life;
-   nothing before gim_scribe_intend or gim_scribe_resume. It OWNS nothing. */
+/*
+** Writes for the request `key` of `hub`, both BORROWED for the scribe's life;
+** nothing before gim_scribe_intend or gim_scribe_resume. It OWNS nothing, and
+** has no free: who lets go of it while gim_scribe_intend's line is on its way
+** calls gim_archive_forget on `wait` first.
+**
+** Whatever is told of it later (gim_scribe_accepted and on) waits for nothing
+** and does not fail: a line that could not be written makes `lost` true.
+*/
 void gim_scribe_init(gim_scribe *s, gim_hub *hub, const char *key);
 
 /* Its intent is in the journal since an earlier life, which got so far: what
    is known there is not written again. */
 void gim_scribe_resume(gim_scribe *s, bool accepted, bool done);
 
-/* And so is the copy of payload `payload`, which `done` names. Without effect
-   where no answer has such a number. */
+/* And so is the copy of payload `payload` (from 0), which `done` names.
+   Without effect where no answer has such a number. */
 void gim_scribe_resume_spare(gim_scribe *s, int payload);
 
 /* Has the client a journal, and is the intent still to be written? */
@@ -106,20 +113,24 @@ bool gim_scribe_has_to(const gim_scribe *s);
 
 /* What the POST is. BORROWED during the call. */
 typedef struct gim_intent {
-  gim_str path, body;
-  gim_str output; /* p NULL: none */
+  gim_str path;   /* of the POST, behind the base URL */
+  gim_str body;   /* the request, as JSON */
+  gim_str output; /* the template for names of files; p NULL: none */
   gim_overwrite overwrite;
 } gim_intent;
 
 /*
-** Writes the intent. True: s->wait.settled will be called, inside
-** gim_net_step, once the line is on the disk or was tried in vain. False:
-** never, and `err` says why: GIM_E_TOO_BIG, GIM_E_NO_MEMORY, or the trouble of
-** the journal (GIM_E_IO).
+** Writes the intent; to be called where gim_scribe_has_to says so.
+** True: s->wait.settled will be called, inside gim_net_step, once the line is
+** on the disk or was tried in vain. False: never, nothing was written, and
+** `err` (may be NULL) says why:
+**   GIM_E_TOO_BIG    the line would pass GIM_LIMIT_JOURNAL_LINE
+**   GIM_E_NO_MEMORY  no memory, or too many lines are on their way
+**   GIM_E_IO         the journal was given up, or fails
 */
 bool gim_scribe_intend(gim_scribe *s, const gim_intent *intent, gim_err *err);
 
-/* The name of overwrite policies in the journal, and back (-1: none). */
+/* The gim_overwrite that the journal calls so ("number", ...); -1: none. */
 int gim_scribe_overwrite(gim_str name);
 
 /* The service has it, as `id` (COPIED); without effect the second time. */
