@@ -359,7 +359,8 @@ static int client_tasks(lua_State *L) {
   for (gim_list_item *link = hub->live.first; link != NULL;
        link = link->after) {
     gim_job *job = GIM_CONTAINER(link, gim_job, live);
-    if (job->filing.source != NULL) continue; /* brings a picture only */
+    if (gim_filing_source(&job->filing, NULL) != NULL)
+      continue; /* brings a picture only */
     if (lua_rawgetp(L, 3, job) == LUA_TUSERDATA)
       lua_rawseti(L, 2, ++n);
     else

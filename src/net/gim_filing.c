@@ -16,26 +16,43 @@
 
 void gim_filing_init(gim_filing *f, gim_hub *hub, gim_task *task,
                      const char *key, const char *model,
-                     void (*changed)(gim_filing *filing, int64_t now_ms)) {
+                     const gim_filing_calls *calls) {
   memset(f, 0, sizeof(*f));
   f->hub = hub;
   f->task = task;
   f->key = key;
   f->model = model;
-  f->changed = changed;
+  f->calls = calls;
+}
+
+gim_aim *gim_filing_give_aim(gim_filing *f) {
+  if (f->aim == NULL) f->aim = calloc(1, sizeof(*f->aim));
+  return f->aim;
+}
+
+bool gim_filing_is_aimed(const gim_filing *f) {
+  return f->aim != NULL && f->aim->pattern != NULL;
+}
+
+gim_filing *gim_filing_source(const gim_filing *f, int *picture) {
+  if (f->aim == NULL || f->aim->source == NULL) return NULL;
+  if (picture != NULL) *picture = f->aim->source_picture;
+  return f->aim->source;
 }
 
 static gim_status no_memory(gim_err *err) {
   return gim_fail(err, GIM_E_NO_MEMORY, "No memory to file a picture.");
 }
 
-void gim_filing_from(gim_filing *f, gim_filing *source, int picture) {
-  f->source = source;
-  f->source_picture = picture;
+gim_status gim_filing_from(gim_filing *f, gim_filing *source, int picture) {
+  if (gim_filing_give_aim(f) == NULL) return GIM_E_NO_MEMORY;
+  f->aim->source = source;
+  f->aim->source_picture = picture;
+  return GIM_OK;
 }
 
 const char *gim_filing_folder(const gim_filing *f) {
-  return f->folder;
+  return f->aim == NULL ? NULL : f->aim->folder;
 }
 
 static void start_download(gim_want *want, int64_t now_ms);
@@ -140,12 +157,14 @@ static int number_of(const gim_slot *slot) {
 ** from there just now, and one copy of a sink is under way at a time.
 */
 static gim_sink *bytes_for(gim_filing *f, gim_slot *slot, gim_slot **from) {
+  int picture = 0;
+  gim_filing *source = gim_filing_source(f, &picture);
   *from = slot;
-  if (slot->whole || f->source == NULL)
+  if (slot->whole || source == NULL)
     return gim_filing_bytes(f, number_of(slot));
-  *from = &f->source->slots[f->source_picture];
+  *from = &source->slots[picture];
   if ((*from)->copier != NULL && (*from)->copier != f) return NULL;
-  return gim_filing_bytes(f->source, f->source_picture);
+  return gim_filing_bytes(source, picture);
 }
 
 /* Names the picture and puts it there. GIM_E_TIMEOUT: goes on next step. */
@@ -160,8 +179,8 @@ static gim_status file_away(gim_filing *f, gim_slot *slot, gim_err *err) {
                     "The picture's bytes are gone.");
   status = gim_filing_name(f, number_of(slot), &name, err);
   if (status == GIM_OK)
-    status = gim_sink_commit(sink, f->folder, name.p, f->overwrite, COPY_SLICE,
-                             path, sizeof(path), err);
+    status = gim_sink_commit(sink, f->aim->folder, name.p, f->aim->overwrite,
+                             COPY_SLICE, path, sizeof(path), err);
   gim_buffer_free(&name);
   from->copier = status == GIM_E_TIMEOUT ? f : NULL;
   if (status != GIM_OK) return status;
@@ -172,8 +191,8 @@ static gim_status file_away(gim_filing *f, gim_slot *slot, gim_err *err) {
   slot->image = from->image;
   slot->whole = true;
   gim_filing_unload(f, number_of(slot));
-  if (from != slot) gim_filing_unload(f->source, f->source_picture);
-  if (f->filed != NULL) f->filed(f, number_of(slot));
+  if (from != slot) gim_filing_unload(f->aim->source, f->aim->source_picture);
+  f->calls->filed(f, number_of(slot));
   return GIM_OK;
 }
 
@@ -194,7 +213,7 @@ static void conclude(gim_filing *f, gim_slot *slot, int64_t now_ms) {
   gim_err err;
   gim_status status = GIM_OK;
   slot->copying = false;
-  if (f->pattern != NULL) status = file_away(f, slot, &err);
+  if (gim_filing_is_aimed(f)) status = file_away(f, slot, &err);
   if (status == GIM_E_TIMEOUT)
     slot->copying = true;
   else if (status != GIM_OK)
@@ -206,14 +225,16 @@ static void conclude(gim_filing *f, gim_slot *slot, int64_t now_ms) {
 void gim_filing_start(gim_filing *f, int picture, int64_t now_ms) {
   gim_err err;
   gim_slot *slot;
+  int number = 0;
+  gim_filing *source = gim_filing_source(f, &number);
   if (!make_slots(f)) {
     (void)no_memory(&err);
     report(f, picture, &err, now_ms);
     return;
   }
   slot = &f->slots[picture];
-  if (slot->whole || (f->source != NULL &&
-                      gim_filing_bytes(f->source, f->source_picture) != NULL))
+  if (slot->whole ||
+      (source != NULL && gim_filing_bytes(source, number) != NULL))
     conclude(f, slot, now_ms);
   else
     gim_hub_queue(f->hub, GIM_CLASS_DOWNLOAD, &slot->want);
@@ -231,7 +252,7 @@ static void on_downloaded(void *ud, const gim_err *err) {
     mark_whole(slot);
     conclude(f, slot, now_ms);
   }
-  f->changed(f, now_ms);
+  f->calls->changed(f, now_ms);
 }
 
 static void start_download(gim_want *want, int64_t now_ms) {
@@ -241,7 +262,8 @@ static void start_download(gim_want *want, int64_t now_ms) {
   gim_err err;
   gim_status status;
   memset(&spec, 0, sizeof(spec));
-  if (slot->sink == NULL) slot->sink = gim_sink_new(f->folder, &f->hub->pool);
+  if (slot->sink == NULL)
+    slot->sink = gim_sink_new(gim_filing_folder(f), &f->hub->pool);
   spec.url = f->task->pictures.list[number_of(slot)].url;
   spec.private_host = gim_str_of(f->hub->private_host);
   spec.allow_private = f->hub->options.allow_private;
@@ -255,7 +277,7 @@ static void start_download(gim_want *want, int64_t now_ms) {
                                     on_downloaded, slot, &err);
   if (status == GIM_OK) return;
   report(f, number_of(slot), &err, now_ms);
-  f->changed(f, now_ms);
+  f->calls->changed(f, now_ms);
 }
 
 bool gim_filing_is_copying(const gim_filing *f) {
@@ -269,11 +291,20 @@ void gim_filing_continue(gim_filing *f, int64_t now_ms) {
     if (f->slots[i].copying) conclude(f, &f->slots[i], now_ms);
 }
 
+/* Its names are free, and its source is not needed any more. */
+static void let_go_of_others(gim_filing *f) {
+  int picture = 0;
+  gim_filing *source = gim_filing_source(f, &picture);
+  if (f->aim == NULL) return;
+  gim_list_remove(&f->aim->claim);
+  if (source != NULL && source->slots != NULL &&
+      source->slots[picture].copier == f)
+    source->slots[picture].copier = NULL;
+  f->aim->source = NULL;
+}
+
 void gim_filing_stop(gim_filing *f) {
-  gim_list_remove(&f->claim);
-  if (f->source != NULL && f->source->slots != NULL &&
-      f->source->slots[f->source_picture].copier == f)
-    f->source->slots[f->source_picture].copier = NULL;
+  let_go_of_others(f);
   for (int i = 0; f->slots != NULL && i < f->task->pictures.count; i++) {
     gim_slot *slot = &f->slots[i];
     if (slot->download != NULL) gim_download_cancel(slot->download);
@@ -285,7 +316,6 @@ void gim_filing_stop(gim_filing *f) {
     gim_sink_free(slot->sink); /* half a picture is none */
     slot->sink = NULL;
   }
-  f->source = NULL;
 }
 
 gim_sink *gim_filing_bytes(gim_filing *f, int picture) {
@@ -310,10 +340,12 @@ void gim_filing_unload(gim_filing *f, int picture) {
 
 void gim_filing_give(gim_filing *f) {
   gim_slot *from, *to;
-  if (f->source == NULL || f->slots == NULL || !f->slots[0].whole) return;
-  if (!make_slots(f->source)) return;
+  int picture = 0;
+  gim_filing *source = gim_filing_source(f, &picture);
+  if (source == NULL || f->slots == NULL || !f->slots[0].whole) return;
+  if (!make_slots(source)) return;
   from = &f->slots[0];
-  to = &f->source->slots[f->source_picture];
+  to = &source->slots[picture];
   if (to->whole) return;
   gim_sink_free(to->sink);
   to->sink = from->sink;
@@ -340,10 +372,11 @@ void gim_filing_free(gim_filing *f) {
     free(f->slots[i].path);
   }
   free(f->slots);
-  free(f->folder);
-  free(f->pattern);
-  free(f->claims);
-  f->claims = NULL;
   f->slots = NULL;
-  f->folder = f->pattern = NULL;
+  if (f->aim == NULL) return;
+  free(f->aim->folder);
+  free(f->aim->pattern);
+  free(f->aim->claims);
+  free(f->aim);
+  f->aim = NULL;
 }

@@ -36,33 +36,31 @@ typedef struct gim_slot {
   struct gim_filing *copier; /* who copies from the sink; BORROWED */
 } gim_slot;
 
+/* What a filing tells its owner. */
+typedef struct gim_filing_calls {
+  /* A download has ended, and the task wants to know. */
+  void (*changed)(struct gim_filing *filing, int64_t now_ms);
+  /* Picture `picture` was filed. */
+  void (*filed)(struct gim_filing *filing, int picture);
+} gim_filing_calls;
+
 typedef struct gim_filing {
   gim_slot *slots; /* OWNED; as many as the task has pictures, or NULL */
   /* private: */
-  gim_hub *hub;           /* BORROWED */
-  gim_task *task;         /* BORROWED */
-  const char *key;        /* BORROWED */
-  const char *model;      /* BORROWED; NULL: not known */
-  char *folder, *pattern; /* OWNED; NULL: no output */
-  bool literal;           /* `pattern` is a file name, not a template */
-  gim_overwrite overwrite;
-  uint64_t *claims; /* OWNED; claim_count of them, see gim_filing_claim */
-  int claim_count;
-  gim_list_item claim;       /* in hub->claims */
-  struct gim_filing *source; /* whose picture is brought, or NULL */
-  int source_picture;
-  void (*changed)(struct gim_filing *filing, int64_t now_ms);
-  /* The owner's: called when picture `picture` was filed; NULL: nobody. */
-  void (*filed)(struct gim_filing *filing, int picture);
+  gim_hub *hub;        /* BORROWED */
+  gim_task *task;      /* BORROWED */
+  const char *key;     /* BORROWED */
+  const char *model;   /* BORROWED; NULL: not known */
+  struct gim_aim *aim; /* OWNED; see gim_filing_private.h. NULL, as of most of
+                         the thousands that may wait: neither is there an
+                         output, nor is another's picture brought */
+  const gim_filing_calls *calls; /* BORROWED */
 } gim_filing;
 
-/*
-** Sets up an empty filing. All pointers are BORROWED until gim_filing_free;
-** `changed` is called when a download has ended and the task wants to know.
-*/
+/* Sets up an empty filing. All pointers are BORROWED until gim_filing_free. */
 void gim_filing_init(gim_filing *f, gim_hub *hub, gim_task *task,
                      const char *key, const char *model,
-                     void (*changed)(gim_filing *filing, int64_t now_ms));
+                     const gim_filing_calls *calls);
 
 /*
 ** Pictures are to be filed by the template `output` (COPIED), or, if
@@ -113,8 +111,13 @@ GIM_MUST_CHECK gim_status gim_filing_resume(gim_filing *f, int picture,
                                             bool filed);
 
 /* The task's one picture is number `picture` of `source`, which is BORROWED
-   until gim_filing_stop. */
-void gim_filing_from(gim_filing *f, gim_filing *source, int picture);
+   until gim_filing_stop. GIM_E_NO_MEMORY. */
+GIM_MUST_CHECK gim_status gim_filing_from(gim_filing *f, gim_filing *source,
+                                          int picture);
+
+/* That source, BORROWED, and in `*picture` (may be NULL) the number; NULL:
+   there is none. */
+gim_filing *gim_filing_source(const gim_filing *f, int *picture);
 
 /* The bytes that were brought become `source`'s own, unless it has some. */
 void gim_filing_give(gim_filing *f);

@@ -63,15 +63,15 @@ static gim_status aim_template(gim_filing *f, gim_str output, gim_err *err) {
   size_t n;
   if (output.n == 0 || memchr(output.p, '\0', output.n) != NULL)
     return gim_name_check(output, err);
-  f->pattern = complete(output, &values);
-  if (f->pattern == NULL) return no_memory(err);
-  status = gim_name_check(gim_str_of(f->pattern), err);
+  f->aim->pattern = complete(output, &values);
+  if (f->aim->pattern == NULL) return no_memory(err);
+  status = gim_name_check(gim_str_of(f->aim->pattern), err);
   if (status != GIM_OK) return status;
   gim_buffer_init(&folder, GIM_LIMIT_PATH);
-  status = gim_name_folder(gim_str_of(f->pattern), &values, &folder);
+  status = gim_name_folder(gim_str_of(f->aim->pattern), &values, &folder);
   if (status == GIM_OK)
-    f->folder = folder.n > 0 ? gim_buffer_take(&folder, &n)
-                             : gim_str_copy(GIM_STR(""));
+    f->aim->folder = folder.n > 0 ? gim_buffer_take(&folder, &n)
+                                  : gim_str_copy(GIM_STR(""));
   gim_buffer_free(&folder);
   if (status == GIM_E_TOO_BIG)
     return gim_fail(err, GIM_E_INVALID, "output: it is too long.");
@@ -81,6 +81,7 @@ static gim_status aim_template(gim_filing *f, gim_str output, gim_err *err) {
 gim_status gim_filing_aim(gim_filing *f, gim_str output, bool literal,
                           gim_overwrite overwrite, gim_err *err) {
   gim_status status = GIM_OK;
+  if (gim_filing_give_aim(f) == NULL) return no_memory(err);
   if (literal) {
     size_t cut = output.n;
     while (cut > 0 && output.p[cut - 1] != '/') cut--;
@@ -90,19 +91,20 @@ gim_status gim_filing_aim(gim_filing *f, gim_str output, bool literal,
       if (err != NULL) memcpy(err->field, "path", sizeof("path"));
       return status;
     }
-    f->folder = gim_str_copy((gim_str){output.p, cut > 1 ? cut - 1 : cut});
-    f->pattern = gim_str_copy((gim_str){output.p + cut, output.n - cut});
+    f->aim->folder =
+        gim_str_copy((gim_str){output.p, cut > 1 ? cut - 1 : cut});
+    f->aim->pattern = gim_str_copy((gim_str){output.p + cut, output.n - cut});
   }
   else {
     status = aim_template(f, output, err);
     if (status != GIM_OK) return status;
   }
-  if (f->folder == NULL || f->pattern == NULL) return no_memory(err);
-  f->literal = literal;
-  f->overwrite = overwrite;
-  status = gim_file_try_folder(f->folder, err);
+  if (f->aim->folder == NULL || f->aim->pattern == NULL) return no_memory(err);
+  f->aim->literal = literal;
+  f->aim->overwrite = overwrite;
+  status = gim_file_try_folder(f->aim->folder, err);
   if (status == GIM_OK && literal)
-    status = gim_final_try(f->folder, f->pattern, overwrite, err);
+    status = gim_final_try(f->aim->folder, f->aim->pattern, overwrite, err);
   return status;
 }
 
@@ -112,7 +114,7 @@ static gim_status early_name(const gim_filing *f, int picture,
   gim_name_values values = values_of(f, picture);
   values.id = GIM_STR("1");
   gim_buffer_init(name, GIM_LIMIT_PATH);
-  return gim_name_file(gim_str_of(f->pattern), &values, name);
+  return gim_name_file(gim_str_of(f->aim->pattern), &values, name);
 }
 
 /* FNV-1a of a folder, whatever way led to it, and a name in it. Should two
@@ -130,29 +132,29 @@ static uint64_t claim_of(const struct stat *folder, const char *name) {
 }
 
 static bool find_folder(const gim_filing *f, struct stat *folder) {
-  return stat(f->folder[0] == '\0' ? "." : f->folder, folder) == 0;
+  return stat(f->aim->folder[0] == '\0' ? "." : f->aim->folder, folder) == 0;
 }
 
 /* Names that may meet another request's, and somebody minds. */
 static bool is_claimable(const gim_filing *f) {
   return f->hub->options.overwrite == GIM_OVERWRITE_REFUSE &&
-         f->pattern != NULL && !f->literal &&
-         strstr(f->pattern, "{key}") == NULL &&
-         gim_name_is_known(gim_str_of(f->pattern));
+         gim_filing_is_aimed(f) && !f->aim->literal &&
+         strstr(f->aim->pattern, "{key}") == NULL &&
+         gim_name_is_known(gim_str_of(f->aim->pattern));
 }
 
 static gim_status try_claim(const gim_filing *f, const char *name,
                             gim_err *err) {
   struct stat folder;
   uint64_t claim;
-  if (f->overwrite != GIM_OVERWRITE_REFUSE || !is_claimable(f) ||
+  if (f->aim->overwrite != GIM_OVERWRITE_REFUSE || !is_claimable(f) ||
       !find_folder(f, &folder))
     return GIM_OK;
   claim = claim_of(&folder, name);
   for (const gim_list_item *link = f->hub->claims.first; link != NULL;
        link = link->after) {
-    const gim_filing *other = GIM_CONTAINER(link, gim_filing, claim);
-    for (int i = 0; other != f && i < other->claim_count; i++)
+    const gim_aim *other = GIM_CONTAINER(link, gim_aim, claim);
+    for (int i = 0; other != f->aim && i < other->claim_count; i++)
       if (other->claims[i] == claim)
         return gim_fail(err, GIM_E_IO,
                         "\"%.160s\" is to be written by another task of this "
@@ -165,17 +167,17 @@ static gim_status try_claim(const gim_filing *f, const char *name,
 gim_status gim_filing_claim(gim_filing *f, int count, gim_err *err) {
   struct stat folder;
   if (!is_claimable(f) || !find_folder(f, &folder)) return GIM_OK;
-  f->claims = calloc((size_t)count + 1, sizeof(*f->claims));
-  if (f->claims == NULL) return no_memory(err);
+  f->aim->claims = calloc((size_t)count + 1, sizeof(*f->aim->claims));
+  if (f->aim->claims == NULL) return no_memory(err);
   for (int i = 0; i < count; i++) {
     gim_buffer name;
     gim_status status = early_name(f, i, &name);
     if (status == GIM_OK)
-      f->claims[f->claim_count++] = claim_of(&folder, name.p);
+      f->aim->claims[f->aim->claim_count++] = claim_of(&folder, name.p);
     gim_buffer_free(&name);
     if (status == GIM_E_NO_MEMORY) return no_memory(err);
   }
-  gim_list_append(&f->hub->claims, &f->claim);
+  gim_list_append(&f->hub->claims, &f->aim->claim);
   return GIM_OK;
 }
 
@@ -191,8 +193,8 @@ static gim_status try_name(const gim_filing *f, int picture, gim_err *err) {
   }
   else if (status != GIM_OK)
     status = no_memory(err);
-  else if (gim_name_is_known(gim_str_of(f->pattern))) {
-    status = gim_final_try(f->folder, name.p, f->overwrite, err);
+  else if (gim_name_is_known(gim_str_of(f->aim->pattern))) {
+    status = gim_final_try(f->aim->folder, name.p, f->aim->overwrite, err);
     if (status == GIM_OK) status = try_claim(f, name.p, err);
   }
   gim_buffer_free(&name);
@@ -201,17 +203,18 @@ static gim_status try_name(const gim_filing *f, int picture, gim_err *err) {
 
 gim_status gim_filing_try_names(const gim_filing *f, int count, gim_err *err) {
   gim_status status = GIM_OK;
-  if (f->pattern == NULL || f->literal) return GIM_OK;
+  if (!gim_filing_is_aimed(f) || f->aim->literal) return GIM_OK;
   for (int i = 0; i < count && status == GIM_OK; i++)
     status = try_name(f, i, err);
   return status;
 }
 
 gim_status gim_filing_keep(gim_filing *f, const char *folder, gim_err *err) {
-  f->folder = gim_str_copy(gim_str_of(folder));
-  f->pattern = gim_str_copy(GIM_STR("{key}-{index}.{format}"));
-  if (f->folder == NULL || f->pattern == NULL) return no_memory(err);
-  f->overwrite = GIM_OVERWRITE_REPLACE;
+  if (gim_filing_give_aim(f) == NULL) return no_memory(err);
+  f->aim->folder = gim_str_copy(gim_str_of(folder));
+  f->aim->pattern = gim_str_copy(GIM_STR("{key}-{index}.{format}"));
+  if (f->aim->folder == NULL || f->aim->pattern == NULL) return no_memory(err);
+  f->aim->overwrite = GIM_OVERWRITE_REPLACE;
   return GIM_OK;
 }
 
@@ -220,8 +223,9 @@ gim_status gim_filing_name(const gim_filing *f, int picture, gim_buffer *name,
   gim_name_values values = values_of(f, picture);
   gim_status status;
   gim_buffer_init(name, GIM_LIMIT_PATH);
-  status = f->literal ? gim_buffer_append_str(name, gim_str_of(f->pattern))
-                      : gim_name_file(gim_str_of(f->pattern), &values, name);
+  status = f->aim->literal
+               ? gim_buffer_append_str(name, gim_str_of(f->aim->pattern))
+               : gim_name_file(gim_str_of(f->aim->pattern), &values, name);
   if (status == GIM_E_TOO_BIG)
     return gim_fail(err, GIM_E_IO,
                     "The file name that `output` makes is longer than a name "

@@ -12,6 +12,25 @@
 
 #pragma GCC visibility push(hidden)
 
+/* Where the pictures of a filing go, and where they come from if not from the
+   service. */
+typedef struct gim_aim {
+  char *folder, *pattern; /* OWNED; NULL: no output */
+  bool literal;           /* `pattern` is a file name, not a template */
+  gim_overwrite overwrite;
+  uint64_t *claims; /* OWNED; claim_count of them, see gim_filing_claim */
+  int claim_count;
+  gim_list_item claim; /* in hub->claims */
+  gim_filing *source;  /* BORROWED; whose picture is brought, or NULL */
+  int source_picture;
+} gim_aim;
+
+/* The aim of `f`, which it gets with the first call; NULL: no memory. */
+gim_aim *gim_filing_give_aim(gim_filing *f);
+
+/* Has it an output? */
+bool gim_filing_is_aimed(const gim_filing *f);
+
 /*
 ** The file name of picture `picture`, which is whole, into `name`, which is
 ** empty and OWNED: gim_buffer_free whatever is returned. GIM_E_IO: it would

@@ -86,7 +86,7 @@ typedef struct gim_hub {
   gim_list queues[GIM_CLASS_COUNT]; /* of gim_want */
   gim_list events;                  /* of jobs with news */
   gim_list live;                    /* of jobs that are not done */
-  gim_list claims;                  /* of gim_filing: names that are wanted */
+  gim_list claims;                  /* of gim_aim: names that are wanted */
   gim_list deposits;                /* gim_depot's; OWNED: each item is the
                                        beginning of a block for free() */
   gim_list deliveries;              /* gim_depot's, under way */

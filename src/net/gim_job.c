@@ -65,13 +65,13 @@ static void note_billing(gim_job *job) {
 /* A picture of another job was brought: where it went to a file, that job has
    one more that is saved. */
 static void note_kept(gim_job *job) {
+  int picture = 0;
+  gim_filing *from = gim_filing_source(&job->filing, &picture);
   gim_job *source;
-  if (job->filing.source == NULL || !job->options.save ||
-      job->task.status != GIM_OK)
-    return;
-  source = GIM_CONTAINER(job->filing.source, gim_job, filing);
+  if (from == NULL || !job->options.save || job->task.status != GIM_OK) return;
+  source = GIM_CONTAINER(from, gim_job, filing);
   if (source->filing.slots == NULL) return;
-  source->filing.slots[job->filing.source_picture].kept = true;
+  source->filing.slots[picture].kept = true;
   note_billing(source);
 }
 

@@ -66,11 +66,9 @@ void gim_job_keep_pictures(gim_job *job, gim_exchange_spec *spec) {
 void gim_job_note_filed(gim_filing *filing, int picture) {
   gim_job *job = GIM_CONTAINER(filing, gim_job, filing);
   const gim_slot *slot = &filing->slots[picture];
-  if (filing->source != NULL) {
-    /* It brings a picture of another job: that one's journal entry counts. */
-    picture = filing->source_picture;
-    job = GIM_CONTAINER(filing->source, gim_job, filing);
-  }
+  gim_filing *source = gim_filing_source(filing, &picture);
+  /* It brings a picture of another job: that one's journal entry counts. */
+  if (source != NULL) job = GIM_CONTAINER(source, gim_job, filing);
   if (job->scribe == NULL) return;
   gim_scribe_saved(job->scribe, picture,
                    job->task.pictures.list[picture].payload, slot->path,

@@ -14,6 +14,9 @@ static void on_filing_changed(gim_filing *filing, int64_t now_ms) {
   gim_job_advance(GIM_CONTAINER(filing, gim_job, filing), now_ms);
 }
 
+static const gim_filing_calls filing_calls = {on_filing_changed,
+                                              gim_job_note_filed};
+
 /* A job of a client with a journal. Those of others are the smaller for it. */
 typedef struct recorded_job {
   gim_job job; /* first: it is what is freed */
@@ -63,8 +66,7 @@ static gim_job *new_job(gim_hub *hub, const gim_job_options *options) {
     }
   }
   gim_filing_init(&job->filing, hub, &job->task, job->key, job->model,
-                  on_filing_changed);
-  job->filing.filed = gim_job_note_filed;
+                  &filing_calls);
   return job;
 }
 
@@ -225,7 +227,8 @@ gim_status gim_job_fetch(gim_job **result, gim_job *source, int picture,
   which.number = source->task.first + picture;
   status = gim_task_init_picture(&job->task, &job->options, &which,
                                  gim_net_now_ms());
-  gim_filing_from(&job->filing, &source->filing, picture);
+  if (status == GIM_OK)
+    status = gim_filing_from(&job->filing, &source->filing, picture);
   if (status == GIM_OK)
     status = go_live(job, &options, true, err);
   else
