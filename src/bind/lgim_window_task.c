@@ -18,9 +18,7 @@
 
 typedef struct job {
   gim_task task;
-  gim_task_options options;
-  gim_retry retry; /* of the options */
-  gim_poll poll;   /* likewise */
+  gim_task_rules rules; /* of the task */
 } job;
 
 void *lgim_window_task_object(lua_State *L, size_t size, const char *name,
@@ -86,8 +84,10 @@ static gim_status read_failure(lua_State *L, int index, const char *key,
 
 /* ---- options ---- */
 
-static void read_options(lua_State *L, gim_task_options *o, gim_retry *retry,
-                         gim_poll *poll) {
+static void read_options(lua_State *L, gim_task_options *o,
+                         gim_task_rules *rules) {
+  gim_retry *retry = &rules->retry;
+  gim_poll *poll = &rules->poll;
   bool magick;
   memset(o, 0, sizeof(*o));
   lua_getfield(L, 1, "retry");
@@ -108,14 +108,14 @@ static void read_options(lua_State *L, gim_task_options *o, gim_retry *retry,
     poll->jitter_permille = (int32_t)lgim_window_integer(
         L, at, "jitter_permille", poll->jitter_permille);
   }
-  o->submit_ms = lgim_window_integer(L, 1, "submit_ms", 30000);
+  rules->submit_ms = lgim_window_integer(L, 1, "submit_ms", 30000);
   o->task_ms = lgim_window_integer(L, 1, "task_ms", 1800000);
   o->save = flag_of(L, 1, "save");
-  o->idempotent = flag_of(L, 1, "idempotent");
+  rules->idempotent = flag_of(L, 1, "idempotent");
   o->resubmit = (int)lgim_window_integer(L, 1, "resubmit", 0);
   o->references = (int)lgim_window_integer(L, 1, "references", 0);
   magick = strcmp(text_of(L, 1, "provider", "starmagic"), "magick") == 0;
-  o->retry_codes =
+  rules->retry_codes =
       gim_provider_get(magick ? GIM_MAGICK : GIM_STARMAGIC)->retry_codes;
   lua_settop(L, 1);
 }
@@ -363,8 +363,7 @@ static int window_task(lua_State *L) {
       {"cancel", task_cancel},   {"state", task_state},
       {"billed", task_billed},   {NULL, NULL}};
   gim_task_options options;
-  gim_retry retry;
-  gim_poll poll;
+  gim_task_rules rules;
   const char *kind;
   gim_str id, url;
   int64_t now_ms;
@@ -373,7 +372,7 @@ static int window_task(lua_State *L) {
   gim_status status = GIM_OK;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  read_options(L, &options, &retry, &poll);
+  read_options(L, &options, &rules);
   kind = text_of(L, 1, "kind", "submit");
   id = lgim_window_field(L, 1, "id");
   url = lgim_window_field(L, 1, "url");
@@ -381,19 +380,16 @@ static int window_task(lua_State *L) {
   number = (int)lgim_window_integer(L, 1, "number", 0);
   now_ms = lgim_window_integer(L, 1, "now", 0);
   made = lgim_window_task_object(L, sizeof(*made), TASK, methods, task_free);
-  made->options = options;
-  made->retry = retry;
-  made->poll = poll;
-  made->options.retry = &made->retry;
-  made->options.poll = &made->poll;
+  made->rules = rules;
+  options.rules = &made->rules;
   if (strcmp(kind, "attach") == 0)
-    status = gim_task_init_attach(&made->task, &made->options, id, now_ms);
+    status = gim_task_init_attach(&made->task, &options, id, now_ms);
   else if (strcmp(kind, "picture") == 0) {
     gim_task_picture of = {url, payload, id, number};
-    status = gim_task_init_picture(&made->task, &made->options, &of, now_ms);
+    status = gim_task_init_picture(&made->task, &options, &of, now_ms);
   }
   else
-    gim_task_init(&made->task, &made->options, now_ms);
+    gim_task_init(&made->task, &options, now_ms);
   return status == GIM_OK ? 1 : lgim_window_status(L, status);
 }
 

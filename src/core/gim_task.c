@@ -33,9 +33,12 @@ static void drop_references(gim_task *t) {
 static void set_up(gim_task *t, const gim_task_options *options,
                    int64_t now_ms) {
   memset(t, 0, sizeof(*t));
-  t->options = options;
+  t->rules = options->rules;
+  t->save = options->save;
+  t->keep = options->keep;
+  t->resubmit = options->resubmit;
   gim_task_forget(t);
-  t->started_ms = t->accepted_ms = t->due_ms = now_ms;
+  t->accepted_ms = t->due_ms = now_ms;
   t->deadline_ms = now_ms + options->task_ms;
 }
 
@@ -129,7 +132,7 @@ bool gim_task_needs_body(const gim_task *t) {
 
 bool gim_task_may_send(const gim_task *t) {
   if (t->phase == PHASE_WAITING || t->phase == PHASE_FETCHING)
-    return !t->attached && t->resubmits < t->options->resubmit;
+    return !t->attached && t->resubmits < t->resubmit;
   return gim_task_needs_body(t);
 }
 
@@ -207,7 +210,7 @@ void gim_task_uploaded(gim_task *t, int picture, const gim_err *err,
   gim_pictures *all = t->references;
   gim_status status;
   if (t->phase != PHASE_UPLOADING) return;
-  gim_pictures_report(all, picture, err, t->options->retry, now_ms,
+  gim_pictures_report(all, picture, err, &t->rules->retry, now_ms,
                       t->deadline_ms, random);
   if (err != NULL) gim_task_blame(t, err);
   status = gim_pictures_failure(all, &err);
@@ -229,7 +232,7 @@ void gim_task_saved(gim_task *t, int picture, const gim_err *err,
     gim_task_expired(t, picture, err, now_ms, random);
     return;
   }
-  gim_pictures_report(&t->pictures, picture, err, t->options->retry, now_ms,
+  gim_pictures_report(&t->pictures, picture, err, &t->rules->retry, now_ms,
                       t->deadline_ms, random);
 }
 
@@ -328,8 +331,7 @@ gim_action gim_task_next(gim_task *t, int64_t now_ms, uint32_t random) {
 }
 
 void gim_task_started(gim_task *t, int64_t now_ms) {
-  if (t->phase == PHASE_SENDING)
-    t->exchange_ms = now_ms + t->options->submit_ms;
+  if (t->phase == PHASE_SENDING) t->exchange_ms = now_ms + t->rules->submit_ms;
 }
 
 bool gim_task_is_whole(const gim_task *t) {

@@ -51,31 +51,44 @@ typedef struct gim_action {
   int attempt; /* UPLOAD, SEND, FETCH, SAVE: 0 for the first try of this kind */
 } gim_action;
 
-/* What the caller decided for one task. */
-typedef struct gim_task_options {
-  const gim_retry *retry; /* BORROWED */
-  const gim_poll *poll;   /* BORROWED */
-  int64_t submit_ms;      /* longest time of one paid POST */
-  int64_t task_ms;        /* longest time of everything */
-  int references;         /* pictures to be brought before the POST */
-  bool save;              /* pictures are to be saved as they come */
-  bool keep;       /* those that came with the answer even if not `save` */
-  bool idempotent; /* the user vouches for Idempotency-Key: a POST that
-                          may have been accepted is repeated */
-  int resubmit;    /* times that a failed task is submitted anew; may be
-                          changed while the task lives */
+/* What is decided for all tasks of a client. */
+typedef struct gim_task_rules {
+  gim_retry retry;
+  gim_poll poll;
+  int64_t submit_ms; /* longest time of one paid POST */
+  bool idempotent;   /* the user vouches for Idempotency-Key: a POST that may
+                        have been accepted is repeated */
   const char *const *retry_codes; /* BORROWED; gim_reply_not_accepted */
+} gim_task_rules;
+
+/* What is decided for one. */
+typedef struct gim_task_options {
+  const gim_task_rules *rules; /* BORROWED until gim_task_free */
+  int64_t task_ms;             /* longest time of everything */
+  int references;              /* pictures to be brought before the POST */
+  int resubmit;                /* times that a failed task is submitted anew */
+  bool save;                   /* pictures are to be saved as they come */
+  bool keep; /* those that came with the answer even if not `save` */
 } gim_task_options;
 
+/* Thousands may wait: small things lie side by side. */
 typedef struct gim_task {
   /* Public, read only: */
-  gim_task_state state; /* the last the service said */
-  gim_billed billed;
-  gim_evidence evidence;          /* why `billed` is what it is */
+  gim_task_state state : 8; /* the last the service said */
+  gim_billed billed : 8;
+  gim_evidence evidence : 8; /* why `billed` is what it is */
+  gim_status status : 8;     /* once done: GIM_OK, or the kind of failure */
+  bool renewed;              /* it was queried for new links */
+  signed char can_cancel;    /* 1, 0, -1: not said */
+  int progress;              /* 0 to 100; 0 until said */
+  int resubmits; /* times it was submitted anew: then a new key is due, and a
+                    new SEND comes */
+  /* Of the options, and to be changed by the caller: */
+  int resubmit;
+  bool save, keep;
+  /* Read only again: */
   char *id;                       /* OWNED; NULL until the service gave one */
-  int progress;                   /* 0 to 100; 0 until said */
   int64_t estimated_ms;           /* -1: not said */
-  int can_cancel;                 /* 1, 0, -1: not said */
   int64_t created_unix_s;         /* 0: not said */
   int64_t linked_unix_s;          /* wall clock of the reply that first showed
                                     the links; 0: none did */
@@ -84,30 +97,26 @@ typedef struct gim_task {
   char *model;      /* OWNED; what the service says it used, or NULL */
   char *request_id; /* OWNED; of the latest reply that had one */
   gim_pictures pictures;
-  gim_status status; /* once done: GIM_OK, or the kind of failure */
-  gim_err *err;      /* OWNED; once done and failed (NULL: no memory) */
-  int resubmits;     /* times it was submitted anew: then a new key is due,
-                        and a new SEND comes */
-  bool renewed;      /* it was queried for new links */
+  gim_err *err; /* OWNED; once done and failed (NULL: no memory) */
   /* private: */
-  const gim_task_options *options;
-  int64_t started_ms, accepted_ms, deadline_ms, due_ms, exchange_ms;
+  unsigned char phase; /* one of gim_task_private.h */
+  bool attached;
+  bool doubtful; /* an earlier POST may have been accepted */
+  int first;     /* picture of the service's task that is ours number 0 */
+  int attempt, polls, missing;
+  const gim_task_rules *rules;
+  int64_t accepted_ms, deadline_ms, due_ms, exchange_ms;
   size_t handed, total;
-  int phase, attempt, polls, missing;
   gim_pictures *references; /* OWNED; how far each was brought; NULL: all
                                are there, or there are none */
   gim_err *trouble; /* OWNED; why the last try brought nothing, or NULL */
-  int first;        /* picture of the service's task that is ours number 0 */
-  bool attached;
-  bool doubtful; /* an earlier POST may have been accepted */
 } gim_task;
 
 /*
 ** A new job in the caller's memory: a paid request; one that picks up the
 ** service's task `id` (COPIED); one that brings a single picture of another,
 ** which is `of`, and is `yes` from the start.
-** `options` is BORROWED until gim_task_free. Release with gim_task_free
-** whatever is returned. GIM_E_NO_MEMORY; GIM_OK. A paid request without memory
+** Release with gim_task_free whatever is returned. GIM_E_NO_MEMORY; GIM_OK. A paid request without memory
 ** for its references is done at once, of that kind.
 */
 void gim_task_init(gim_task *t, const gim_task_options *options,

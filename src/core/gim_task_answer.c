@@ -28,7 +28,7 @@ static void prove_failed(gim_task *t, gim_evidence evidence) {
 /* Repeats a POST after `delay`, unless the deadline comes first. */
 static bool send_again(gim_task *t, const gim_err *why, int64_t now_ms,
                        uint32_t random) {
-  const gim_retry *retry = t->options->retry;
+  const gim_retry *retry = &t->rules->retry;
   int64_t retry_after_ms = why == NULL ? -1 : why->retry_after_ms;
   int64_t delay;
   if (t->attempt >= retry->max) return false;
@@ -57,7 +57,7 @@ void gim_task_send_failed(gim_task *t, gim_status status, const gim_err *err,
   prove_failed(t, whole            ? GIM_EVIDENCE_UNANSWERED
                   : t->handed == 0 ? GIM_EVIDENCE_UNSENT
                                    : GIM_EVIDENCE_PARTIAL);
-  if (is_transient(status, err) && (!whole || t->options->idempotent) &&
+  if (is_transient(status, err) && (!whole || t->rules->idempotent) &&
       send_again(t, err, now_ms, random))
     return;
   gim_task_finish(t, status, err);
@@ -88,7 +88,7 @@ static void learn(gim_task *t, gim_reply *reply) {
   }
   if (reply->progress >= 0) t->progress = reply->progress;
   if (reply->estimated_ms >= 0) t->estimated_ms = reply->estimated_ms;
-  if (reply->can_cancel >= 0) t->can_cancel = reply->can_cancel;
+  if (reply->can_cancel >= 0) t->can_cancel = (signed char)reply->can_cancel;
   if (reply->created_unix_s != 0) t->created_unix_s = reply->created_unix_s;
   if (reply->credits_reserved_micro >= 0)
     t->credits_reserved_micro = reply->credits_reserved_micro;
@@ -114,9 +114,9 @@ static void take_images(gim_task *t, gim_reply *reply, int64_t now_unix_s) {
   t->pictures.left_out = reply->images_left_out;
   for (int i = 0; i < reply->image_count; i++) {
     gim_reply_image *from = &reply->images[i];
-    gim_pictures_put(
-        &t->pictures, i, from->url, from->revised_prompt, from->payload,
-        t->options->save || (from->payload >= 0 && t->options->keep));
+    gim_pictures_put(&t->pictures, i, from->url, from->revised_prompt,
+                     from->payload,
+                     t->save || (from->payload >= 0 && t->keep));
     from->url = from->revised_prompt = NULL;
   }
   t->phase = PHASE_SAVING; /* next() finds at once when nothing is needed */
@@ -126,7 +126,7 @@ static void take_images(gim_task *t, gim_reply *reply, int64_t now_unix_s) {
 /* The task runs on: the next query comes at the pace of queries. */
 static void fetch_later(gim_task *t, int64_t now_ms, uint32_t random) {
   t->phase = PHASE_WAITING;
-  t->due_ms = now_ms + gim_backoff_poll_ms(t->options->poll, t->polls,
+  t->due_ms = now_ms + gim_backoff_poll_ms(&t->rules->poll, t->polls,
                                            now_ms - t->accepted_ms,
                                            t->estimated_ms, random);
 }
@@ -139,9 +139,9 @@ static bool submit_anew(gim_task *t, const gim_reply *reply, int64_t now_ms,
                         uint32_t random) {
   const gim_err *why = &reply->err;
   int64_t delay;
-  if (t->attached || t->resubmits >= t->options->resubmit || !why->retryable)
+  if (t->attached || t->resubmits >= t->resubmit || !why->retryable)
     return false;
-  delay = gim_backoff_retry_ms(t->options->retry, t->resubmits + 1,
+  delay = gim_backoff_retry_ms(&t->rules->retry, t->resubmits + 1,
                                why->retry_after_ms, random);
   if (delay >= t->deadline_ms - now_ms) return false;
   gim_task_forget(t);
@@ -202,8 +202,8 @@ static bool take(gim_task *t, const gim_task_report *report, int64_t now_ms,
 /* The POST was answered with an error. */
 static void send_refused(gim_task *t, gim_reply *reply, int64_t now_ms,
                          uint32_t random) {
-  bool untouched = gim_reply_not_accepted(reply, t->options->retry_codes);
-  bool may_repeat = t->options->idempotent;
+  bool untouched = gim_reply_not_accepted(reply, t->rules->retry_codes);
+  bool may_repeat = t->rules->idempotent;
   if (t->handed < t->total) {
     /* It spoke before it had heard all: nobody can have accepted that. */
     may_repeat = true;
@@ -241,7 +241,7 @@ static void fetch_again(gim_task *t, const gim_err *why, int64_t now_ms,
   gim_task_blame(t, why);
   if (t->attempt < ATTEMPT_CAP) t->attempt++;
   t->phase = PHASE_WAITING;
-  t->due_ms = now_ms + gim_backoff_retry_ms(t->options->retry, t->attempt,
+  t->due_ms = now_ms + gim_backoff_retry_ms(&t->rules->retry, t->attempt,
                                             retry_after_ms, random);
 }
 

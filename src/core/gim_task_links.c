@@ -24,7 +24,7 @@ void gim_task_expired(gim_task *t, int picture, const gim_err *err,
   add(&last, t->renewed
                  ? "So does the new one that the task gave."
                  : "There is no task that could be asked for a new one.");
-  gim_pictures_report(&t->pictures, picture, &last, t->options->retry, now_ms,
+  gim_pictures_report(&t->pictures, picture, &last, &t->rules->retry, now_ms,
                       t->deadline_ms, random);
 }
 
@@ -51,7 +51,7 @@ static void relink(gim_task *t, gim_reply *reply, int64_t now_unix_s) {
 /* Is that a passing trouble, and is there time for another query? */
 static bool ask_again(gim_task *t, const gim_err *why, gim_status status,
                       int64_t now_ms, uint32_t random) {
-  const gim_retry *retry = t->options->retry;
+  const gim_retry *retry = &t->rules->retry;
   int64_t delay;
   switch (status) {
   case GIM_E_NETWORK:

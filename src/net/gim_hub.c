@@ -231,6 +231,9 @@ gim_hub *gim_hub_new(const gim_hub_options *options, gim_err *err) {
   hub->references = 1;
   hub->options = *options;
   hub->provider = gim_provider_get(options->provider);
+  hub->rules =
+      (gim_task_rules){options->retry, options->poll, options->submit_ms,
+                       options->idempotent, hub->provider->retry_codes};
   hub->pool.limit = options->memory_limit;
   hub->pool.replaces = options->overwrite == GIM_OVERWRITE_REPLACE;
   hub->ledger.budget_micro = options->budget_micro;

@@ -21,6 +21,7 @@
 #include "gim_pace.h"
 #include "gim_sink.h"
 #include "gim_store.h"
+#include "gim_task.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -103,6 +104,7 @@ typedef struct gim_hub {
                      that have no name */
   int live_count;
   gim_hub_options options; /* its strings are those below */
+  gim_task_rules rules;    /* of its tasks; from `options` */
   const gim_provider_row *provider;
   char *authorization; /* OWNED: the whole header; wiped when closed */
   char *base_url, *task_path, *edit_path; /* OWNED */

@@ -32,7 +32,7 @@ static void abandon(gim_job *job) {
 }
 
 static void tell(gim_job *job, unsigned news) {
-  job->news |= news;
+  job->news = (unsigned char)(job->news | news);
   gim_list_append(&job->hub->events, &job->event);
 }
 
@@ -68,7 +68,7 @@ static void note_kept(gim_job *job) {
   int picture = 0;
   gim_filing *from = gim_filing_source(&job->filing, &picture);
   gim_job *source;
-  if (from == NULL || !job->options.save || job->task.status != GIM_OK) return;
+  if (from == NULL || !job->task.save || job->task.status != GIM_OK) return;
   source = GIM_CONTAINER(from, gim_job, filing);
   if (source->filing.slots == NULL) return;
   source->filing.slots[picture].kept = true;
@@ -206,8 +206,8 @@ static bool start_over(gim_job *job) {
   job->resubmits = job->task.resubmits;
   if (job->scribe != NULL) gim_scribe_renew(job->scribe, &job->task);
   gim_hub_make_key(job->key);
-  if (gim_billing_open(&entry, hub, job->key, job->price_micro, job->entry,
-                       &err) != GIM_OK)
+  if (gim_billing_open(&entry, hub, job->key, job->entry->price_micro,
+                       job->entry, &err) != GIM_OK)
     gim_task_cancel(&job->task, err.status, err.message);
   gim_billing_end(hub, job->entry);
   job->entry = entry;
@@ -242,7 +242,7 @@ static void on_exchanged(void *ud, const gim_exchanged *e) {
   keep_pace(job, e, sent, now_ms);
   /* Paying again is for those who can: else the failure is the outcome. */
   if (job->resubmit > 0 && !gim_billing_allows_again(job->hub, job->entry))
-    job->options.resubmit = job->resubmits;
+    job->task.resubmit = job->resubmits;
   if (sent)
     gim_task_sent(&job->task, &report, answered_ms, gim_net_random());
   else
@@ -368,7 +368,7 @@ gim_billed gim_job_billed(gim_job *job) {
 }
 
 void gim_job_take_news(gim_job *job, unsigned news) {
-  job->news &= ~news;
+  job->news = (unsigned char)(job->news & ~news);
   gim_list_remove(&job->event);
   if (job->news != 0) gim_list_append(&job->hub->events, &job->event);
 }
@@ -388,7 +388,7 @@ void gim_job_free(gim_job *job) {
   gim_task_free(&job->task);
   drop_body(job);
   free(job->lent);
-  free(job->model);
+  free(job->other_model);
   free(job->output);
   free(job->skeleton);
   free(job->warnings);

@@ -28,6 +28,7 @@ enum {
   GIM_NEWS_FREE = 4 /* the bytes that it borrowed are not needed any more */
 };
 
+/* Thousands may wait: small things lie side by side. */
 typedef struct gim_job {
   /* Public, read only: */
   gim_task task;
@@ -35,8 +36,9 @@ typedef struct gim_job {
   gim_scribe *scribe; /* what the journal gets of it: open, lost, within it;
                          NULL: the client has none */
   char key[GIM_KEY_SIZE];
-  char *model;    /* OWNED; as the request named it, or NULL */
-  char *skeleton; /* OWNED; the last answer that mattered, or NULL */
+  const char *model; /* as the request named it, or NULL; static storage, or
+                        other_model */
+  char *skeleton;    /* OWNED; the last answer that mattered, or NULL */
   size_t skeleton_n;
   gim_issue *warnings; /* OWNED; warning_count of them */
   int warning_count;
@@ -44,36 +46,35 @@ typedef struct gim_job {
   int asked;               /* pictures that were asked for; 0: unknown */
   bool salvaged;           /* the answer broke, or its end was not seen: these
                               are the pictures that had come whole */
-  unsigned news;           /* taken by gim_job_take_news */
+  unsigned char news;      /* taken by gim_job_take_news */
   /* The owner's: */
-  void *ud;
-  bool watched;     /* progress is news */
-  unsigned telling; /* news that it passes on, and takes afterwards */
+  unsigned char telling; /* news that it passes on, and takes afterwards */
+  bool watched;          /* progress is news */
   /* private: */
-  gim_hub *hub;
-  gim_task_options options;
-  gim_due due;
+  bool recording; /* its intent is on the way to the disk */
+  bool borrowing; /* bytes of the caller's, and has not told that it is over */
+  gim_overwrite overwrite : 8;
+  gim_task_state told_state : 8;
+  int told_progress;
+  int resubmit, resubmits; /* wanted; done */
   int postponed; /* times that a judgement of its deadlines was put off */
+  gim_hub *hub;
+  gim_due due;
   gim_want want;
   gim_list_item event, live;
   gim_exchange *exchange;
   gim_entry *entry; /* BORROWED from the ledger; NULL: nothing to bill */
-  int64_t price_micro, sent_ms;
-  bool recording; /* its intent is on the way to the disk */
-  bool borrowing; /* bytes of the caller's, and has not told that it is over */
-  char *output;   /* OWNED; for the journal; NULL: none */
-  int overwrite;
-  int resubmit, resubmits; /* wanted; done */
-  char *body, *path;       /* in the hub's store of bodies, OWNED, while the
-                              request may have to be sent */
+  int64_t sent_ms;
+  char *other_model; /* OWNED; one that gim_model does not know; NULL: none */
+  char *output;      /* OWNED; for the journal; NULL: none */
+  char *body, *path; /* in the hub's store of bodies, OWNED, while the
+                          request may have to be sent */
   size_t body_n;
   struct gim_job_references *references; /* OWNED; the pictures it is made
                                             of, while they are needed; NULL:
                                             none */
   uint32_t *lent; /* OWNED; the numbers in gim_depot of the files whose links
                      the body has, and a 0; NULL: none */
-  gim_task_state told_state;
-  int told_progress;
 } gim_job;
 
 /* What a request may say beside its fields. Strings are COPIED. */

@@ -37,6 +37,30 @@ static gim_job *allocate(gim_hub *hub) {
   return &both->job;
 }
 
+/* False: no memory. */
+static bool name_model(gim_job *job, gim_str name) {
+  const gim_model *known;
+  if (name.p == NULL) return true;
+  known = gim_model_find(job->hub->options.provider, name);
+  if (known == NULL) job->other_model = gim_str_copy(name);
+  job->model = known == NULL ? job->other_model : known->name;
+  return job->model != NULL;
+}
+
+static gim_task_options task_options(const gim_hub *hub,
+                                     const gim_job_options *options,
+                                     int references) {
+  gim_task_options of;
+  of.rules = &hub->rules;
+  of.task_ms =
+      options->timeout_ms < 0 ? hub->options.task_ms : options->timeout_ms;
+  of.references = references;
+  of.resubmit = options->resubmit;
+  of.save = options->output.p != NULL;
+  of.keep = false;
+  return of;
+}
+
 /* An empty job, not yet live. */
 static gim_job *new_job(gim_hub *hub, const gim_job_options *options) {
   gim_job *job = allocate(hub);
@@ -48,22 +72,10 @@ static gim_job *new_job(gim_hub *hub, const gim_job_options *options) {
   else
     gim_hub_make_key(job->key);
   job->want.start = gim_job_start_exchange;
-  job->options.retry = &hub->options.retry;
-  job->options.poll = &hub->options.poll;
-  job->options.submit_ms = hub->options.submit_ms;
-  job->options.task_ms =
-      options->timeout_ms < 0 ? hub->options.task_ms : options->timeout_ms;
-  job->options.idempotent = hub->options.idempotent;
-  job->options.retry_codes = hub->provider->retry_codes;
-  job->options.save = options->output.p != NULL;
-  job->options.resubmit = job->resubmit = options->resubmit;
-  job->price_micro = options->price_micro;
-  if (options->model.p != NULL) {
-    job->model = gim_str_copy(options->model);
-    if (job->model == NULL) {
-      gim_job_free(job);
-      return NULL;
-    }
+  job->resubmit = options->resubmit;
+  if (!name_model(job, options->model)) {
+    gim_job_free(job);
+    return NULL;
   }
   gim_filing_init(&job->filing, hub, &job->task, job->key, job->model,
                   &filing_calls);
@@ -82,7 +94,7 @@ static gim_status go_live(gim_job *job, const gim_job_options *options,
         gim_filing_aim(&job->filing, options->output, literal, overwrite, err);
     if (status != GIM_OK) return status;
   }
-  job->overwrite = (int)overwrite;
+  job->overwrite = overwrite;
   if (gim_heap_reserve(&hub->heap, (size_t)hub->live_count + 1) != GIM_OK)
     return no_memory(err);
   gim_list_append(&hub->live, &job->live);
@@ -103,7 +115,7 @@ static gim_status prepare_journal(gim_job *job, const gim_job_options *options,
   status = gim_archive_try_folder(archive, err);
   if (status != GIM_OK) return status;
   if (options->output.p == NULL) {
-    job->options.keep = true;
+    job->task.keep = true;
     return gim_filing_keep(&job->filing,
                            gim_journal_pictures(archive->journal), err);
   }
@@ -114,10 +126,11 @@ static gim_status prepare_journal(gim_job *job, const gim_job_options *options,
 gim_status gim_job_submit(gim_job **result, gim_hub *hub, gim_request *request,
                           const gim_job_options *options, gim_err *err) {
   gim_job *job = new_job(hub, options);
+  gim_task_options of = task_options(
+      hub, options, gim_enclosure_bring_count(&request->enclosed));
   gim_status status;
   if (job == NULL) return no_memory(err);
-  job->options.references = gim_enclosure_bring_count(&request->enclosed);
-  gim_task_init(&job->task, &job->options, gim_net_now_ms());
+  gim_task_init(&job->task, &of, gim_net_now_ms());
   job->path = gim_store_put(&hub->bodies, gim_str_of(request->path));
   job->body = gim_store_put(&hub->bodies, gim_buffer_str(&request->body));
   job->body_n = request->body.n;
@@ -125,7 +138,7 @@ gim_status gim_job_submit(gim_job **result, gim_hub *hub, gim_request *request,
   status =
       job->path == NULL || job->body == NULL || gim_task_is_done(&job->task)
           ? no_memory(err)
-          : gim_billing_open(&job->entry, hub, job->key, job->price_micro,
+          : gim_billing_open(&job->entry, hub, job->key, options->price_micro,
                              NULL, err);
   if (status == GIM_OK) status = prepare_journal(job, options, err);
   if (status == GIM_OK)
@@ -162,6 +175,7 @@ static bool is_id(gim_str id) {
 
 gim_status gim_job_attach(gim_job **result, gim_hub *hub, gim_str id,
                           const gim_job_options *options, gim_err *err) {
+  gim_task_options of = task_options(hub, options, 0);
   gim_job *job;
   gim_status status;
   if (!is_id(id)) {
@@ -174,8 +188,7 @@ gim_status gim_job_attach(gim_job **result, gim_hub *hub, gim_str id,
   }
   job = new_job(hub, options);
   if (job == NULL) return no_memory(err);
-  status =
-      gim_task_init_attach(&job->task, &job->options, id, gim_net_now_ms());
+  status = gim_task_init_attach(&job->task, &of, id, gim_net_now_ms());
   if (status == GIM_OK) {
     job->entry = gim_ledger_attach(&hub->ledger, job->task.id);
     if (job->entry == NULL) status = GIM_E_NO_MEMORY;
@@ -198,6 +211,7 @@ gim_status gim_job_attach(gim_job **result, gim_hub *hub, gim_str id,
 gim_status gim_job_fetch(gim_job **result, gim_job *source, int picture,
                          gim_str path, gim_err *err) {
   gim_job_options options;
+  gim_task_options task;
   const gim_hub_options *defaults = &source->hub->options;
   const gim_picture *of;
   gim_task_picture which;
@@ -225,8 +239,8 @@ gim_status gim_job_fetch(gim_job **result, gim_job *source, int picture,
   which.payload = of->payload;
   which.id = gim_str_of(source->task.id);
   which.number = source->task.first + picture;
-  status = gim_task_init_picture(&job->task, &job->options, &which,
-                                 gim_net_now_ms());
+  task = task_options(source->hub, &options, 0);
+  status = gim_task_init_picture(&job->task, &task, &which, gim_net_now_ms());
   if (status == GIM_OK)
     status = gim_filing_from(&job->filing, &source->filing, picture);
   if (status == GIM_OK)
@@ -252,7 +266,7 @@ static gim_status put_past(gim_job *job, int i, const gim_past_picture *from,
     if (url == NULL) return GIM_E_NO_MEMORY;
   }
   gim_pictures_put(&job->task.pictures, i, url, NULL, from->payload,
-                   !saved && (from->payload >= 0 || job->options.save));
+                   !saved && (from->payload >= 0 || job->task.save));
   if (from->path != NULL) {
     /* A file that nobody has fsynced may be there all the same: the process
        was killed. Its line says that it was. */
@@ -278,9 +292,10 @@ static gim_status put_past(gim_job *job, int i, const gim_past_picture *from,
 gim_status gim_job_resume(gim_job **result, gim_hub *hub, const gim_past *past,
                           const gim_job_options *options, gim_err *err) {
   gim_job *job = new_job(hub, options);
+  gim_task_options of = task_options(hub, options, 0);
   gim_status status;
   if (job == NULL) return no_memory(err);
-  status = gim_task_init_paid(&job->task, &job->options, past->id, past->count,
+  status = gim_task_init_paid(&job->task, &of, past->id, past->count,
                               past->linked_unix_s, gim_net_now_ms());
   if (status == GIM_OK && job->task.id != NULL) {
     job->entry = gim_ledger_attach(&hub->ledger, job->task.id);
