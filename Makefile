@@ -208,11 +208,13 @@ bench: ## what things cost, against what one would use instead; REPETITIONS=7, B
 	    $(LUA) $$program || exit 1; done
 
 bench-readme: ## draws the results of the last `make bench` for the README
-	@for name in results scale; do \
+	@for name in results scale step; do \
 	  [ ! -f $(BENCH)/$$name.json ] || cp $(BENCH)/$$name.json bench/$$name.json; done
 	@$(HERMETIC) $(LUA) bench/chart.lua bench/results.json bench/speed.svg README.md
 	@[ ! -f bench/scale.json ] || \
 	  $(HERMETIC) $(LUA) bench/scale_chart.lua bench/scale.json bench/scale.svg README.md
+	@[ ! -f bench/step.json ] || \
+	  $(HERMETIC) $(LUA) bench/support/step_readme.lua bench/step.json README.md
 
 # LDoc reads no annotations of the language server, nor Doxygen plain comments: both
 # get them in their own words. A warning of either is an error.

@@ -2,8 +2,7 @@
 -- How long a step with a budget takes while much arrives: client:step(0, 0.001), 8 replies with a
 -- picture of 20 MB in base64 each on the way into files, and 1,000 tasks that wait. Beside it the
 -- same without a budget, alternating, for what the budget costs in throughput.
---
---   lua5.4 bench/step.lua [ROUNDS [RESULT.json]]      (3; out/bench-step.json)
+-- `make bench BENCHES=bench/step.lua` runs it, three rounds for each repetition. Writes step.json.
 --
 -- Only steps that have something to do are counted: the loop waits for the client's descriptor
 -- before each, outside the measured time. The service is a second process of this script. On a busy
@@ -104,17 +103,26 @@ end
 
 local cjson = require "cjson"
 local gptimage = require "gptimage"
+local Harness = require "bench.support.harness"
+local machine = require("bench.support.report").machine
+local report = require "bench.support.step_report"
 
-local rounds = tonumber(arg[1]) or 3
-local result_path = arg[2] or "out/bench-step.json"
+local TOOLS = assert(os.getenv "BENCH", "`make bench` runs this")
+local REPETITIONS = tonumber(os.getenv "REPETITIONS") or 7
+local ROUNDS = 3 * REPETITIONS
+
+local output, summary = Harness.output, Harness.summary
+local folder = TOOLS .. "/step"
+assert(os.execute(("rm -rf '%s' && mkdir -p '%s'"):format(folder, folder)))
+local results = {
+  date = os.date "!%Y-%m-%d", repetitions = REPETITIONS, rounds = ROUNDS, streams = STREAMS,
+  waiting = WAITING, budget_ms = BUDGET * 1000, picture_bytes = PICTURE_BYTES,
+  machine = machine(output, folder), -- of all of its processors: we shall be on one
+  congestion = output "cat /proc/sys/net/ipv4/tcp_congestion_control",
+}
 
 local function percentile(sorted, part)
   return sorted[math.max(1, math.ceil(#sorted * part))]
-end
-
-local function median(values)
-  table.sort(values)
-  return values[(#values + 1) // 2]
 end
 
 -- A processor each, where there are two: what is measured is not who had to wait for whom. In the
@@ -126,8 +134,6 @@ end
 local server = assert(io.popen("echo $$; exec " .. pin .. "lua5.4 " .. arg[0] .. " serve"))
 local pid, port = server:read("l", "l")
 assert(port, "the service did not start")
-local folder = os.tmpname()
-os.remove(folder)
 
 -- One run: milliseconds of each step that had work (wall, cpu), MB of base64 per second.
 local function run(budget)
@@ -181,56 +187,36 @@ local function pause()
   return longest * 1000
 end
 
-local pauses = { pause() }
-local all = {
-  budget = { wall = {}, cpu = {}, rate = {} },
-  none = { wall = {}, cpu = {}, rate = {} },
-}
-for _ = 1, rounds do
-  for name, budget in pairs { budget = BUDGET, none = false } do
-    local wall, cpu, rate = run(budget or nil)
-    table.move(wall, 1, #wall, #all[name].wall + 1, all[name].wall)
-    table.move(cpu, 1, #cpu, #all[name].cpu + 1, all[name].cpu)
-    table.insert(all[name].rate, rate)
+local pauses, taken = { pause() }, {}
+for _, name in ipairs { "budget", "none" } do taken[name] = { wall = {}, cpu = {}, rate = {} } end
+for _ = 1, ROUNDS do
+  for name, mine in pairs(taken) do
+    local wall, cpu, rate = run(name == "budget" and BUDGET or nil)
+    table.move(wall, 1, #wall, #mine.wall + 1, mine.wall)
+    table.move(cpu, 1, #cpu, #mine.cpu + 1, mine.cpu)
+    table.insert(mine.rate, rate)
   end
   pauses[#pauses + 1] = pause()
 end
 os.execute("kill " .. pid)
 server:close()
-os.remove(folder)
 
-local report = { bench = "step", streams = STREAMS, waiting = WAITING, budget_ms = BUDGET * 1000,
-  picture_bytes = PICTURE_BYTES, rounds = rounds, libcurl = gptimage.libcurl, results = {} }
-print(("%-12s %7s %7s %7s %8s %8s %9s %8s %6s"):format("step(0, …)", "steps", "p50 ms", "p99 ms",
-  "p99.9 ms", "max ms", "p99.9 cpu", "max cpu", "MB/s"))
-for _, name in ipairs { "budget", "none" } do
-  local one = all[name]
-  table.sort(one.wall)
-  table.sort(one.cpu)
-  local row = {
-    name = name, steps = #one.wall, p50_ms = percentile(one.wall, 0.5),
-    p99_ms = percentile(one.wall, 0.99), p999_ms = percentile(one.wall, 0.999),
-    max_ms = one.wall[#one.wall], cpu_p999_ms = percentile(one.cpu, 0.999),
-    cpu_max_ms = one.cpu[#one.cpu], mb_per_s = median(one.rate),
+local function row_of(name, mine)
+  table.sort(mine.wall)
+  table.sort(mine.cpu)
+  return {
+    name = name, steps = #mine.wall, p50_ms = percentile(mine.wall, 0.5),
+    p99_ms = percentile(mine.wall, 0.99), p999_ms = percentile(mine.wall, 0.999),
+    max_ms = mine.wall[#mine.wall], cpu_p999_ms = percentile(mine.cpu, 0.999),
+    cpu_max_ms = mine.cpu[#mine.cpu], mb_per_s = summary(mine.rate).median,
   }
-  report.results[name] = row
-  print(("%-12s %7d %7.3f %7.3f %8.3f %8.3f %9.3f %8.3f %6.0f"):format(
-    name == "budget" and ("budget %g ms"):format(BUDGET * 1000) or "no budget", row.steps,
-    row.p50_ms, row.p99_ms, row.p999_ms, row.max_ms, row.cpu_p999_ms, row.cpu_max_ms,
-    row.mb_per_s))
 end
-table.sort(pauses)
-report.machine_pause_ms = { median = pauses[(#pauses + 1) // 2], max = pauses[#pauses] }
-report.throughput_ratio = report.results.budget.mb_per_s / report.results.none.mb_per_s
-print(("throughput with a budget: %.2f of that without (goal: at least 0.5)"):format(
-  report.throughput_ratio))
-print(("99.9th percentile %.3f ms (goal: under 1.5), worst %.3f ms (goal: under 4)"):format(
-  report.results.budget.p999_ms, report.results.budget.max_ms))
 
-print(("the machine's own pauses, in %d s of an empty loop: median %.3f ms, worst %.3f ms"):format(
-  #pauses, report.machine_pause_ms.median, report.machine_pause_ms.max))
-
-os.execute("mkdir -p out")
-local file = assert(io.open(result_path, "w"))
-file:write(cjson.encode(report), "\n")
-file:close()
+results.budget = row_of(("step(0, %g)"):format(BUDGET), taken.budget)
+results.none = row_of("step(0)", taken.none)
+results.pause_ms = summary(pauses)
+os.remove(folder)
+results.goals = report.goals(results)
+local file <close> = assert(io.open(TOOLS .. "/step.json", "w"))
+file:write(cjson.encode(results), "\n")
+io.write(report.text(results))

@@ -28,14 +28,14 @@ end
 
 --- A program's whole work: draws the results, and replaces what is between the marks of that name.
 ---@param name string  "speed": between <!-- speed --> and <!-- /speed -->
----@param words string[]  the program's arguments: results, chart, README
----@param draw fun(results: table): string  the chart
+---@param words string[]  the program's arguments: results, chart, README; no chart: false
+---@param draw (fun(results: table): string)?  the chart
 ---@param markdown fun(results: table): string  the table
 function M.publish(name, words, draw, markdown)
   local results_path, chart, readme = table.unpack(words)
   assert(readme, "usage: RESULTS.json CHART.svg README.md")
   local results = cjson.decode(read(results_path))
-  write(chart, draw(results))
+  if chart then write(chart, draw(results)) end
   local before, after = read(readme)
     :match("^(.-<!%-%- " .. name .. " %-%->\n).-(<!%-%- /" .. name .. " %-%->.*)$")
   assert(before, readme .. " has no place for the table")

@@ -1,14 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- What the numbers of a run say: which goals they reach, and tables of them.
 local readme = require "bench.support.readme"
+local shared = require "bench.support.results"
+
+local find, number = shared.find, shared.number
 
 local M = {}
-
-local function find(rows, key)
-  for _, row in ipairs(rows or {}) do
-    if row.key == key then return row end
-  end
-end
 
 local function wall(rows, key)
   local row = find(rows, key)
@@ -37,10 +34,7 @@ local LUA = { "luasocket", "lua_http" }
 function M.goals(results)
   local goals, rows = {}, results.rows
   local function add(what, value, limit, at_most)
-    if not value then return end
-    local reached = at_most and value <= limit or not at_most and value >= limit
-    goals[#goals + 1] = { what = what, value = value, reached = reached,
-      goal = (at_most and "at most %g" or "at least %g"):format(limit) }
+    shared.add_goal(goals, what, value, limit, not at_most)
   end
   local function times(table_of, key)
     local theirs, mine = wall(table_of, key), wall(table_of, "ours")
@@ -94,14 +88,6 @@ function M.goals(results)
   return goals
 end
 
-local function format(value)
-  return value >= 100 and "%.0f" or value >= 10 and "%.1f" or "%.2f"
-end
-
-local function number(value)
-  return value and format(value):format(value) or ""
-end
-
 local TITLES = {
   { "one", "One picture of 20 MB as base64 JSON to a file, whole process" },
   { "many", "Ten of them in one reply, warm process" },
@@ -130,16 +116,9 @@ local function tables(results)
   return all
 end
 
-local function machine_line(results)
-  local m = results.machine
-  return ("%s, %d cores, %d GiB; %s, Linux %s, %s; libcurl %s; loopback, %s; "
-    .. "%d repetitions, %s"):format(m.processor, m.cores, m.memory_gib, m.system, m.kernel, m.files,
-    m.libcurl:gsub("^libcurl ", ""), results.congestion, results.repetitions, results.date)
-end
-
 ---@return string for a terminal
 function M.text(results)
-  local out = { machine_line(results), "" }
+  local out = { shared.machine_line(results), "" }
   for _, cells in ipairs(tables(results)) do
     out[#out + 1] = cells.title
     local line = "  %-26s" .. (" %10s"):rep(6)
@@ -174,7 +153,7 @@ function M.markdown(results)
   out[#out + 1] = ""
   readme.add_goals(out, results.goals, number)
   out[#out + 1] = ""
-  out[#out + 1] = machine_line(results) .. "."
+  out[#out + 1] = shared.machine_line(results) .. "."
   return table.concat(out, "\n") .. "\n"
 end
 

@@ -1,24 +1,16 @@
 -- SPDX-License-Identifier: MIT
 -- What the figures of bench/scale.lua mean: goals, tables as text and as Markdown.
 local readme = require "bench.support.readme"
+local shared = require "bench.support.results"
+
+local find, number = shared.find, shared.number
 
 local M = {}
-
-local function find(rows, key)
-  for _, row in ipairs(rows) do
-    if row.key == key then return row end
-  end
-end
 
 ---@return {what: string, goal: string, value: number, reached: boolean}[]
 function M.goals(results)
   local goals = {}
-  local function add(what, value, limit, at_least)
-    if not value then return end
-    goals[#goals + 1] = { what = what, value = value,
-      goal = (at_least and "at least %g" or "at most %g"):format(limit),
-      reached = at_least and value >= limit or not at_least and value <= limit }
-  end
+  local function add(...) shared.add_goal(goals, ...) end
   local ours = find(results.peers, "ours")
   local first, last = results.growth[1], results.growth[#results.growth]
   local parts = results.figures
@@ -46,23 +38,9 @@ function M.goals(results)
   return goals
 end
 
-local function number(value)
-  if not value then return "" end
-  local format = value >= 100 and "%.0f" or value >= 10 and "%.1f" or value >= 1 and "%.2f"
-    or "%.3f"
-  return format:format(value)
-end
-
-local function machine_line(results)
-  local m = results.machine
-  return ("%s, %d cores, %d GiB; %s, Linux %s; libcurl %s; loopback, %s; %d repetitions, %s")
-    :format(m.processor, m.cores, m.memory_gib, m.system, m.kernel,
-      m.libcurl:gsub("^libcurl ", ""), results.congestion, results.repetitions, results.date)
-end
-
 ---@return string for a terminal
 function M.text(results)
-  local out = { machine_line(results), "" }
+  local out = { shared.machine_line(results), "" }
   local function add(...) out[#out + 1] = string.format(...) end
   local ours = find(results.peers, "ours")
   add("%d tasks, %d queries each, a second apart", results.tasks, results.polls)
@@ -120,7 +98,7 @@ function M.markdown(results)
   out[#out + 1] = ""
   readme.add_goals(out, results.goals, number)
   out[#out + 1] = ""
-  out[#out + 1] = machine_line(results) .. "."
+  out[#out + 1] = shared.machine_line(results) .. "."
   return table.concat(out, "\n") .. "\n"
 end
 
