@@ -82,6 +82,58 @@ describe("a link that has expired", function()
     assert_picture(J.path "a.png")
   end)
 
+  -- The journal as it is after a day without the program: its task, or none that is known.
+  local function a_day_later(id)
+    local client = J.open { journal = J.path "first.jsonl" }
+    local result = assert(client:generate(request()))
+    client:close()
+    J.put { J.intent("k", { output = J.path "{key}.{format}" }), (J.done("k",
+      result.images[1].url, os.time() - journals.DAY - 60):gsub('"id":"t"', '"id":"'
+      .. (id or result.id) .. '"')) }
+  end
+
+  it("is replaced a day later, too, where there is a place for the picture", function()
+    a_day_later()
+    gone(1)
+    local client = J.open()
+    local report, tasks = client:recover()
+    assert.equal(1, report.downloading)
+    assert.equal(J.path "k.png", assert(tasks[1]:wait()).images[1].path)
+    assert_picture(J.path "k.png")
+    client:close()
+    assert.equal(1, J.open():recover().finished)
+  end)
+
+  it("is lost a day later where the task gives no new one, and not asked for again", function()
+    a_day_later "task-unified-1700000000-abcdefgh"
+    gone(1)
+    local client = J.open()
+    local _, tasks = client:recover()
+    local _, err = tasks[1]:wait()
+    assert.same({ "not_found", "yes", false }, { err.kind, err.billed, err.retryable })
+    client:close()
+    client = J.open()
+    local report, more = client:recover()
+    assert.same({ 0, 1 }, { #more, #report.lost })
+    assert.equal("task-unified-1700000000-abcdefgh", report.lost[1].id)
+    client:close()
+    assert.equal(1, J.open():recover().finished)
+  end)
+
+  it("is asked for again in the next life where nobody answered in this one", function()
+    a_day_later()
+    gone(1)
+    sandbox:fault { match = { kind = "poll" }, times = 20, fault = { html = 502 } }
+    local client = J.open()
+    local _, tasks = client:recover()
+    local _, err = tasks[1]:wait()
+    assert.same({ "not_found", "yes", true }, { err.kind, err.billed, err.retryable })
+    client:close()
+    sandbox:disarm()
+    gone(1)
+    assert.equal(1, J.open():recover().downloading)
+  end)
+
   it("is the end where the reply named no task", function()
     gone(1)
     local result, err = J.magick():generate(request { response_format = "url",

@@ -73,6 +73,23 @@ describe("gim_recover", function()
     assert.is_true(remnant.told)
   end)
 
+  it("takes links that are old where a task is known, and a place for them, unless in vain", function()
+    local function kind(done, failed, intent)
+      H.close()
+      H = hubs.new()
+      return recover({ done, failed }, { intent = intent or '"output":"x.png",',
+        now = 1000 + DAY }).kind
+    end
+    local links = '"images":[{"url":"https://x/1"},{"url":"https://x/2"}]'
+    local known = event("done", '"id":"t",' .. links)
+    local failed = event("failed", '"id":"t","kind":"not_found","billed":"yes"')
+    assert.equal("downloading", kind(known))
+    assert.equal("lost", kind(known, failed))
+    assert.equal("lost", kind(known, nil, ""))
+    assert.equal("lost", kind(event("done", links)))
+    assert.equal("downloading", kind(known, event("saved", '"index":1,"path":"/p","size":9')))
+  end)
+
   it("takes files of their size, and knows what was saved", function()
     for i = 0, 4 do H.arrive(("gim_a-%d.arrived"):format(i), "12345") end
     local remnant = recover { event("done", '"cut":true,"images":['

@@ -78,7 +78,9 @@ static void forsake(gim_task *t, const gim_err *why) {
     if (m->state != GIM_PICTURE_STALE || m->err == NULL) continue;
     add(m->err, why == NULL ? "The task was asked for a new one and gave none."
                             : "The task was asked for a new one:");
-    if (why != NULL) add(m->err, why->message);
+    if (why == NULL) continue;
+    add(m->err, why->message);
+    m->err->retryable = why->retryable; /* it was not asked, or may be again */
   }
   gim_pictures_forsake(&t->pictures);
 }

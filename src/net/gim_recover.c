@@ -219,8 +219,10 @@ static gim_status read_done(gathering *g, const gim_recorded *recorded) {
         !gim_record_get_image(recorded, i, &g->url, &g->file, &size))
       continue;
     if (g->url.n > 0) {
-      /* A clock that went backwards makes no link old. */
-      if (age >= GIM_SCRIBE_LINK_LIFE_S) continue;
+      /* A clock that went backwards makes no link old. For what has a place
+         to go to the task is asked for a new one (gim_task_links). */
+      r->stale = age >= GIM_SCRIBE_LINK_LIFE_S;
+      if (r->stale && (r->id.n == 0 || r->output.n == 0)) continue;
       r->pictures[i].url = gim_str_copy(gim_buffer_str(&g->url));
       if (r->pictures[i].url == NULL) status = GIM_E_NO_MEMORY;
     }
@@ -325,7 +327,7 @@ static gim_remnant_kind judge_pictures(const gathering *g) {
     if (r->pictures[i].payload >= 0) return GIM_REMNANT_FILED;
     if (r->pictures[i].url != NULL) linked = true;
   }
-  if (!linked) return GIM_REMNANT_LOST;
+  if (!linked || (r->stale && r->failure.n > 0)) return GIM_REMNANT_LOST;
   return r->output.n > 0 ? GIM_REMNANT_DOWNLOADING : GIM_REMNANT_LINKED;
 }
 

@@ -17,12 +17,13 @@
 
 typedef enum gim_remnant_kind {
   GIM_REMNANT_ATTACHED = 0, /* the service has it: it is asked for again */
-  GIM_REMNANT_DOWNLOADING,  /* paid; its links are good, and have a place to
-                               go to */
+  GIM_REMNANT_DOWNLOADING,  /* paid; its links are good, or can be asked for
+                               anew, and have a place to go to */
   GIM_REMNANT_LINKED,       /* paid; its links are good */
   GIM_REMNANT_FILED,        /* paid; its pictures lie beside the journal */
   GIM_REMNANT_MAYBE,    /* it may have been paid, and cannot be asked for */
-  GIM_REMNANT_LOST,     /* paid; links have expired, or files are gone */
+  GIM_REMNANT_LOST,     /* paid; links have expired (and new ones were asked
+                           for in vain), or files are gone */
   GIM_REMNANT_ELSEWHERE /* another service's: for a client of that */
 } gim_remnant_kind;
 
@@ -41,7 +42,7 @@ typedef struct gim_remnant {
   gim_past_picture *pictures; /* OWNED, and what it points to */
   int count, overwrite;
   int64_t linked_unix_s;
-  bool told, cut;
+  bool told, cut, stale; /* stale: its links have expired */
 } gim_remnant;
 
 /*

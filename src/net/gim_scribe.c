@@ -211,8 +211,21 @@ static bool is_hopeless(const gim_task *task) {
   }
 }
 
+/* Has a picture no link that holds, nor the task a new one for it? */
+static bool lacks_link(const gim_task *task) {
+  for (int i = 0; i < task->pictures.count; i++) {
+    const gim_picture *picture = &task->pictures.list[i];
+    if (picture->state == GIM_PICTURE_FAILED && picture->err != NULL &&
+        picture->err->status == GIM_E_NOT_FOUND && !picture->err->retryable)
+      return true;
+  }
+  return false;
+}
+
 void gim_scribe_end(gim_scribe *s, const gim_task *task) {
   if (!may_write(s)) return;
+  if (s->done && task->billed != GIM_BILLED_NO && lacks_link(task))
+    write_failed(s, task, GIM_E_NOT_FOUND, task->billed);
   if (!s->done && (task->billed == GIM_BILLED_NO ||
                    (task->billed == GIM_BILLED_MAYBE && is_hopeless(task))))
     write_failed(s, task, task->status, task->billed);

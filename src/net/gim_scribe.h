@@ -48,7 +48,8 @@
 **                                    there, those ("cut": there may be more)
 **   intent, arrived                  the file, by its name and size
 **   intent, accepted                 the service, by the id
-**   intent, done with links          the link, for 24 hours
+**   intent, done with links          the link, for 24 hours; after that what
+**                                    the task says if it is asked, once
 **   intent, arrived, done with       the files: by 1 and 4 they are there
 **     files
 **   intent, done with files          those that happen to be there whole; the
@@ -153,8 +154,9 @@ void gim_scribe_saved(gim_scribe *s, int picture, int payload,
                       const char *path, int64_t size);
 
 /* The task is over: a `failed` line says what is known not to be charged, and
-   of what may be charged that asking again brings nothing. What may still come
-   (a task that goes on at the service) stays open. */
+   of what may be charged that asking again brings nothing; behind `done`, that
+   a link has expired and there was no new one. What may still come (a task that
+   goes on at the service) stays open. */
 void gim_scribe_end(gim_scribe *s, const gim_task *task);
 
 /* The task failed and starts over, under another key: BORROWED as before. */

@@ -5,13 +5,15 @@
 ---What client:recover found. Counts of tasks, then lists of requests without one.
 ---@class gptimage.recovery
 ---@field attached integer     accepted: asked for until they are done
----@field downloading integer  paid: downloaded to their output
+---@field downloading integer  paid: downloaded to their output. Of links older than 24 hours new
+---                            ones are asked for, once, where the task's id is known
 ---@field linked integer       paid, without an output: done, with links that live for 24 hours
 ---@field filed integer        paid: pictures that came in base64, taken from beside the journal
 ---@field finished integer     nothing to do
 ---@field maybe gptimage.recovered[]      sent, perhaps, and no answer: told again by every program
 ---                            until one that told them closes its client
----@field lost gptimage.recovered[]       paid, and links too old or the files gone: the same
+---@field lost gptimage.recovered[]       paid, and links too old or the files gone: the same. With
+---                            an id client:attach may still find it
 ---@field elsewhere gptimage.recovered[]  of another service (base_url): for a client of that
 ---@field failed gptimage.recovered[]     not taken up now: their `error` says why; the next
 ---                            program may
