@@ -14,6 +14,9 @@ end
 
 -- {fields over {model = "gpt-image-2", prompt = "x"} (false: none), what tostring(err) says behind
 -- "invalid: ", or what is raised behind "bad argument #1 to 'plan' ", options}
+local not_public = "the host is not on the public internet, the service cannot reach it "
+  .. "(allow_private sends it); got "
+
 local refused = {
   { { model = "absent" }, "a model is required (field model)" },
   { { model = "" }, "a model is required (field model)" },
@@ -117,8 +120,7 @@ local refused = {
     "the service does not take .gif pictures; got https://example.com/a.gif, nearest png "
       .. "(field image_urls[1])" },
   { { image_urls = { "http://localhost/a.png" } },
-    "the host is not on the public internet, the service cannot reach it; got "
-      .. "http://localhost/a.png (field image_urls[1])" },
+    not_public .. "http://localhost/a.png (field image_urls[1])" },
   { { image_urls = { "https://me:pw@example.com/a.png" } },
     "the link holds a user name or password (field image_urls[1])" },
   { { image_urls = { "https://example.com/a b.png" } },
@@ -129,14 +131,12 @@ local refused = {
   { { callback_url = "http://example.com/" },
     "only https links are opened; got http://example.com/ (field callback_url)" },
   { { callback_url = "https://10.0.0.1/" },
-    "the host is not on the public internet, the service cannot reach it; got "
-      .. "https://10.0.0.1/ (field callback_url)" },
+    not_public .. "https://10.0.0.1/ (field callback_url)" },
   { { callback_url = "https://0x7f.1/" },
     "the host is a number that programs read as different addresses; got https://0x7f.1/ "
       .. "(field callback_url)" },
   { { callback_url = "https://[::ffff:127.0.0.1]/" },
-    "the host is not on the public internet, the service cannot reach it; got "
-      .. "https://[::ffff:127.0.0.1]/ (field callback_url)" },
+    not_public .. "https://[::ffff:127.0.0.1]/ (field callback_url)" },
   { { callback_url = "https://example.com:99999/" },
     "the link has a port that is no number from 1 to 65535; got https://example.com:99999/ "
       .. "(field callback_url)" },

@@ -52,7 +52,7 @@ static void check_host(const gim_url *url, gim_str link, const char *field,
   }
   gim_report_add(report, GIM_REFUSAL, field, "internal", shown(link), NULL,
                  "the host is not on the public internet, the service cannot "
-                 "reach it");
+                 "reach it (allow_private sends it)");
 }
 
 static void check_format(const gim_url *url, const gim_link_rule *rule,
