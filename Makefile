@@ -228,6 +228,7 @@ docs: ## the reference as pages in build/docs: lua/index.html (LDoc), c/html/ind
 	  --dir $(DOCS)/lua $(DOCS)/source
 	@{ cat .ci/docs/Doxyfile; echo 'OUTPUT_DIRECTORY = "$(DOCS)/c"'; } | doxygen -
 	@rm -r $(DOCS)/source
+	@echo "pages: $(DOCS)/lua/index.html, $(DOCS)/c/html/index.html"
 
 LINTS := lint-docs lint-lua lint-format lint-floors lint-rockspec lint-headers lint-gcc lint-clang \
   lint-exports
