@@ -73,7 +73,7 @@ describe("gim_recover", function()
     assert.is_true(remnant.told)
   end)
 
-  it("takes links that are old where a task is known, and a place for them, unless in vain", function()
+  it("takes old links where task and place are known, unless a new one was asked for", function()
     local function kind(done, failed, intent)
       H.close()
       H = hubs.new()
