@@ -41,7 +41,7 @@ end
 local function start(self, handlers, options)
   if self.service then self.service:close() end
   self.service = services.start(handlers)
-  if options.provider ~= "magick" then options.files_url = options.files_url or self.service.url end
+  if options.provider ~= "magick" then options.files_url = self.service.url end
   self.client = self.service:client(options)
 end
 

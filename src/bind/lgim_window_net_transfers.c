@@ -186,14 +186,6 @@ static gim_status status_field(lua_State *L, const char *key) {
   return GIM_OK;
 }
 
-static bool flag(lua_State *L, const char *key) {
-  bool set;
-  lua_getfield(L, 2, key);
-  set = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return set;
-}
-
 /* The list of headers as C strings, kept in a userdata that stays on the
    stack; the strings are the table's. */
 static const char *const *headers_field(lua_State *L) {
@@ -236,14 +228,14 @@ static int net_start(lua_State *L) {
   lua_getfield(L, 2, "class");
   spec.transfer_class =
       (gim_class)luaL_checkoption(L, -1, "poll", class_names);
-  spec.post = flag(L, "post");
+  spec.post = lgim_window_flag(L, 2, "post");
   spec.url = lgim_window_net_text(L, 2, "url", NULL);
   spec.headers = headers_field(L);
   spec.body = lgim_window_net_text(L, 2, "body", &spec.body_n);
   spec.parts = lgim_window_net_parts(L, 2, &spec.parts_n);
   spec.timeout_ms = lgim_window_integer(L, 2, "timeout_ms", 0);
   spec.max_bytes = lgim_window_integer(L, 2, "max_bytes", 1 << 30);
-  spec.public_only = flag(L, "public_only");
+  spec.public_only = lgim_window_flag(L, 2, "public_only");
   spec.resume_from = lgim_window_integer(L, 2, "resume_from", 0);
   spec.if_range = lgim_window_net_text(L, 2, "if_range", NULL);
   r = lgim_window_hold(L, sizeof(*r), RECORD, record_free);
@@ -252,11 +244,11 @@ static int net_start(lua_State *L) {
   gim_buffer_init(&r->data, (size_t)1 << 30);
   r->fail_head = status_field(L, "fail_head");
   r->fail_data = status_field(L, "fail_data");
-  r->discard = flag(L, "discard");
+  r->discard = lgim_window_flag(L, 2, "discard");
   r->fail_after = lgim_window_integer(L, 2, "fail_after", 0);
-  status =
-      gim_net_start(net, &spec, flag(L, "no_head") ? &headless : &callbacks, r,
-                    &r->transfer, &err);
+  status = gim_net_start(
+      net, &spec, lgim_window_flag(L, 2, "no_head") ? &headless : &callbacks,
+      r, &r->transfer, &err);
   if (status != GIM_OK) return lgim_window_fail(L, &err);
   lua_settop(L, at);
   lua_pushvalue(L, at);

@@ -36,6 +36,14 @@ lua_Integer lgim_window_integer(lua_State *L, int index, const char *key,
   return value;
 }
 
+bool lgim_window_flag(lua_State *L, int index, const char *key) {
+  bool flag;
+  lua_getfield(L, index, key);
+  flag = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return flag;
+}
+
 gim_simd lgim_window_simd(lua_State *L, int index) {
   const char *name = luaL_optstring(L, index, NULL);
   if (name == NULL) return gim_simd_best();

@@ -27,10 +27,11 @@ void lgim_window_parse_reply(lua_State *L);
 gim_str lgim_window_str(lua_State *L, int index);
 
 /* The field `key` of the table at `index`. A string stays on the stack;
-   {NULL, 0} and `otherwise` when it is nil. */
+   {NULL, 0}, `otherwise` and false when it is nil. */
 gim_str lgim_window_field(lua_State *L, int index, const char *key);
 lua_Integer lgim_window_integer(lua_State *L, int index, const char *key,
                                 lua_Integer otherwise);
+bool lgim_window_flag(lua_State *L, int index, const char *key);
 
 /*
 ** The instruction set whose name is the string at `index`; the best there is

@@ -131,10 +131,8 @@ static gim_reply_input input_of(lua_State *L) {
   input.http_status = (int)lgim_window_integer(L, 1, "status", 200);
   input.payloads = (int)lgim_window_integer(L, 1, "payloads", 0);
   input.now_unix_s = lgim_window_integer(L, 1, "now", 0);
-  lua_getfield(L, 1, "poll");
-  input.poll = lua_toboolean(L, -1);
-  lua_getfield(L, 1, "form");
-  input.form = lua_toboolean(L, -1);
+  input.poll = lgim_window_flag(L, 1, "poll");
+  input.form = lgim_window_flag(L, 1, "form");
   input.content_type = lgim_window_field(L, 1, "content_type");
   input.retry_after = lgim_window_field(L, 1, "retry_after");
   input.retry_after_ms = lgim_window_field(L, 1, "retry_after_ms");

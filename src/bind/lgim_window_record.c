@@ -71,9 +71,7 @@ static int window_record_write(lua_State *L) {
   if (lua_getfield(L, 1, "images") == LUA_TTABLE)
     r.image_count = read_images(L, images);
   r.images = images;
-  lua_getfield(L, 1, "cut");
-  r.cut = lua_toboolean(L, -1);
-  lua_pop(L, 1);
+  r.cut = lgim_window_flag(L, 1, "cut");
   b = lgim_window_buffer(L, limit);
   status = gim_record_write(b, &r);
   if (status != GIM_OK) return lgim_window_status(L, status);

@@ -15,18 +15,10 @@
 #define FORM "gptimage.window.form"
 #define RECEIPT "gptimage.window.receipt"
 
-static bool flag_of(lua_State *L, int index, const char *key) {
-  bool flag;
-  lua_getfield(L, index, key);
-  flag = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return flag;
-}
-
 static const gim_model *model_of(lua_State *L, int index) {
   gim_str name = lgim_window_field(L, index, "model");
   gim_provider provider =
-      flag_of(L, index, "magick") ? GIM_MAGICK : GIM_STARMAGIC;
+      lgim_window_flag(L, index, "magick") ? GIM_MAGICK : GIM_STARMAGIC;
   const gim_model *model = gim_model_find(provider, name);
   return model != NULL ? model : gim_model_unknown(provider);
 }
@@ -57,7 +49,7 @@ static void read_source(lua_State *L, int index, gim_source *source) {
       (gim_source_trouble)lgim_window_integer(L, index, "trouble", 0);
   head = lgim_window_field(L, index, "head");
   source->size = lgim_window_integer(L, index, "size", (lua_Integer)head.n);
-  source->whole = flag_of(L, index, "whole");
+  source->whole = lgim_window_flag(L, index, "whole");
   gim_image_init(&source->image);
   gim_image_feed(&source->image, head.p, head.n);
   source->seen = head.p != NULL || source->size > 0 || source->trouble != 0;
@@ -94,10 +86,10 @@ static int window_judge_source(lua_State *L) {
   memset(&report, 0, sizeof(report));
   read_source(L, 1, &source);
   rule.model = model_of(L, 2);
-  rule.links = flag_of(L, 2, "links");
-  rule.allow_private = flag_of(L, 2, "allow_private");
-  rule.mask = flag_of(L, 2, "mask");
-  report.strict = !flag_of(L, 2, "loose");
+  rule.links = lgim_window_flag(L, 2, "links");
+  rule.allow_private = lgim_window_flag(L, 2, "allow_private");
+  rule.mask = lgim_window_flag(L, 2, "mask");
+  report.strict = !lgim_window_flag(L, 2, "loose");
   lua_getfield(L, 2, "first");
   if (lua_istable(L, -1)) {
     read_source(L, lua_gettop(L), &first);
@@ -256,12 +248,13 @@ static int window_enclose(lua_State *L) {
   memset(&rules, 0, sizeof(rules));
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
-  rules.provider = flag_of(L, 2, "magick") ? GIM_MAGICK : GIM_STARMAGIC;
-  rules.strict = !flag_of(L, 2, "loose");
-  rules.allow_private = flag_of(L, 2, "allow_private");
-  rules.can_upload = flag_of(L, 2, "can_upload");
+  rules.provider =
+      lgim_window_flag(L, 2, "magick") ? GIM_MAGICK : GIM_STARMAGIC;
+  rules.strict = !lgim_window_flag(L, 2, "loose");
+  rules.allow_private = lgim_window_flag(L, 2, "allow_private");
+  rules.can_upload = lgim_window_flag(L, 2, "can_upload");
   lgim_fields_read(L, 1, &argument, NULL, &fields); /* 3 */
-  fields.edit = flag_of(L, 2, "edit");
+  fields.edit = lgim_window_flag(L, 2, "edit");
   request = lgim_request_new(L); /* 4 */
   if (gim_request_make(request, &fields, &rules, &err) != GIM_OK)
     return lgim_request_fail(L, 4, &err);

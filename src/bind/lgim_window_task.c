@@ -62,21 +62,13 @@ static const char *text_of(lua_State *L, int index, const char *key,
   return luaL_optstring(L, -1, otherwise);
 }
 
-static bool flag_of(lua_State *L, int index, const char *key) {
-  bool flag;
-  lua_getfield(L, index, key);
-  flag = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return flag;
-}
-
 /* The failure in the table at `index`: kind, message, retryable. */
 static gim_status read_failure(lua_State *L, int index, const char *key,
                                gim_err *err) {
   gim_status status = status_of(L, text_of(L, index, key, "ok"));
   (void)gim_fail(err, status, "%s",
                  text_of(L, index, "message", "told by the spec"));
-  err->retryable = flag_of(L, index, "retryable");
+  err->retryable = lgim_window_flag(L, index, "retryable");
   err->retry_after_ms = lgim_window_integer(L, index, "retry_after_ms", -1);
   lua_pop(L, 2);
   return err->status;
@@ -110,8 +102,8 @@ static void read_options(lua_State *L, gim_task_options *o,
   }
   rules->submit_ms = lgim_window_integer(L, 1, "submit_ms", 30000);
   o->task_ms = lgim_window_integer(L, 1, "task_ms", 1800000);
-  o->save = flag_of(L, 1, "save");
-  rules->idempotent = flag_of(L, 1, "idempotent");
+  o->save = lgim_window_flag(L, 1, "save");
+  rules->idempotent = lgim_window_flag(L, 1, "idempotent");
   o->resubmit = (int)lgim_window_integer(L, 1, "resubmit", 0);
   o->references = (int)lgim_window_integer(L, 1, "references", 0);
   magick = strcmp(text_of(L, 1, "provider", "starmagic"), "magick") == 0;
@@ -170,9 +162,9 @@ static void read_report(lua_State *L, bool poll, gim_task_report *report,
   reply = lgim_window_hold(L, sizeof(*reply), REPLY, release_reply);
   report->reply = reply;
   if (report->status != GIM_OK) {
-    report->err = flag_of(L, 3, "bare") ? NULL : err;
+    report->err = lgim_window_flag(L, 3, "bare") ? NULL : err;
     report->salvaged =
-        flag_of(L, 3, "salvaged") && salvage(reply, input.payloads);
+        lgim_window_flag(L, 3, "salvaged") && salvage(reply, input.payloads);
   }
   else if (gim_reply_read(reply, &input) != GIM_OK) {
     report->status = gim_fail(err, GIM_E_NO_MEMORY, "No memory to read it.");
@@ -205,8 +197,11 @@ static int task_fetched(lua_State *L) {
   return told(L, true, gim_task_fetched);
 }
 
-/* task:uploaded(now, picture [, {kind=, ...} [, random]]) */
-static int task_uploaded(lua_State *L) {
+/* self, now, picture [, {kind=, message=, retryable=, retry_after_ms=} [,
+   random]]: to one of the two that are told what came of a picture. */
+static int brought(lua_State *L,
+                   void (*tell)(gim_task *t, int picture, const gim_err *err,
+                                int64_t now_ms, uint32_t random)) {
   gim_task *t = task_of(L);
   int64_t now_ms = luaL_checkinteger(L, 2);
   int picture = (int)luaL_checkinteger(L, 3);
@@ -214,22 +209,18 @@ static int task_uploaded(lua_State *L) {
   gim_err err;
   bool failed = lua_istable(L, 4);
   if (failed) (void)read_failure(L, 4, "kind", &err);
-  gim_task_uploaded(t, picture, failed ? &err : NULL, now_ms, random);
+  tell(t, picture, failed ? &err : NULL, now_ms, random);
   return 0;
 }
 
-/* task:saved(now, picture [, {kind=, message=, retryable=, retry_after_ms=}
-   [, random]]) */
+/* task:uploaded(now, picture [, failure [, random]]) */
+static int task_uploaded(lua_State *L) {
+  return brought(L, gim_task_uploaded);
+}
+
+/* task:saved(now, picture [, failure [, random]]) */
 static int task_saved(lua_State *L) {
-  gim_task *t = task_of(L);
-  int64_t now_ms = luaL_checkinteger(L, 2);
-  int picture = (int)luaL_checkinteger(L, 3);
-  uint32_t random = random_of(L, 5);
-  gim_err err;
-  bool failed = lua_istable(L, 4);
-  if (failed) (void)read_failure(L, 4, "kind", &err);
-  gim_task_saved(t, picture, failed ? &err : NULL, now_ms, random);
-  return 0;
+  return brought(L, gim_task_saved);
 }
 
 /* task:lost(picture, {kind=, message=}): its bytes are gone */

@@ -134,10 +134,8 @@ static int ledger_update(lua_State *L) {
   if (lua_istable(L, 4)) {
     lua_getfield(L, 4, "id");
     news.id = lua_tostring(L, -1);
-    lua_getfield(L, 4, "live");
-    news.live = lua_toboolean(L, -1);
-    lua_getfield(L, 4, "saved");
-    news.saved = lua_toboolean(L, -1);
+    news.live = lgim_window_flag(L, 4, "live");
+    news.saved = lgim_window_flag(L, 4, "saved");
     news.said_micro = lgim_window_integer(L, 4, "said", -1);
   }
   lua_pushboolean(L, gim_ledger_update(ledger_of(L), entry, &news));

@@ -69,25 +69,24 @@ function canvas:rectangle(x0, y0, x1, y1, paint, alpha)
   self:between(y0, y1, function() return x0 end, function() return x1 end, paint, alpha)
 end
 
-function canvas:ellipse(x, y, rx, ry, paint, alpha)
+-- Two halves of an ellipse whose middles are at `left` and `right`, and what is between them.
+local function rounded(self, left, right, y, rx, ry, paint, alpha)
   local function half(at)
     local part = (at - y) / ry
     local rest = 1 - part * part
     return rest > 0 and rx * rest ^ 0.5 or 0
   end
-  self:between(y - ry, y + ry, function(at) return x - half(at) end,
-    function(at) return x + half(at) end, paint, alpha)
+  self:between(y - ry, y + ry, function(at) return left - half(at) end,
+    function(at) return right + half(at) end, paint, alpha)
+end
+
+function canvas:ellipse(x, y, rx, ry, paint, alpha)
+  rounded(self, x, x, y, rx, ry, paint, alpha)
 end
 
 ---A flat stroke with round ends.
 function canvas:capsule(x0, x1, y, radius, paint, alpha)
-  local function half(at)
-    local part = (at - y) / radius
-    local rest = 1 - part * part
-    return rest > 0 and radius * rest ^ 0.5 or 0
-  end
-  self:between(y - radius, y + radius, function(at) return x0 + radius - half(at) end,
-    function(at) return x1 - radius + half(at) end, paint, alpha)
+  rounded(self, x0 + radius, x1 - radius, y, radius, radius, paint, alpha)
 end
 
 ---A convex polygon: x, y, x, y, …
