@@ -143,6 +143,10 @@ describe("gim_scribe", function()
     -- link is not
     assert.equal("intent done", events())
     assert.equal("https://x/2.png", H.entries()[2].images[2].url)
+    window.disk_fault()
+    H.arrive("gim_a-0.arrived", "\0\0\0\0\0") -- what a power failure may leave of it
+    local remnant = H.open():recover "gim_a"
+    assert.same({ "linked", 2, nil }, { remnant.kind, #remnant, remnant[1].path })
   end)
 
   it("says of a cut answer that it was", function()
