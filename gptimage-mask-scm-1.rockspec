@@ -37,6 +37,7 @@ build = {
         "src/mask/lgim_mask_core.c",
         "src/net/gim_clock.c",
         "src/net/gim_file.c",
+        "src/net/gim_file_room.c",
         "src/net/gim_final.c",
       },
       defines = { "_GNU_SOURCE" },

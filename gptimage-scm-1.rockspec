@@ -106,6 +106,7 @@ build = {
         "src/net/gim_easy.c",
         "src/net/gim_exchange.c",
         "src/net/gim_file.c",
+        "src/net/gim_file_room.c",
         "src/net/gim_filing.c",
         "src/net/gim_filing_name.c",
         "src/net/gim_final.c",

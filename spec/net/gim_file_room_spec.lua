@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Tests src/net/gim_file.c through the test window: room on the disk that is reserved, given back
--- and gone.
+-- Tests src/net/gim_file_room.c through the test window's files: room on the disk that is reserved,
+-- given back and gone.
 local files = require "spec.support.files"
 local window = require "gptimage.core_test"
 

@@ -2,6 +2,7 @@
 #include "gim_file.h"
 
 #include "gim_clock.h"
+#include "gim_file_room.h"
 #include "gim_system.h"
 
 #include <errno.h>
@@ -10,16 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#if GIM_LINUX
-#include <linux/magic.h>
-#include <sys/vfs.h>
-#endif
 #include <unistd.h>
 
 #define PAGE 4096u
-#define AHEAD_LEAST ((int64_t)2 * 1024 * 1024)
-#define AHEAD_MOST ((int64_t)16 * 1024 * 1024)
-#define AHEAD_EXPECTED ((int64_t)32 * 1024 * 1024)
 #define TRIES 100 /* random names; two are never the same by chance */
 
 struct gim_file {
@@ -29,13 +23,11 @@ struct gim_file {
   char part[40]; /* temporary name */
   pid_t owner;
   bool failed, committed;
-  int error;         /* errno of the write that failed */
-  int64_t size;      /* bytes accepted */
-  int64_t flushed;   /* of them in the file; the rest is gathered */
-  int64_t expected;  /* bytes in all, as somebody says; 0: not known */
-  int64_t reserved;  /* blocks are, up to here */
-  bool unreservable; /* was tried and failed, or would not pay */
-  size_t gather_n;   /* bytes of one write */
+  int error;       /* errno of the write that failed */
+  int64_t size;    /* bytes accepted */
+  int64_t flushed; /* of them in the file; the rest is gathered */
+  gim_file_room room;
+  size_t gather_n; /* bytes of one write */
   void *memory;
   unsigned char *gather; /* page-aligned, within `memory` */
 };
@@ -236,71 +228,15 @@ void gim_file_gather_small(gim_file *f) {
 }
 
 void gim_file_reserve_nothing(gim_file *f) {
-  f->unreservable = true;
+  gim_file_room_refuse(&f->room);
 }
 
 void gim_file_expect(gim_file *f, int64_t n) {
-  f->expected = n > 0 && n <= GIM_LIMIT_DOWNLOAD ? n : 0;
-}
-
-/* Gives back the blocks behind the end; one that is begun is used. */
-static void trim(gim_file *f) {
-  if ((f->reserved - 1) / PAGE > (f->size - 1) / PAGE)
-    (void)!ftruncate(f->fd, (off_t)f->flushed);
-  f->reserved = 0;
+  gim_file_room_expect(&f->room, n);
 }
 
 static gim_status fail_write(const gim_file *f, gim_err *err) {
   return fail_folder("cannot write in", f->folder, f->error, err);
-}
-
-#if GIM_LINUX
-
-/* Does reserving cost what writing would? Memory's blocks are zeroed then. */
-static bool is_memory(const gim_file *f) {
-  struct statfs st;
-  return fstatfs(f->fd, &st) == 0 &&
-         (st.f_type == TMPFS_MAGIC || st.f_type == RAMFS_MAGIC);
-}
-
-#endif
-
-static void reserve(gim_file *f, int64_t n) {
-#if GIM_LINUX
-  if (f->reserved == 0 && is_memory(f)) {
-    f->unreservable = true;
-    return;
-  }
-  if (fallocate(f->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)n) == 0) {
-    f->reserved = n;
-    return;
-  }
-  if (errno == EINTR) return;
-  /* A full disk gave what was left: others need it. */
-  (void)!ftruncate(f->fd, (off_t)f->flushed);
-  f->reserved = 0;
-#endif
-  (void)n;
-  f->unreservable = true;
-}
-
-/*
-** Blocks ahead of what is written: a file whose blocks are found only when
-** the system writes them back is written back in one go, some milliseconds,
-** when it replaces another; and writing is faster. Who promises more than
-** comes gets no more of the disk than that.
-*/
-static void reserve_ahead(gim_file *f, size_t n) {
-  int64_t end = f->flushed + (int64_t)n;
-  int64_t ahead = end < AHEAD_LEAST  ? AHEAD_LEAST
-                  : end > AHEAD_MOST ? AHEAD_MOST
-                                     : end;
-  if (f->unreservable || end <= f->reserved) return;
-  if (f->expected >= end) {
-    ahead = f->expected - end;
-    if (ahead > AHEAD_EXPECTED) ahead = AHEAD_EXPECTED;
-  }
-  reserve(f, end + ahead);
 }
 
 /* Writes what is gathered; on failure the rest stays gathered. */
@@ -337,7 +273,7 @@ void gim_file_settle(gim_file *f) {
   if (f->committed || f->failed || !flush(f)) return;
   free(f->memory);
   f->memory = f->gather = NULL;
-  trim(f);
+  gim_file_room_trim(&f->room, f->fd, f->flushed, f->size);
 }
 
 gim_status gim_file_write(gim_file *f, const void *p, size_t n, gim_err *err) {
@@ -356,7 +292,8 @@ gim_status gim_file_write(gim_file *f, const void *p, size_t n, gim_err *err) {
     from += k;
     n -= k;
     if (k < room) continue;
-    reserve_ahead(f, held + k);
+    gim_file_room_reserve(&f->room, f->fd, f->flushed,
+                          f->flushed + (int64_t)(held + k));
     if (!flush(f)) {
       /* What got into the file beyond `before` is as good as not there. */
       f->size = before;
@@ -403,8 +340,9 @@ gim_status gim_file_truncate(gim_file *f, gim_err *err) {
     f->error = errno;
     return fail_write(f, err);
   }
-  f->size = f->flushed = f->expected = f->reserved = 0;
-  f->failed = f->unreservable = false;
+  f->size = f->flushed = 0;
+  f->failed = false;
+  gim_file_room_clear(&f->room);
   return GIM_OK;
 }
 
@@ -436,7 +374,7 @@ gim_status gim_file_commit(gim_file *f, const char *name,
                     "folder \"%.160s\" is not where it was: it was moved or "
                     "removed, or the current folder is another",
                     shown(f->folder));
-  trim(f);
+  gim_file_room_trim(&f->room, f->fd, f->flushed, f->size);
   status = gim_final_take(f->folder_fd, f->part, f->folder, name, overwrite,
                           path, size, err);
   if (status != GIM_OK) return status;

@@ -52,8 +52,8 @@ void gim_file_reserve_nothing(gim_file *file);
 
 /*
 ** It is whole, and may wait for its name: what is gathered is written, and
-** memory and blocks that it does not need are released. What cannot be written stays gathered; the next write and
-** the commit fail then.
+** memory and blocks that it does not need are released. What cannot be written
+** stays gathered; the next write and the commit fail then.
 */
 void gim_file_settle(gim_file *file);
 
