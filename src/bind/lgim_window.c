@@ -4,7 +4,6 @@
 #include "lgim_table.h"
 #include "lgim_window_disk.h"
 
-#include <lauxlib.h>
 #include <stdlib.h>
 
 /*
@@ -103,6 +102,21 @@ int lgim_window_fail(lua_State *L, const gim_err *err) {
   lgim_window_set_integer(L, "retry_after_ms", err->retry_after_ms);
   lgim_window_set_integer(L, "offset", err->offset);
   return 2;
+}
+
+int lgim_window_done(lua_State *L, gim_status status, const gim_err *err) {
+  if (status != GIM_OK) return lgim_window_fail(L, err);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+void lgim_window_class(lua_State *L, const char *name,
+                       const luaL_Reg *methods) {
+  luaL_newmetatable(L, name);
+  luaL_setfuncs(L, methods, 0);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
 }
 
 __attribute__((visibility("default"))) int

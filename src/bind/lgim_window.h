@@ -12,6 +12,7 @@
 
 #include "gim_base.h"
 
+#include <lauxlib.h>
 #include <lua.h>
 
 #pragma GCC visibility push(hidden)
@@ -28,6 +29,14 @@ void lgim_window_client(lua_State *L); /* the whole module */
 ** function reports a failure.
 */
 int lgim_window_fail(lua_State *L, const gim_err *err);
+
+/* Pushes true where `status` is GIM_OK, and returns 1; else as above. */
+int lgim_window_done(lua_State *L, gim_status status, const gim_err *err);
+
+/* Makes the metatable `name`, which is its own __index, of `methods` (among
+   them __gc and its like; ended by a NULL name). */
+void lgim_window_class(lua_State *L, const char *name,
+                       const luaL_Reg *methods);
 
 /*
 ** Sets field `name` of the table on top of the stack, whatever the number; a

@@ -16,12 +16,6 @@
 #define PICTURES_MAX 16
 #define WAIT_MS 10000
 
-static int push_done(lua_State *L, gim_status status, const gim_err *err) {
-  if (status != GIM_OK) return lgim_window_fail(L, err);
-  lua_pushboolean(L, 1);
-  return 1;
-}
-
 static gim_hub *check_hub(lua_State *L) {
   gim_hub *hub = *(gim_hub **)luaL_checkudata(L, 1, HUB);
   luaL_argcheck(L, hub != NULL, 1, "the hub was closed");
@@ -106,8 +100,8 @@ static int hub_spare(lua_State *L) {
 /* hub:try_folder() -> true | nil, err */
 static int hub_try_folder(lua_State *L) {
   gim_err err;
-  return push_done(L, gim_archive_try_folder(check_hub(L)->archive, &err),
-                   &err);
+  return lgim_window_done(
+      L, gim_archive_try_folder(check_hub(L)->archive, &err), &err);
 }
 
 /* Somebody who waits: how it went. */
@@ -145,7 +139,7 @@ static int hub_append(lua_State *L) {
   while (!w.settled && gim_net_now_ms() < end_ms) step(L, hub, 100);
   gim_archive_forget(&w.wait);
   if (!w.settled) return luaL_error(L, "no news for 10 s");
-  return push_done(L, w.err.status, &w.err);
+  return lgim_window_done(L, w.err.status, &w.err);
 }
 
 /* hub:logged() -> texts of what the log has got since, one a line */
@@ -225,7 +219,7 @@ static int scribe_intend(lua_State *L) {
     return lgim_window_fail(L, &err);
   while (!r->settled && gim_net_now_ms() < end_ms) step(L, r->hub, 100);
   if (!r->settled) return luaL_error(L, "no news for 10 s");
-  return push_done(L, r->err.status, &r->err);
+  return lgim_window_done(L, r->err.status, &r->err);
 }
 
 /* scribe:resume(accepted, done); scribe:resume_spare(payload) */
@@ -385,38 +379,29 @@ static int hub_recover(lua_State *L) {
   return status == GIM_OK ? 1 : lgim_window_fail(L, &err);
 }
 
-static void add_type(lua_State *L, const char *name, const luaL_Reg *methods,
-                     lua_CFunction release) {
-  luaL_newmetatable(L, name);
-  lua_newtable(L);
-  luaL_setfuncs(L, methods, 0);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, release);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
-}
-
 void lgim_window_archive(lua_State *L) {
-  static const luaL_Reg hub[] = {{"close", hub_close},
-                                 {"step", hub_step},
-                                 {"past", hub_past},
-                                 {"report", hub_report},
-                                 {"spare", hub_spare},
-                                 {"try_folder", hub_try_folder},
-                                 {"append", hub_append},
-                                 {"logged", hub_logged},
-                                 {"scribe", hub_scribe},
-                                 {"recover", hub_recover},
-                                 {NULL, NULL}};
-  static const luaL_Reg scribe[] = {
-      {"free", scribe_free},         {"intend", scribe_intend},
-      {"resume", scribe_resume},     {"resume_spare", scribe_resume_spare},
-      {"accepted", scribe_accepted}, {"arrived", scribe_arrived},
-      {"done", scribe_done},         {"saved", scribe_saved},
-      {"finish", scribe_finish},     {"renew", scribe_renew},
-      {"state", scribe_state},       {NULL, NULL}};
-  add_type(L, HUB, hub, hub_close);
-  add_type(L, SCRIBE, scribe, scribe_free);
+  static const luaL_Reg hub[] = {
+      {"close", hub_close},   {"step", hub_step},
+      {"past", hub_past},     {"report", hub_report},
+      {"spare", hub_spare},   {"try_folder", hub_try_folder},
+      {"append", hub_append}, {"logged", hub_logged},
+      {"scribe", hub_scribe}, {"recover", hub_recover},
+      {"__gc", hub_close},    {NULL, NULL}};
+  static const luaL_Reg scribe[] = {{"free", scribe_free},
+                                    {"intend", scribe_intend},
+                                    {"resume", scribe_resume},
+                                    {"resume_spare", scribe_resume_spare},
+                                    {"accepted", scribe_accepted},
+                                    {"arrived", scribe_arrived},
+                                    {"done", scribe_done},
+                                    {"saved", scribe_saved},
+                                    {"finish", scribe_finish},
+                                    {"renew", scribe_renew},
+                                    {"state", scribe_state},
+                                    {"__gc", scribe_free},
+                                    {NULL, NULL}};
+  lgim_window_class(L, HUB, hub);
+  lgim_window_class(L, SCRIBE, scribe);
   lua_pushcfunction(L, window_hub);
   lua_setfield(L, -2, "hub");
 }

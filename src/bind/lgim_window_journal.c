@@ -200,15 +200,10 @@ void lgim_window_journal(lua_State *L) {
                                      {"count", journal_count},
                                      {"fetch", journal_fetch},
                                      {"compact", journal_compact},
+                                     {"__gc", journal_close},
+                                     {"__close", journal_close},
                                      {NULL, NULL}};
-  luaL_newmetatable(L, JOURNAL);
-  luaL_newlib(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, journal_close);
-  lua_setfield(L, -2, "__gc");
-  lua_pushcfunction(L, journal_close);
-  lua_setfield(L, -2, "__close");
-  lua_pop(L, 1);
+  lgim_window_class(L, JOURNAL, methods);
   lua_pushcfunction(L, window_journal);
   lua_setfield(L, -2, "journal");
 }

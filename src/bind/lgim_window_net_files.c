@@ -16,12 +16,6 @@
 
 static const char *const overwrites[] = {"number", "replace", "refuse", NULL};
 
-static int push_done(lua_State *L, gim_status status, const gim_err *err) {
-  if (status != GIM_OK) return lgim_window_fail(L, err);
-  lua_pushboolean(L, 1);
-  return 1;
-}
-
 /* -------- gim_file -------- */
 
 static gim_file *check_file(lua_State *L) {
@@ -40,7 +34,8 @@ static int file_free(lua_State *L) {
 /* window.try_folder(folder) -> true | nil, err */
 static int window_try_folder(lua_State *L) {
   gim_err err;
-  return push_done(L, gim_file_try_folder(luaL_checkstring(L, 1), &err), &err);
+  return lgim_window_done(L, gim_file_try_folder(luaL_checkstring(L, 1), &err),
+                          &err);
 }
 
 /* window.file([folder]) -> file | nil, err */
@@ -68,7 +63,8 @@ static int file_settle(lua_State *L) {
 static int file_write(lua_State *L) {
   gim_str s = lgim_window_str(L, 2);
   gim_err err;
-  return push_done(L, gim_file_write(check_file(L), s.p, s.n, &err), &err);
+  return lgim_window_done(L, gim_file_write(check_file(L), s.p, s.n, &err),
+                          &err);
 }
 
 static int file_size(lua_State *L) {
@@ -92,7 +88,7 @@ static int file_read(lua_State *L) {
 
 static int file_truncate(lua_State *L) {
   gim_err err;
-  return push_done(L, gim_file_truncate(check_file(L), &err), &err);
+  return lgim_window_done(L, gim_file_truncate(check_file(L), &err), &err);
 }
 
 /* file:commit(name, overwrite [, size of the path's buffer]) -> path | nil,
@@ -179,12 +175,13 @@ static int sink_settle(lua_State *L) {
 static int sink_write(lua_State *L) {
   gim_str s = lgim_window_str(L, 2);
   gim_err err;
-  return push_done(L, gim_sink_write(check_sink(L), s.p, s.n, &err), &err);
+  return lgim_window_done(L, gim_sink_write(check_sink(L), s.p, s.n, &err),
+                          &err);
 }
 
 static int sink_restart(lua_State *L) {
   gim_err err;
-  return push_done(L, gim_sink_restart(check_sink(L), &err), &err);
+  return lgim_window_done(L, gim_sink_restart(check_sink(L), &err), &err);
 }
 
 static int sink_size(lua_State *L) {
@@ -239,15 +236,6 @@ static int sink_commit(lua_State *L) {
   return 1;
 }
 
-static void add_class(lua_State *L, const char *name,
-                      const luaL_Reg *methods) {
-  luaL_newmetatable(L, name);
-  luaL_setfuncs(L, methods, 0);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
-}
-
 void lgim_window_net_files(lua_State *L) {
   static const luaL_Reg file_methods[] = {{"expect", file_expect},
                                           {"write", file_write},
@@ -279,8 +267,8 @@ void lgim_window_net_files(lua_State *L) {
                                        {"pool", window_pool},
                                        {"sink", window_sink_new},
                                        {NULL, NULL}};
-  add_class(L, FILE_NAME, file_methods);
-  add_class(L, SINK, sink_methods);
-  add_class(L, POOL, pool_methods);
+  lgim_window_class(L, FILE_NAME, file_methods);
+  lgim_window_class(L, SINK, sink_methods);
+  lgim_window_class(L, POOL, pool_methods);
   luaL_setfuncs(L, functions, 0);
 }

@@ -161,11 +161,7 @@ void lgim_window_net_heads(lua_State *L) {
                                        {"proxy_fault", window_proxy_fault},
                                        {"wait", window_wait},
                                        {NULL, NULL}};
-  luaL_newmetatable(L, WAIT);
-  luaL_setfuncs(L, methods, 0);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  lgim_window_class(L, WAIT, methods);
   lua_pushboolean(L, GIM_LINUX); /* window.has_descriptor */
   lua_setfield(L, -2, "has_descriptor");
   luaL_setfuncs(L, functions, 0);

@@ -2,6 +2,8 @@
 /* What specs need of the system and Lua does not have. */
 #include "lgim_window_net.h"
 
+#include "gim_net.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -311,6 +313,31 @@ static int window_forbid(lua_State *L) {
   return 1;
 }
 
+static int window_now_ms(lua_State *L) {
+  lua_pushinteger(L, gim_net_now_ms());
+  return 1;
+}
+
+static int window_unix_s(lua_State *L) {
+  lua_pushinteger(L, gim_net_unix_s());
+  return 1;
+}
+
+/* window.random_bytes(n) -> n bytes; window.random() -> 32 bits */
+static int window_random_bytes(lua_State *L) {
+  size_t n = (size_t)luaL_checkinteger(L, 1);
+  luaL_Buffer b;
+  char *p = luaL_buffinitsize(L, &b, n);
+  gim_net_random_bytes(p, n);
+  luaL_pushresultsize(&b, n);
+  return 1;
+}
+
+static int window_random(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)gim_net_random());
+  return 1;
+}
+
 void lgim_window_net_process(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"next_random", window_next_random},
@@ -330,6 +357,10 @@ void lgim_window_net_process(lua_State *L) {
       {"forbid", window_forbid},
       {"cover", window_cover},
       {"small_disk", window_small_disk},
+      {"now_ms", window_now_ms},
+      {"unix_s", window_unix_s},
+      {"random", window_random},
+      {"random_bytes", window_random_bytes},
       {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

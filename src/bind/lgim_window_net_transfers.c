@@ -382,31 +382,6 @@ static int net_is_drained(lua_State *L) {
   return 1;
 }
 
-static int window_now_ms(lua_State *L) {
-  lua_pushinteger(L, gim_net_now_ms());
-  return 1;
-}
-
-static int window_unix_s(lua_State *L) {
-  lua_pushinteger(L, gim_net_unix_s());
-  return 1;
-}
-
-/* window.random_bytes(n) -> n bytes; window.random() -> 32 bits */
-static int window_random_bytes(lua_State *L) {
-  size_t n = (size_t)luaL_checkinteger(L, 1);
-  luaL_Buffer b;
-  char *p = luaL_buffinitsize(L, &b, n);
-  gim_net_random_bytes(p, n);
-  luaL_pushresultsize(&b, n);
-  return 1;
-}
-
-static int window_random(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)gim_net_random());
-  return 1;
-}
-
 void lgim_window_net_transfers(lua_State *L) {
   static const luaL_Reg methods[] = {{"start", net_start},
                                      {"cancel", net_cancel},
@@ -427,16 +402,7 @@ void lgim_window_net_transfers(lua_State *L) {
                                      {"free", net_free},
                                      {"__gc", net_free},
                                      {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"net", window_net_new},
-                                       {"now_ms", window_now_ms},
-                                       {"unix_s", window_unix_s},
-                                       {"random", window_random},
-                                       {"random_bytes", window_random_bytes},
-                                       {NULL, NULL}};
-  luaL_newmetatable(L, NET);
-  luaL_setfuncs(L, methods, 0);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  static const luaL_Reg functions[] = {{"net", window_net_new}, {NULL, NULL}};
+  lgim_window_class(L, NET, methods);
   luaL_setfuncs(L, functions, 0);
 }

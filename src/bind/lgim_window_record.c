@@ -230,20 +230,14 @@ static int recovery_ranges(lua_State *L) {
 }
 
 void lgim_window_record(lua_State *L) {
-  static const luaL_Reg methods[] = {{"line", recovery_line},
-                                     {"open", recovery_open},
-                                     {"counts", recovery_counts},
-                                     {"ranges", recovery_ranges},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"line", recovery_line},     {"open", recovery_open},
+      {"counts", recovery_counts}, {"ranges", recovery_ranges},
+      {"__gc", recovery_free},     {NULL, NULL}};
   static const luaL_Reg functions[] = {{"record_write", window_record_write},
                                        {"record_read", window_record_read},
                                        {"recovery", window_recovery},
                                        {NULL, NULL}};
-  luaL_newmetatable(L, RECOVERY);
-  luaL_newlib(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, recovery_free);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
+  lgim_window_class(L, RECOVERY, methods);
   luaL_setfuncs(L, functions, 0);
 }
