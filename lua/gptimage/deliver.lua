@@ -28,9 +28,12 @@ local core_step, core_data = core.step, core.data
 -- What our coroutines yield, so that a yield meant for another scheduler is told apart.
 local WAITING = setmetatable({}, { __name = "gptimage: waiting for a task" })
 
--- Coroutine of spawn -> state of the client that spawned it. Only those are ours to resume, and
--- only in those may we yield: any other coroutine belongs to a scheduler that we do not know.
-local owners = setmetatable({}, { __mode = "k" })
+-- The states that have coroutines, as keys. Only coroutines of spawn are ours to resume, and only
+-- in those may we yield: any other one belongs to a scheduler that we do not know.
+local spawners = setmetatable({}, { __mode = "k" })
+
+-- A queue that was longer than this leaves its arrays, which never shrink, to the collector.
+local LONG = 64
 
 --- A new client: `options` are those it was made with.
 ---@param client gptimage.client
@@ -113,10 +116,31 @@ end
 
 -- Coroutines ------------------------------------------------------------------------------------
 
-local function close_coroutine(state, co)
+-- The state of the client that spawned `co`, nil when none of ours did. One table for each client
+-- and not one more for all of them: `likely` is looked at first, and few programs have many.
+local function owner_of(co, likely)
+  if likely and likely.coroutines[co] then
+    return likely
+  end
+  for state in next, spawners do
+    if state.coroutines[co] then
+      return state
+    end
+  end
+  return nil
+end
+
+local function forget(state, co)
   state.coroutines[co] = nil
+  if next(state.coroutines) == nil then
+    spawners[state] = nil
+  end
+end
+
+local function close_coroutine(state, co)
   local failed = status(co) == "dead"
   local ok, err = coroutine.close(co)
+  forget(state, co)
   if not ok and not failed then
     report.report(state, err, report.traceback_of(co, err))
   end
@@ -131,7 +155,7 @@ local function came_back(state, co, ok, value)
     report.report(state, value, report.traceback_of(co, value))
     close_coroutine(state, co) -- runs what the coroutine left to be closed
   elseif status(co) == "dead" then
-    state.coroutines[co] = nil
+    forget(state, co)
   elseif value ~= WAITING then
     local ok_text, text = pcall(tostring, value)
     local message = FOREIGN:format(ok_text and text or type(value))
@@ -142,11 +166,12 @@ local function came_back(state, co, ok, value)
   end
 end
 
-local function resume(co)
-  local state = owners[co]
+-- `likely` is the state of the client that most probably spawned it.
+local function resume(co, likely)
+  local state = status(co) == "suspended" and owner_of(co, likely)
   -- Dead, or resumed by somebody else: its await will look for itself. Or its client was closed
   -- just now, and all of them are closed together when the queue is empty.
-  if status(co) ~= "suspended" or state.closed then
+  if not state or state.closed then
     return
   end
   came_back(state, co, coroutine.resume(co))
@@ -181,7 +206,7 @@ function deliver_one.done(state, task)
   local co, callbacks = state.waiters[task], data.callbacks
   if co then
     state.waiters[task] = nil
-    resume(co)
+    resume(co, state)
   end
   if callbacks then
     data.callbacks = nil
@@ -209,16 +234,18 @@ function deliver_one.log(state, event)
   report.call(state, state.log, event)
 end
 
-function deliver_one.start(_, co)
-  resume(co)
+function deliver_one.start(state, co)
+  resume(co, state)
 end
 
 local function deliver_all(client, state)
-  local what, items = state.what, state.items
   local may_be_left = isyieldable()
   while true do
-    local head = state.head
+    local what, items, head = state.what, state.items, state.head
     if head > state.tail then
+      if head > LONG then
+        state.what, state.items = {}, {}
+      end
       state.head, state.tail = 1, 0
       break
     end
@@ -290,13 +317,19 @@ function M.spawn(client, state, f)
   local co = coroutine.create(f)
   state.spawned = state.spawned + 1
   state.coroutines[co] = state.spawned
-  owners[co] = state
+  spawners[state] = true
   push_and_wake(client, state, "start", co)
 end
 
---- The state of the client that spawned the running coroutine; nil in any other.
-function M.owner()
-  return owners[running()]
+--- The state of the client that spawned the running coroutine; nil in any other. Most probably it
+--- is `likely`.
+---@param likely table? the state of the client at hand
+function M.owner(likely)
+  local co, is_main = running()
+  if likely and likely.coroutines[co] then
+    return likely
+  end
+  return not is_main and owner_of(co) or nil
 end
 
 M.WAITING = WAITING

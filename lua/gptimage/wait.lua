@@ -68,15 +68,16 @@ local function block(client, task, timeout)
 end
 
 -- For coroutines of spawn only: the end of the task, which is not over yet, resumes this one.
-local function be_woken(task, owner, level)
-  local waiters = core_data(task.client).waiters
+-- `state` is that of the task's client, `owner` that of the coroutine's.
+local function be_woken(task, state, owner, level)
+  local waiters = state.waiters
   local co = running()
   local other = waiters[task]
   if other and other ~= co and status(other) ~= "dead" then
     error("another coroutine already waits for this task", level)
   end
   waiters[task] = co
-  if core_data(task.client) ~= owner then
+  if state ~= owner then
     owner.abroad[task] = co
   end
 end
@@ -119,9 +120,9 @@ end
 
 -- Raises where `what` could only block a loop that the host attached, and on a closed client.
 local function check_may_wait(client, what, level)
-  local state = check_open(client, what, level + 1)
+  local state = core_opened(client) or check_open(client, what, level + 1)
   local loop = state.loop
-  if loop and not owner_of_this() and not loop.inside() then
+  if loop and not owner_of_this(state) and not loop.inside() then
     error(("%s would block the loop '%s' that drives this client: call it inside %s or of "
       .. "client:spawn, or use client:submit with task:on_done; task:wait blocks all the same")
       :format(what, loop.name, loop.place), level)
@@ -132,13 +133,14 @@ end
 -- elsewhere. To be called last, see sleep.
 local function wait_as_caller_can(task)
   if not task:done() then
-    local owner = owner_of_this()
+    local client = task.client
+    local state = core_data(client)
+    local owner = owner_of_this(state)
     if owner then
-      be_woken(task, owner)
+      be_woken(task, state, owner)
       return sleep(task, owner)
     end
-    local client = task.client
-    local loop = loop_around(core_data(client))
+    local loop = loop_around(state)
     if loop then
       linger(task, loop)
     else
@@ -174,13 +176,14 @@ Vigil.__index = Vigil
 --- in a coroutine of spawn or of the loop of `client`, else by blocking.
 ---@param client gptimage.client
 function M.vigil(client)
-  local self = setmetatable({ clients = {}, owner = owner_of_this(), waits = false }, Vigil)
-  local loop = not self.owner and loop_around(core_data(client))
+  local state = core_data(client)
+  local self = setmetatable({ clients = {}, owner = owner_of_this(state), waits = false }, Vigil)
+  local loop = not self.owner and loop_around(state)
   local wake
   if self.owner then
     self.co = running()
     self.suspend = function() yield(deliver.WAITING) end
-    wake = function() deliver.resume(self.co) end
+    wake = function() deliver.resume(self.co, self.owner) end
   elseif loop then
     self.in_loop = true
     self.suspend, wake = loop.pause()
@@ -250,15 +253,16 @@ end
 
 function task_methods:await()
   receiver.check(self, "task", 2)
-  local owner = owner_of_this()
-  local loop = not owner and loop_around(core_data(self.client))
+  local state = core_data(self.client)
+  local owner = owner_of_this(state)
+  local loop = not owner and loop_around(state)
   if not (owner or loop) then
     error("task:await() works only inside coroutines of client:spawn or of an attached loop; "
       .. "elsewhere use task:wait(), which blocks, or ask task:done()", 2)
   elseif self:done() then
     return results.of(self)
   elseif owner then
-    be_woken(self, owner, 3)
+    be_woken(self, state, owner, 3)
     return sleep(self, owner)
   end
   linger(self, loop)
