@@ -59,13 +59,13 @@ static int core_client(lua_State *L) {
 */
 static void push_events(lua_State *L, const gim_hub *hub, int data) {
   lua_Integer n = 0;
-  if (hub->events.first == NULL) {
+  if (gim_list_first(&hub->events) == NULL) {
     lua_pushnil(L);
     return;
   }
   lua_newtable(L);
-  for (gim_list_item *link = hub->events.first; link != NULL;
-       link = link->after) {
+  for (gim_list_item *link = gim_list_first(&hub->events); link != NULL;
+       link = gim_list_after(&hub->events, link)) {
     gim_job *job = GIM_CONTAINER(link, gim_job, event);
     job->telling = job->news;
     if ((job->news & (GIM_NEWS_PROGRESS | GIM_NEWS_DONE)) == 0) continue;
@@ -195,7 +195,8 @@ static int core_step(lua_State *L) {
   lua_settop(L, 1);
   if (gim_client_step(hub, wait_ms, budget_us, &err) != GIM_OK)
     return luaL_error(L, "step failed: %s", err.message);
-  if (hub->telling || (hub->events.first == NULL && hub->log_first == NULL)) {
+  if (hub->telling ||
+      (gim_list_first(&hub->events) == NULL && hub->log_first == NULL)) {
     lua_pushinteger(L, hub->live_count);
     return 1;
   }
@@ -356,8 +357,8 @@ static int client_tasks(lua_State *L) {
   lua_replace(L, 2); /* 2 */
   left = (lua_Integer)lua_rawlen(L, 2);
   lua_getiuservalue(L, 1, 1); /* 3 */
-  for (gim_list_item *link = hub->live.first; link != NULL;
-       link = link->after) {
+  for (gim_list_item *link = gim_list_first(&hub->live); link != NULL;
+       link = gim_list_after(&hub->live, link)) {
     gim_job *job = GIM_CONTAINER(link, gim_job, live);
     if (gim_filing_source(&job->filing, NULL) != NULL)
       continue; /* brings a picture only */

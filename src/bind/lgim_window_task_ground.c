@@ -160,14 +160,16 @@ static int lists_items(lua_State *L) {
   gim_list *list = lists_list(L, l, 2);
   lua_Integer n = 0;
   lua_newtable(L);
-  for (gim_list_item *at = list->first; at != NULL; at = at->after) {
-    luaL_argcheck(L, at->list == list && n < l->count, 2, "list is broken");
+  for (gim_list_item *at = gim_list_first(list); at != NULL;
+       at = gim_list_after(list, at)) {
+    luaL_argcheck(L, gim_list_is_in(at) && n < l->count, 2, "list is broken");
     lua_pushinteger(L, number_of(l, at));
     lua_rawseti(L, -2, ++n);
   }
   n = 0;
   lua_newtable(L);
-  for (gim_list_item *at = list->last; at != NULL; at = at->before) {
+  for (gim_list_item *at = gim_list_last(list); at != NULL;
+       at = gim_list_before(list, at)) {
     luaL_argcheck(L, n < l->count, 2, "list is broken");
     lua_pushinteger(L, number_of(l, at));
     lua_rawseti(L, -2, ++n);

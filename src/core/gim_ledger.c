@@ -93,7 +93,8 @@ gim_status gim_ledger_afford(const gim_ledger *ledger, int64_t price_micro,
    first; it stays in the counts and sums. */
 static void trim(gim_ledger *l) {
   for (int pass = 0; pass < 2; pass++)
-    for (gim_list_item *i = l->entries.first; i != NULL; i = i->after) {
+    for (gim_list_item *i = gim_list_first(&l->entries); i != NULL;
+         i = gim_list_after(&l->entries, i)) {
       gim_entry *e = ENTRY(i);
       if (l->count <= GIM_LIMIT_LEDGER) return;
       if (e->users > 0 || (pass == 0 && e->standing == GIM_STANDING_AT_RISK))
@@ -132,7 +133,8 @@ gim_entry *gim_ledger_open(gim_ledger *ledger, const char *key,
 gim_entry *gim_ledger_attach(gim_ledger *ledger, const char *id) {
   gim_entry *e;
   /* The newest first: that is what one attaches to. */
-  for (gim_list_item *i = ledger->entries.last; i != NULL; i = i->before) {
+  for (gim_list_item *i = gim_list_last(&ledger->entries); i != NULL;
+       i = gim_list_before(&ledger->entries, i)) {
     e = ENTRY(i);
     if (e->id == NULL || strcmp(e->id, id) != 0) continue;
     e->users++;
@@ -184,8 +186,9 @@ void gim_ledger_leave(gim_ledger *ledger, gim_entry *entry) {
 
 const gim_entry *gim_ledger_next(const gim_ledger *ledger,
                                  const gim_entry *entry) {
-  gim_list_item *next =
-      entry == NULL ? ledger->entries.first : entry->link.after;
+  gim_list_item *next = entry == NULL
+                            ? gim_list_first(&ledger->entries)
+                            : gim_list_after(&ledger->entries, &entry->link);
   return next == NULL ? NULL : ENTRY(next);
 }
 

@@ -41,14 +41,14 @@ typedef struct gim_entry {
   /* Public, read only: */
   char *id;     /* OWNED; the service's, or NULL */
   char key[40]; /* ours; "" for a task of another program */
-  gim_standing standing;
+  gim_standing standing : 8;
   bool saved;          /* paid, and every picture is in a file */
   bool live;           /* somebody works on it */
+  int users;           /* private */
   int64_t price_micro; /* by the caller's prices; -1: unknown */
   int64_t said_micro;  /* by the replies, used or else reserved; -1: nothing */
   /* private: */
   gim_list_item link;
-  int users;
 } gim_entry;
 
 /* Zeroed, with the budget at -1: empty. */

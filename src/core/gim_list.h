@@ -11,15 +11,15 @@
 
 #pragma GCC visibility push(hidden)
 
-/* Inside a thing that queues. Zeroed: in no list. */
+/* Inside a thing that queues. Zeroed: in no list. It does not say which list it
+   is in: thousands of things have some of these. */
 typedef struct gim_list_item {
-  struct gim_list *list;                /* the list it is in; NULL: none */
-  struct gim_list_item *before, *after; /* its neighbours, or NULL */
+  struct gim_list_item *before, *after; /* private */
 } gim_list_item;
 
-/* Zeroed: empty. */
+/* Zeroed: empty. Stays where it is while it holds anything. */
 typedef struct gim_list {
-  gim_list_item *first, *last; /* BORROWED */
+  gim_list_item ends; /* private: what it holds is a ring through this */
 } gim_list;
 
 /* Queues `link` at the end, unless it is in a list already. */
@@ -34,6 +34,18 @@ void gim_list_remove(gim_list_item *link);
 
 /* Takes out the first, or NULL. */
 gim_list_item *gim_list_shift(gim_list *list);
+
+/* Is it in a list? */
+bool gim_list_is_in(const gim_list_item *link);
+
+/* The first and the last of a list, or NULL. BORROWED. */
+gim_list_item *gim_list_first(const gim_list *list);
+gim_list_item *gim_list_last(const gim_list *list);
+
+/* The neighbours of `link`, which is in `list`, or NULL. BORROWED. */
+gim_list_item *gim_list_after(const gim_list *list, const gim_list_item *link);
+gim_list_item *gim_list_before(const gim_list *list,
+                               const gim_list_item *link);
 
 /* The struct of type `type` whose member `member` is `*pointer`. */
 #define GIM_CONTAINER(pointer, type, member)                                  \

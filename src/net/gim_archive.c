@@ -152,8 +152,8 @@ static gim_status load_past(gim_archive *a, gim_err *err) {
 
 static size_t count_waiting(const gim_archive *a) {
   size_t n = 0;
-  for (const gim_list_item *link = a->waiting.first; link != NULL;
-       link = link->after)
+  for (const gim_list_item *link = gim_list_first(&a->waiting); link != NULL;
+       link = gim_list_after(&a->waiting, link))
     n++;
   return n;
 }

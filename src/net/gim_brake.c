@@ -35,7 +35,7 @@ bool gim_brake_lets(gim_brake *brake, gim_list_item *waiter) {
 }
 
 gim_list_item *gim_brake_resume(gim_brake *brake) {
-  if (brake->waiting.first == NULL) return NULL;
+  if (gim_list_first(&brake->waiting) == NULL) return NULL;
   if (brake->pieces > 0 && gim_brake_is_over(brake)) return NULL;
   return gim_list_shift(&brake->waiting);
 }
@@ -43,9 +43,9 @@ gim_list_item *gim_brake_resume(gim_brake *brake) {
 bool gim_brake_settle(gim_brake *brake) {
   gim_list_item *item = brake->last_served;
   brake->last_served = NULL;
-  if (item != NULL && item->list == &brake->waiting) {
+  if (item != NULL && gim_list_is_in(item)) {
     gim_list_remove(item);
     gim_list_append(&brake->waiting, item);
   }
-  return brake->waiting.first != NULL;
+  return gim_list_first(&brake->waiting) != NULL;
 }

@@ -24,7 +24,7 @@ static bool is_over(int64_t until_us) {
 
 /* When the first of queue `i` may start; -1: none waits, or no slot is free. */
 static int64_t start_at_ms(const gim_hub *hub, int i, int64_t now_ms) {
-  if (hub->queues[i].first == NULL ||
+  if (gim_list_first(&hub->queues[i]) == NULL ||
       !gim_net_has_slot(hub->net, (gim_class)i))
     return -1;
   return gim_pace_at_ms(&hub->paces[i], now_ms);
@@ -87,13 +87,13 @@ void gim_client_arm(gim_hub *hub) {
     int64_t start_ms = start_at_ms(hub, i, gim_net_now_ms());
     if (start_ms >= 0 && (at_ms < 0 || start_ms < at_ms)) at_ms = start_ms;
   }
-  if (hub->events.first != NULL) at_ms = gim_net_now_ms();
+  if (gim_list_first(&hub->events) != NULL) at_ms = gim_net_now_ms();
   gim_net_alarm(hub->net, at_ms);
 }
 
 /* What jobs and queues wait for is in the net's alarm: gim_client_arm. */
 bool gim_client_is_idle(const gim_hub *hub) {
-  return hub->net != NULL && hub->events.first == NULL &&
+  return hub->net != NULL && gim_list_first(&hub->events) == NULL &&
          hub->log_first == NULL && !gim_net_is_foreign(hub->net) &&
          gim_net_is_idle(hub->net);
 }
@@ -120,7 +120,8 @@ gim_status gim_client_step(gim_hub *hub, int64_t wait_ms, int64_t budget_us,
   }
   if (status == GIM_OK) {
     start_queued(hub, until_us);
-    if (hub->events.first != NULL || hub->live_count == 0) wait_ms = 0;
+    if (gim_list_first(&hub->events) != NULL || hub->live_count == 0)
+      wait_ms = 0;
     gim_client_arm(hub); /* ends the wait when the next job is due */
     status = gim_net_step(hub->net, wait_ms, left_us(until_us), err);
   }
@@ -134,23 +135,23 @@ gim_status gim_client_step(gim_hub *hub, int64_t wait_ms, int64_t budget_us,
 
 /* Something may come that no descriptor tells the host of. */
 static bool is_unseen(const gim_hub *hub) {
-  return !GIM_LINUX &&
-         (gim_net_active(hub->net) > 0 ||
-          (hub->archive != NULL && hub->archive->waiting.first != NULL));
+  return !GIM_LINUX && (gim_net_active(hub->net) > 0 ||
+                        (hub->archive != NULL &&
+                         gim_list_first(&hub->archive->waiting) != NULL));
 }
 
 int64_t gim_client_timeout_ms(const gim_hub *hub) {
   int64_t ms;
-  if (hub->events.first != NULL) return 0;
+  if (gim_list_first(&hub->events) != NULL) return 0;
   if (hub->net == NULL || hub->live_count == 0) return -1;
   ms = gim_net_timeout_ms(hub->net);
   return ms > GIM_GLANCE_MS && is_unseen(hub) ? GIM_GLANCE_MS : ms;
 }
 
 gim_job *gim_client_next_news(const gim_hub *hub) {
-  return hub->events.first == NULL
+  return gim_list_first(&hub->events) == NULL
              ? NULL
-             : GIM_CONTAINER(hub->events.first, gim_job, event);
+             : GIM_CONTAINER(gim_list_first(&hub->events), gim_job, event);
 }
 
 bool gim_client_is_foreign(const gim_hub *hub) {
@@ -158,7 +159,7 @@ bool gim_client_is_foreign(const gim_hub *hub) {
 }
 
 void gim_client_close(gim_hub *hub) {
-  while (hub->live.first != NULL)
-    gim_job_cancel(GIM_CONTAINER(hub->live.first, gim_job, live));
+  while (gim_list_first(&hub->live) != NULL)
+    gim_job_cancel(GIM_CONTAINER(gim_list_first(&hub->live), gim_job, live));
   gim_hub_close(hub);
 }

@@ -52,9 +52,9 @@ static void drop(gim_hub *hub, deposit *d) {
 }
 
 static deposit *find(gim_hub *hub, const gim_source *source) {
-  gim_list_item *item = hub->deposits.first;
+  gim_list_item *item = gim_list_first(&hub->deposits);
   if (!is_file(source)) return NULL;
-  for (; item != NULL; item = item->after) {
+  for (; item != NULL; item = gim_list_after(&hub->deposits, item)) {
     deposit *d = GIM_CONTAINER(item, deposit, link);
     if (is_same(&d->file, source)) return d;
   }
@@ -74,8 +74,8 @@ const char *gim_depot_find(gim_hub *hub, const gim_source *source) {
 }
 
 uint32_t gim_depot_number(const gim_hub *hub, const char *url) {
-  gim_list_item *item = hub->deposits.first;
-  for (; item != NULL; item = item->after) {
+  gim_list_item *item = gim_list_first(&hub->deposits);
+  for (; item != NULL; item = gim_list_after(&hub->deposits, item)) {
     const deposit *d = GIM_CONTAINER(item, deposit, link);
     if (strcmp(d->url, url) == 0) return d->number;
   }
@@ -83,8 +83,8 @@ uint32_t gim_depot_number(const gim_hub *hub, const char *url) {
 }
 
 void gim_depot_forget(gim_hub *hub, uint32_t number) {
-  gim_list_item *item = hub->deposits.first;
-  for (; item != NULL; item = item->after) {
+  gim_list_item *item = gim_list_first(&hub->deposits);
+  for (; item != NULL; item = gim_list_after(&hub->deposits, item)) {
     deposit *d = GIM_CONTAINER(item, deposit, link);
     if (d->number != number) continue;
     drop(hub, d);
@@ -110,7 +110,7 @@ static void remember(gim_hub *hub, const gim_source *source,
   memcpy(d->url, receipt->url, n);
   gim_list_append(&hub->deposits, &d->link);
   if (++hub->deposit_count > GIM_DEPOT_FILES)
-    drop(hub, GIM_CONTAINER(hub->deposits.first, deposit, link));
+    drop(hub, GIM_CONTAINER(gim_list_first(&hub->deposits), deposit, link));
 }
 
 /* -------- bringing it there -------- */
@@ -196,9 +196,9 @@ static gim_delivery *new_delivery(gim_hub *hub, const gim_source *source,
 
 static gim_delivery *find_delivery(const gim_hub *hub,
                                    const gim_source *source) {
-  gim_list_item *item = hub->deliveries.first;
+  gim_list_item *item = gim_list_first(&hub->deliveries);
   if (!is_file(source)) return NULL;
-  for (; item != NULL; item = item->after) {
+  for (; item != NULL; item = gim_list_after(&hub->deliveries, item)) {
     gim_delivery *d = GIM_CONTAINER(item, gim_delivery, link);
     if (is_file(&d->source) && is_same(&d->source, source)) return d;
   }
@@ -224,7 +224,7 @@ void gim_depot_leave(gim_claim *claim) {
   if (d == NULL) return;
   claim->delivery = NULL;
   gim_list_remove(&claim->link);
-  if (d->claims.first != NULL || d->settling) return;
+  if (gim_list_first(&d->claims) != NULL || d->settling) return;
   if (d->upload != NULL) gim_upload_cancel(d->upload);
   release(d);
 }

@@ -151,8 +151,8 @@ static gim_status try_claim(const gim_filing *f, const char *name,
       !find_folder(f, &folder))
     return GIM_OK;
   claim = claim_of(&folder, name);
-  for (const gim_list_item *link = f->hub->claims.first; link != NULL;
-       link = link->after) {
+  for (const gim_list_item *link = gim_list_first(&f->hub->claims);
+       link != NULL; link = gim_list_after(&f->hub->claims, link)) {
     const gim_aim *other = GIM_CONTAINER(link, gim_aim, claim);
     for (int i = 0; other != f->aim && i < other->claim_count; i++)
       if (other->claims[i] == claim)

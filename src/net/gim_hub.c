@@ -318,11 +318,11 @@ void gim_hub_release(gim_hub *hub) {
 
 void gim_hub_queue(gim_hub *hub, gim_class of, gim_want *want) {
   gim_list *queue = &hub->queues[of];
-  gim_list_item *place = NULL, *before = queue->last;
+  gim_list_item *place = NULL, *before = gim_list_last(queue);
   while (before != NULL &&
          GIM_CONTAINER(before, gim_want, link)->order > want->order) {
     place = before;
-    before = before->before;
+    before = gim_list_before(queue, before);
   }
   gim_list_insert(queue, place, &want->link);
 }

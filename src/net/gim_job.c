@@ -38,7 +38,7 @@ static void tell(gim_job *job, unsigned news) {
 
 /* The job is over: nothing of it is left with the hub but its news. */
 static void leave(gim_job *job) {
-  if (job->live.list == NULL) return;
+  if (!gim_list_is_in(&job->live)) return;
   abandon(job);
   gim_filing_stop(&job->filing);
   gim_heap_remove(&job->hub->heap, &job->due);

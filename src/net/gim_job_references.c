@@ -178,8 +178,8 @@ static bool take_room(struct gim_job_references *all) {
   gim_hub *hub = all->job->hub;
   int files = gim_enclosure_bring_count(&all->enclosed);
   if (all->spooled > 0) return true;
-  if (!fits(hub, files) ||
-      (hub->unspooled.first != NULL && hub->unspooled.first != &all->waiting))
+  if (!fits(hub, files) || (gim_list_first(&hub->unspooled) != NULL &&
+                            gim_list_first(&hub->unspooled) != &all->waiting))
     return false;
   gim_list_remove(&all->waiting);
   hub->spooled += files;
@@ -207,11 +207,12 @@ static void leave_room(struct gim_job_references *all) {
   gim_list_remove(&all->waiting);
   hub->spooled -= all->spooled;
   all->spooled = 0;
-  while ((next = hub->unspooled.first) != NULL) {
+  while ((next = gim_list_first(&hub->unspooled)) != NULL) {
     struct gim_job_references *other =
         GIM_CONTAINER(next, struct gim_job_references, waiting);
     queue_downloads(other);
-    if (hub->unspooled.first == next) break; /* no room for it yet */
+    if (gim_list_first(&hub->unspooled) == next)
+      break; /* no room for it yet */
   }
 }
 

@@ -323,7 +323,7 @@ static bool run_waiting(gim_net *net) {
     int code = gim_lane_resume(&net->lanes[t->lane], t);
     if (code != CURLE_OK) complete(net, t, code);
   }
-  return net->brake.waiting.first == NULL;
+  return gim_list_first(&net->brake.waiting) == NULL;
 }
 
 static bool run_timers(gim_net *net) {
@@ -375,7 +375,7 @@ static bool run(gim_net *net, int64_t wait_ms, gim_status *status,
     worked = n > 0;
     if (run_timers(net)) worked = true;
     if (run_ended(net)) worked = true;
-    if (net->brake.waiting.first != NULL) return false;
+    if (gim_list_first(&net->brake.waiting) != NULL) return false;
     if (!worked) return true;
     if (gim_brake_is_over(&net->brake)) return false;
   }
