@@ -3,7 +3,9 @@
 ** gim_heap.h - what is due next   [floor 1]
 **
 ** A binary heap of times. Each entry lies inside the thing that waits and
-** knows its place, so that it can be moved and removed in O(log n).
+** knows its place, so that it can be moved and removed in O(log n). The heap
+** has the times itself: to compare two it need not look at the things, which
+** are all over memory.
 */
 #ifndef gim_heap_h
 #define gim_heap_h
@@ -19,9 +21,14 @@ typedef struct gim_due {
   size_t place; /* index + 1 in the heap; 0: in none */
 } gim_due;
 
+typedef struct gim_heap_item {
+  int64_t at_ms; /* as in `due` */
+  gim_due *due;
+} gim_heap_item;
+
 /* Zeroed: empty. */
 typedef struct gim_heap {
-  gim_due **items; /* OWNED; the entries are BORROWED */
+  gim_heap_item *items; /* OWNED; the entries are BORROWED */
   size_t n;
   /* private: */
   size_t capacity;
