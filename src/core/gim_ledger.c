@@ -162,21 +162,28 @@ static bool is_final(gim_standing standing) {
 
 bool gim_ledger_update(gim_ledger *ledger, gim_entry *entry,
                        const gim_entry_news *news) {
-  gim_entry was = *entry;
-  if (entry->id == NULL && news->id != NULL)
-    entry->id = gim_str_copy(gim_str_of(news->id)); /* the key does, too */
-  count(ledger, &was, -1);
+  gim_standing standing = entry->standing;
+  int64_t said_micro = entry->said_micro;
+  bool saved, changed;
   /* What was sent once stays sent, also while it is about to be sent again. */
   if (news->standing != GIM_STANDING_NONE &&
-      (!is_final(entry->standing) || is_final(news->standing)))
-    entry->standing = news->standing;
+      (!is_final(standing) || is_final(news->standing)))
+    standing = news->standing;
+  if (news->said_micro >= 0) said_micro = limited(news->said_micro);
+  saved = standing == GIM_STANDING_PAID && (entry->saved || news->saved);
+  changed = standing != entry->standing || saved != entry->saved ||
+            said_micro != entry->said_micro;
+  if (entry->id == NULL && news->id != NULL)
+    entry->id = gim_str_copy(gim_str_of(news->id)); /* the key does, too */
+  /* Most news of a task that waits are none. */
+  if (!changed && news->live == entry->live) return false;
+  count(ledger, entry, -1);
+  entry->standing = standing;
+  entry->said_micro = said_micro;
+  entry->saved = saved;
   entry->live = news->live;
-  if (news->said_micro >= 0) entry->said_micro = limited(news->said_micro);
-  entry->saved =
-      entry->standing == GIM_STANDING_PAID && (entry->saved || news->saved);
   count(ledger, entry, 1);
-  return was.standing != entry->standing || was.saved != entry->saved ||
-         was.said_micro != entry->said_micro;
+  return changed;
 }
 
 void gim_ledger_leave(gim_ledger *ledger, gim_entry *entry) {
