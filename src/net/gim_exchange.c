@@ -26,8 +26,7 @@ struct gim_exchange {
   gim_exchange_kept on_kept;
   gim_str secret;
   gim_split split;
-  gim_err split_err; /* status GIM_OK while the answer makes sense */
-  gim_sink **sinks;  /* OWNED; sink_count of them */
+  gim_sink **sinks; /* OWNED; sink_count of them */
   int sink_count;
   int whole;      /* payloads that have ended */
   int pictures;   /* that are expected in all */
@@ -118,11 +117,11 @@ static gim_status on_head(void *ud, const gim_response *response) {
 
 static gim_status on_data(void *ud, const char *p, size_t n) {
   gim_exchange *x = ud;
+  gim_status fault = gim_split_feed(&x->split, p, n, NULL);
+  /* It is remembered there, and the rest is drained: a paid answer is not hung
+     up on. */
+  (void)fault;
   x->received += (int64_t)n;
-  /* After a fault the rest is drained: a paid answer is not hung up on. */
-  if (x->split_err.status != GIM_OK) return GIM_OK;
-  if (gim_split_feed(&x->split, p, n, &x->split_err) == GIM_OK)
-    x->split_err.status = GIM_OK;
   return GIM_OK;
 }
 
@@ -179,10 +178,9 @@ static void on_transfer_done(void *ud, const gim_outcome *outcome) {
   exchanged.http_status = outcome->response->http_status;
   /* A page of errors may be of any form and size: its status says enough. */
   if (exchanged.status == GIM_OK && exchanged.http_status / 100 == 2 &&
-      (x->split_err.status != GIM_OK ||
-       gim_split_finish(&x->split, &x->split_err) != GIM_OK)) {
-    exchanged.status = x->split_err.status;
-    exchanged.err = &x->split_err;
+      gim_split_finish(&x->split, &err) != GIM_OK) {
+    exchanged.status = err.status;
+    exchanged.err = &err;
   }
   if (exchanged.status == GIM_OK &&
       read_reply(x, outcome->response, &reply) != GIM_OK) {
