@@ -5,6 +5,8 @@ local files = require "spec.support.files"
 local misbehave = require "spec.support.misbehave"
 local pictures = require "spec.support.pictures"
 local services = require "spec.support.service"
+local socket = require "socket"
+local window = require "gptimage.core_test"
 
 local KEY = services.KEY
 
@@ -260,6 +262,54 @@ describe("a client's requests", function()
     local third = assert(service:generate { model = "gpt-image-2" })
     assert.equal(before, temporary_files())
     assert.equal(large, third.images[1]:data())
+  end)
+end)
+
+describe("a client's proxy", function()
+  local NAMES = { "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy",
+    "NO_PROXY" }
+  local before, server
+
+  local function set(values)
+    for _, name in ipairs(NAMES) do window.setenv(name, values[name]) end
+  end
+
+  before_each(function()
+    before = {}
+    for _, name in ipairs(NAMES) do before[name] = os.getenv(name) end
+    server = misbehave.server(function(conn)
+      conn:request()
+      conn:reply("{}", "404 Not Found", { "Content-Type: application/json" })
+    end)
+  end)
+
+  after_each(function()
+    set(before)
+    server:close()
+  end)
+
+  local function asks(client)
+    assert(core.attach(client, "task-x"))
+    local deadline = socket.gettime() + 5
+    repeat
+      core.step(client, 0)
+      server:step()
+      assert.is_true(socket.gettime() < deadline)
+    until server.requests[1]
+    core.close(client)
+    return server.requests[1].target
+  end
+
+  it("is the environment's from when it was made", function()
+    set { http_proxy = server.url }
+    local client = assert(core.client(options { base_url = "http://service.invalid",
+      allow_private = true }))
+    assert.equal("http://service.invalid/v1/tasks/task-x", asks(client))
+    set {}
+    client = assert(core.client(options { base_url = server.url }))
+    set { all_proxy = "http://127.0.0.1:1" }
+    server.requests = {}
+    assert.equal("/v1/tasks/task-x", asks(client))
   end)
 end)
 

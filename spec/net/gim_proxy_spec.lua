@@ -24,6 +24,17 @@ describe("gim_proxy", function()
     assert.is_nil(window.proxy("", true, "example.com"))
   end)
 
+  it("says whether a variable names one for any request", function()
+    assert.is_false(window.proxy_named())
+    for name, expected in pairs { http_proxy = true, HTTP_PROXY = false, https_proxy = true,
+      HTTPS_PROXY = true, all_proxy = true, ALL_PROXY = true, no_proxy = false } do
+      set { [name] = "http://p:1" }
+      assert.equal(expected, window.proxy_named(), name)
+      set { [name] = "" }
+      assert.is_false(window.proxy_named(), name)
+    end
+  end)
+
   it("prefers the option, also when it says none", function()
     set { https_proxy = "http://env:1" }
     assert.equal("http://option:2", window.proxy("http://option:2", true, "example.com"))

@@ -60,6 +60,11 @@ static int window_proxy(lua_State *L) {
   return 1;
 }
 
+static int window_proxy_named(lua_State *L) {
+  lua_pushboolean(L, gim_proxy_is_named());
+  return 1;
+}
+
 /* window.proxy_fault(url) -> sentence's end | nil, its host and port */
 static int window_proxy_fault(lua_State *L) {
   gim_str proxy = lgim_window_str(L, 1);
@@ -158,6 +163,7 @@ void lgim_window_net_heads(lua_State *L) {
                                      {NULL, NULL}};
   static const luaL_Reg functions[] = {{"head", window_head},
                                        {"proxy", window_proxy},
+                                       {"proxy_named", window_proxy_named},
                                        {"proxy_fault", window_proxy_fault},
                                        {"wait", window_wait},
                                        {NULL, NULL}};

@@ -179,7 +179,9 @@ static gim_status open_net(gim_hub *hub, gim_err *err) {
   options.max_requests = o->max_requests;
   options.connect_timeout_ms = o->connect_ms;
   options.ca_file = ca_file;
-  options.proxy = proxy;
+  /* Where there is none now there is none: else libcurl asks for six variables
+     with every request. */
+  options.proxy = o->proxy.p == NULL && !gim_proxy_is_named() ? "" : proxy;
   options.user_agent = agent;
   if (agent == NULL || (o->ca_file.p != NULL && ca_file == NULL) ||
       (o->proxy.p != NULL && proxy == NULL)) {

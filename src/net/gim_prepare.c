@@ -99,8 +99,10 @@ static bool set_route(gim_transfer *t, const gim_transfer_spec *spec,
     proxy = gim_proxy_find(proxy, url->https, url->host);
     t->check_address = proxy == NULL;
     if (proxy == NULL) proxy = "";
-    exceptions = "";
   }
+  /* Decided: libcurl is not to look at the environment. */
+  if (spec->public_only || (proxy != NULL && proxy[0] == '\0'))
+    exceptions = "";
 #if !GIM_HAVE_PREREQ
   /* Nobody could look at the address of a connection that stands already. */
   if (!SET(CURLOPT_FRESH_CONNECT, t->check_address ? 1L : 0L)) return false;

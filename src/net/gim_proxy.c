@@ -103,6 +103,12 @@ const char *gim_proxy_fault(gim_str proxy) {
   return NULL;
 }
 
+bool gim_proxy_is_named(void) {
+  return variable("http_proxy", NULL) != NULL ||
+         variable("https_proxy", "HTTPS_PROXY") != NULL ||
+         variable("all_proxy", "ALL_PROXY") != NULL;
+}
+
 const char *gim_proxy_find(const char *option, bool https, gim_str host) {
   const char *proxy = option;
   if (excluded(variable("no_proxy", "NO_PROXY"), host)) return NULL;

@@ -25,6 +25,9 @@
 */
 const char *gim_proxy_find(const char *option, bool https, gim_str host);
 
+/* Does the environment name a proxy, for any request at all? */
+bool gim_proxy_is_named(void);
+
 /*
 ** What is wrong with a proxy's URL, for the end of a sentence that begins
 ** with "it"; NULL: nothing. Schemes are http, https, socks4, socks4a, socks5
