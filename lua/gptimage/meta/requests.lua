@@ -36,7 +36,7 @@
 ---@field edit_path? string     where edits go, in place of the provider's path
 ---@field task_path? string     where tasks are asked for, likewise
 ---@field ca_file? string       certificates to trust beside the system's (PEM)
----@field proxy? string         without: the environment's when the client is made, as curl; "": none
+---@field proxy? string         "": none; without: the environment's when the client is made
 ---@field user_agent? string
 ---@field on_error? fun(err: any, traceback: string)  gets what callbacks and coroutines raise;
 ---                             without it step, run and close raise it, or a loop that drives the
