@@ -4,7 +4,7 @@
 -- nothing around it, which nobody would want, but which is the floor of ours. All that is compared
 -- alternates within one run; medians are shown, and the least and the most are kept.
 -- `make bench BENCHES=bench/scale.lua` runs it, and says where its tools are. Writes scale.json
--- there. Three repetitions, at most, take some 8 minutes; TASKS=1000 makes a quick one.
+-- there. Three repetitions, at most, take some 10 minutes; TASKS=1000 makes a quick one.
 local cjson = require "cjson"
 local Harness = require "bench.support.harness"
 local machine = require("bench.support.report").machine
@@ -60,6 +60,8 @@ local contenders = {
     version = output "lua5.4 -e 'print(require(\"gptimage\").libcurl)'" },
   { key = "agent", name = "undici Agent", words = javascript "agent", version = npm "undici",
     least = 6 },
+  { key = "fetch_agent", name = "fetch, Agent", words = javascript "fetch_agent",
+    version = npm "undici" },
   { key = "fetch", name = "fetch of node", words = javascript "fetch",
     version = output "node --version", least = 9 },
   { key = "aiohttp", name = "aiohttp", words = program(python(), "bench/peers/polls.py"),

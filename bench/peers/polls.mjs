@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What JavaScript has. usage: polls.mjs COUNT POLLS BASE_URL MODULES fetch|agent|openai
+// What JavaScript has. usage: polls.mjs COUNT POLLS BASE_URL MODULES fetch|agent|fetch_agent|openai
 // As polls.lua: COUNT tasks at once, each one POST and POLLS queries, a second apart.
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
@@ -11,7 +11,8 @@ const request = { model: "gpt-image-2-beta", prompt, size: "16:9", resolution: "
 const headers = { authorization: "Bearer bench", "content-type": "application/json" };
 const path = "/v1/images/generations";
 
-// An undici Agent with as many connections as we have; fetch and the SDK as they come.
+// An undici Agent with as many connections as we have, by undici's own request and by its fetch; the
+// fetch of node and the SDK as they come.
 function ask() {
   if (how === "openai") {
     const OpenAI = require("openai").default;
@@ -30,7 +31,13 @@ function ask() {
       get: (id) => call(base + "/v1/tasks/" + id, { headers }),
     };
   }
-  const call = async (url, options) => (await fetch(url, options)).json();
+  let send = fetch, more = {};
+  if (how === "fetch_agent") {
+    const undici = require("undici");
+    send = undici.fetch;
+    more = { dispatcher: new undici.Agent({ connections: 32 }) };
+  }
+  const call = async (url, options) => (await send(url, { ...more, ...options })).json();
   return {
     post: () => call(base + path, { method: "POST", headers, body: JSON.stringify(request) }),
     get: (id) => call(base + "/v1/tasks/" + id, { headers }),
