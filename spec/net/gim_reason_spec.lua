@@ -43,6 +43,12 @@ describe("gim_reason", function()
     assert.is_false(outcome.connected)
   end)
 
+  it("writes an IPv6 address with its port as URLs do", function()
+    local place = "[::1]:" .. misbehave.closed_port()
+    local message = fails("http://" .. place .. "/secret").err.message
+    assert.truthy(message:find("no connection to " .. place .. ": ", 1, true), message)
+  end)
+
   it("names the proxy that is between, without its credentials", function()
     net:free()
     local gate = "127.0.0.1:" .. misbehave.closed_port()
