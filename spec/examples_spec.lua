@@ -140,7 +140,7 @@ describe("the example", function()
   end)
 
   it("07_edit pays nothing where the file could not be uploaded", function()
-    local folder <close> = program.folder()
+    local folder <close> = files.folder()
     local output = run("07_edit.lua", folder, {}, 1, false, "")
     assert.truthy(output:find("FILES_URL is not set", 1, true), output)
     assert.equal(0, #sandbox:requests())
