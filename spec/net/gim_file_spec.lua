@@ -38,6 +38,33 @@ describe("gim_file", function()
       assert.is_true(window.try_folder ".")
     end)
 
+    it("and makes no file where one could be made just now", function()
+      -- To make one changes the folder's time.
+      local function made_one(name, again)
+        assert.is_true(os.execute(("touch -d @1000000000 '%s'"):format(name)))
+        assert.is_true(window.try_folder(name, again))
+        local pipe <close> = assert(io.popen(("stat -c %%Y '%s'"):format(name)))
+        return pipe:read "n" ~= 1000000000
+      end
+      local one, two = folder:at "one", folder:at "two"
+      assert.is_true(window.try_folder(one) and window.try_folder(two))
+      assert.is_true(made_one(one, false))
+      assert.is_false(made_one(one, true))
+      assert.is_true(made_one(two, true)) -- another one
+      assert.is_true(made_one(one, true))
+      assert.is_true(os.rename(two, folder:at "three") and os.rename(one, two))
+      assert.is_false(made_one(two, true)) -- the same under another name
+      assert.is_true(window.try_folder(one, true)) -- was away, and is made
+      assert.is_true(made_one(two, true))
+      -- Permission is looked at all the same; for root there is none.
+      if io.popen("id -u"):read "n" ~= 0 then
+        assert.is_true(os.execute(("chmod a-w '%s'"):format(two)))
+        local done, err = window.try_folder(two, true)
+        assert.is_nil(done)
+        assert.matches("Permission denied", err.message)
+      end
+    end)
+
     it("and says why it cannot be used, by its name", function()
       folder:write("file", "x")
       for name, pattern in pairs {

@@ -31,11 +31,18 @@ static int file_free(lua_State *L) {
   return 0;
 }
 
-/* window.try_folder(folder) -> true | nil, err */
+/* window.try_folder(folder [, again]) -> true | nil, err
+   `again`: may be the folder of the last such call, false: is the first one */
 static int window_try_folder(lua_State *L) {
+  static gim_trial trial;
+  const char *folder = luaL_checkstring(L, 1);
   gim_err err;
-  return lgim_window_done(L, gim_file_try_folder(luaL_checkstring(L, 1), &err),
-                          &err);
+  gim_status status;
+  if (lua_isnoneornil(L, 2))
+    return lgim_window_done(L, gim_file_try_folder(folder, &err), &err);
+  if (!lua_toboolean(L, 2)) memset(&trial, 0, sizeof(trial));
+  status = gim_file_try_folder_again(folder, &trial, &err);
+  return lgim_window_done(L, status, &err);
 }
 
 /* window.file([folder]) -> file | nil, err */

@@ -191,21 +191,51 @@ static bool make_folders(const char *folder) {
   return true;
 }
 
-gim_status gim_file_try_folder(const char *folder, gim_err *err) {
+/* A file is made and removed. False: errno says why it cannot be. */
+static bool makes_file(int folder_fd) {
   char name[40];
-  int folder_fd, fd = -1, error;
+  int fd = open_part(folder_fd, name, sizeof(name), 0666);
+  if (fd < 0) return false;
+  close(fd);
+  (void)unlinkat(folder_fd, name, 0);
+  return true;
+}
+
+static bool is_tried(const gim_trial *trial, const struct stat *folder) {
+  return trial->until_ms > gim_clock_ms() && trial->device == folder->st_dev &&
+         trial->inode == folder->st_ino;
+}
+
+/* False: errno says why. */
+static bool takes_files(int folder_fd, gim_trial *trial) {
+  struct stat st;
+  if (fstat(folder_fd, &st) != 0) return false;
+  if (is_tried(trial, &st))
+    return faccessat(folder_fd, ".", W_OK | X_OK, AT_EACCESS) == 0;
+  if (!makes_file(folder_fd)) return false;
+  trial->device = st.st_dev;
+  trial->inode = st.st_ino;
+  trial->until_ms = gim_clock_ms() + GIM_TRIAL_MS;
+  return true;
+}
+
+gim_status gim_file_try_folder_again(const char *folder, gim_trial *trial,
+                                     gim_err *err) {
+  int folder_fd, error;
+  bool good;
   if (!make_folders(folder))
     return fail_folder("cannot make", folder, errno, err);
   folder_fd = open_folder(folder);
-  if (folder_fd >= 0) fd = open_part(folder_fd, name, sizeof(name), 0666);
+  good = folder_fd >= 0 && takes_files(folder_fd, trial);
   error = errno;
-  if (fd >= 0) {
-    close(fd);
-    (void)unlinkat(folder_fd, name, 0);
-  }
   if (folder_fd >= 0) close(folder_fd);
-  return fd >= 0 ? GIM_OK
-                 : fail_folder("cannot make a file in", folder, error, err);
+  return good ? GIM_OK
+              : fail_folder("cannot make a file in", folder, error, err);
+}
+
+gim_status gim_file_try_folder(const char *folder, gim_err *err) {
+  gim_trial none = {0};
+  return gim_file_try_folder_again(folder, &none, err);
 }
 
 void gim_file_free(gim_file *f) {

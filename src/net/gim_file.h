@@ -12,6 +12,8 @@
 #include "gim_base.h"
 #include "gim_final.h"
 
+#include <sys/types.h>
+
 #pragma GCC visibility push(hidden)
 
 #define GIM_FILE_GATHER (256 * 1024) /* bytes of one aligned write */
@@ -28,6 +30,27 @@ typedef struct gim_file gim_file;
 */
 GIM_MUST_CHECK gim_status gim_file_try_folder(const char *folder,
                                               gim_err *err);
+
+/* The folder in which a file could be made last; zeroed at first: none. */
+typedef struct gim_trial {
+  /* private: */
+  dev_t device;
+  ino_t inode;
+  int64_t until_ms;
+} gim_trial;
+
+/* How long permission to write, which is looked at every time, says enough. */
+#define GIM_TRIAL_MS 10000
+
+/*
+** The same where it may be asked very often: in the folder that `trial`
+** remembers no file is made. ext4 gives the inode of a removed file to no
+** other one for a minute or more, and whoever makes a file passes over all of
+** these one by one: after a thousand trials it takes a millisecond.
+*/
+GIM_MUST_CHECK gim_status gim_file_try_folder_again(const char *folder,
+                                                    gim_trial *trial,
+                                                    gim_err *err);
 
 /*
 ** Opens a temporary file in `folder`: hidden, named

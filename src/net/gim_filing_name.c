@@ -102,7 +102,7 @@ gim_status gim_filing_aim(gim_filing *f, gim_str output, bool literal,
   if (f->aim->folder == NULL || f->aim->pattern == NULL) return no_memory(err);
   f->aim->literal = literal;
   f->aim->overwrite = overwrite;
-  status = gim_file_try_folder(f->aim->folder, err);
+  status = gim_file_try_folder_again(f->aim->folder, &f->hub->trial, err);
   if (status == GIM_OK && literal)
     status = gim_final_try(f->aim->folder, f->aim->pattern, overwrite, err);
   return status;

@@ -88,6 +88,7 @@ typedef struct gim_hub {
   gim_list events;                  /* of jobs with news */
   gim_list live;                    /* of jobs that are not done */
   gim_list claims;                  /* of gim_aim: names that are wanted */
+  gim_trial trial;                  /* where they are wanted */
   gim_list deposits;                /* gim_depot's; OWNED: each item is the
                                        beginning of a block for free() */
   gim_list deliveries;              /* gim_depot's, under way */
