@@ -7,13 +7,13 @@
 --   what, items, head, tail   the queue of things to tell; arrays instead of one table or closure
 --                             per entry, so that waiting and stepping make no garbage
 --   coroutines, spawned       coroutine -> its number; how many there were
---   waiters                   task -> coroutine of spawn that waits for it
 --   abroad                    task of another client -> coroutine of ours that waits for it
 --   live                      tasks not yet done, as far as known
 --   deliverers                coroutines of the host in whose step callbacks are running
 --   loop, busy                the attached loop (see gptimage.loop); what it was last told
 --   errors, on_error, log, closed
--- A task's core.data: callbacks, on_progress, delivered, and what
+-- A task's core.waiter: the coroutine of spawn that waits for it. Its core.data: callbacks,
+-- on_progress, delivered, and what
 -- gptimage.result keeps there.
 
 local core = require "gptimage.core"
@@ -23,7 +23,7 @@ local results = require "gptimage.result"
 local M = {}
 
 local running, status, isyieldable = coroutine.running, coroutine.status, coroutine.isyieldable
-local core_step, core_data = core.step, core.data
+local core_step, core_data, core_waiter = core.step, core.data, core.waiter
 
 -- What our coroutines yield, so that a yield meant for another scheduler is told apart.
 local WAITING = setmetatable({}, { __name = "gptimage: waiting for a task" })
@@ -42,7 +42,7 @@ function M.prepare(client, options)
   local state = core_data(client)
   state.what, state.items, state.head, state.tail = {}, {}, 1, 0
   state.coroutines, state.spawned = {}, 0
-  state.waiters, state.abroad = {}, {}
+  state.abroad = {}
   state.live = 0
   state.busy = false
   state.deliverers = setmetatable({}, { __mode = "k" })
@@ -201,11 +201,10 @@ end
 local deliver_one = {}
 
 function deliver_one.done(state, task)
-  local data = core_data(task)
+  local data, co = core_data(task), core_waiter(task, nil)
+  local callbacks = data.callbacks
   data.delivered = true
-  local co, callbacks = state.waiters[task], data.callbacks
   if co then
-    state.waiters[task] = nil
     resume(co, state)
   end
   if callbacks then

@@ -14,6 +14,7 @@ local M = {}
 
 local running, status, yield = coroutine.running, coroutine.status, coroutine.yield
 local core_data, core_idle, core_opened = core.data, core.idle, core.opened
+local core_waiter = core.waiter
 local turn, is_delivering, owner_of_this = deliver.turn, deliver.is_delivering, deliver.owner
 
 -- How long `run` sleeps on one client while tasks of another are live as well.
@@ -70,13 +71,12 @@ end
 -- For coroutines of spawn only: the end of the task, which is not over yet, resumes this one.
 -- `state` is that of the task's client, `owner` that of the coroutine's.
 local function be_woken(task, state, owner, level)
-  local waiters = state.waiters
   local co = running()
-  local other = waiters[task]
+  local other = core_waiter(task)
   if other and other ~= co and status(other) ~= "dead" then
     error("another coroutine already waits for this task", level)
   end
-  waiters[task] = co
+  core_waiter(task, co)
   if state ~= owner then
     owner.abroad[task] = co
   end
@@ -89,7 +89,7 @@ local function sleep(task, owner)
   repeat -- whoever resumed us: look again
     yield(deliver.WAITING)
   until task:done()
-  core_data(task.client).waiters[task] = nil
+  core_waiter(task, nil)
   owner.abroad[task] = nil
   return results.of(task)
 end

@@ -59,7 +59,7 @@ describe("the module", function()
       "generate function", "idle function", "issue_metatable table", "libcurl string",
       "methods table", "models function", "now function", "opened function", "outcome function",
       "plan function", "read function", "sizes function", "step function", "version string",
-      "wake function", "watch function" } do
+      "waiter function", "wake function", "watch function" } do
       local found
       for _, other in ipairs(names) do found = found or other == name end
       assert.is_true(found, name)

@@ -227,6 +227,14 @@ function M.new()
     return own.outcome, own.err
   end
 
+  function core.waiter(task, ...)
+    local before = private[task].waiter
+    if select("#", ...) > 0 then
+      private[task].waiter = ...
+    end
+    return before
+  end
+
   function core.data(object)
     return data[object]
   end

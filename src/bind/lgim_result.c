@@ -130,7 +130,7 @@ static void push_result(lua_State *L, gim_job *job) {
   const gim_task *task = &job->task;
   lua_createtable(L, 0, 9);
   set_text(L, "id", task->id);
-  set_text(L, "model", task->model != NULL ? task->model : job->model);
+  set_text(L, "model", task->model != NULL ? task->model : task->asked_model);
   if (task->created_unix_s != 0)
     set_integer(L, "created", task->created_unix_s);
   set_text(L, "billed", gim_billed_name(gim_job_billed(job)));

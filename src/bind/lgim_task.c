@@ -11,8 +11,10 @@
 
 const char lgim_key_source = 's';
 const char lgim_key_pictures = 'p';
+const char lgim_key_waiter = 'w';
 
-/* The user values of a task: its table, or nil; its client. */
+/* The user values of a task: its table; or, where nothing else is kept, the
+   coroutine that waits for it, or nil; and its client. */
 enum { DATA = 1, CLIENT };
 
 typedef struct task {
@@ -31,9 +33,10 @@ void lgim_task_push(lua_State *L, int client) {
 
 void lgim_task_data(lua_State *L, int index) {
   index = lua_absindex(L, index);
-  if (lua_getiuservalue(L, index, DATA) != LUA_TNIL) return;
-  lua_pop(L, 1);
+  if (lua_getiuservalue(L, index, DATA) == LUA_TTABLE) return;
   lua_newtable(L);
+  lua_insert(L, -2); /* in front of the waiter, or nil */
+  lua_rawsetp(L, -2, &lgim_key_waiter);
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, index, DATA);
 }
@@ -137,6 +140,29 @@ static int core_outcome(lua_State *L) {
   return lgim_result_push(L, job);
 }
 
+/*
+** core.waiter(task [, co]) -> the coroutine that waits for it, or nil. With
+** `co`, a coroutine or nil, that is the one from now on. Of thousands that wait
+** none needs a table for it.
+*/
+static int core_waiter(lua_State *L) {
+  bool is_told = lua_gettop(L) > 1;
+  (void)luaL_checkudata(L, 1, LGIM_TASK);
+  lua_settop(L, 2);
+  luaL_argexpected(L, lua_isnil(L, 2) || lua_isthread(L, 2), 2, "coroutine");
+  if (lua_getiuservalue(L, 1, DATA) == LUA_TTABLE) { /* 3 */
+    lua_rawgetp(L, 3, &lgim_key_waiter);             /* 4 */
+    lua_pushvalue(L, 2);
+    if (is_told) lua_rawsetp(L, 3, &lgim_key_waiter);
+    lua_settop(L, 4);
+    return 1;
+  }
+  lua_pushvalue(L, 2);
+  if (is_told) lua_setiuservalue(L, 1, DATA);
+  lua_settop(L, 3);
+  return 1;
+}
+
 /* core.watch(task, boolean): is progress news? */
 static int core_watch(lua_State *L) {
   gim_job *job = lgim_task_check(L, 1);
@@ -211,11 +237,10 @@ static int core_fetch(lua_State *L) {
 void lgim_task_open(lua_State *L, int methods) {
   static const luaL_Reg methods_of_task[] = {
       {"done", task_done}, {"cancel", task_cancel}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"fetch", core_fetch},
-                                       {"read", core_read},
-                                       {"outcome", core_outcome},
-                                       {"watch", core_watch},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"fetch", core_fetch},     {"read", core_read},
+      {"outcome", core_outcome}, {"waiter", core_waiter},
+      {"watch", core_watch},     {NULL, NULL}};
   static const luaL_Reg metamethods[] = {
       {"__gc", task_gc}, {"__tostring", task_tostring}, {NULL, NULL}};
   const lgim_class class = {LGIM_TASK, "task", methods_of_task, metamethods,

@@ -20,6 +20,7 @@
 extern const char lgim_key_source;   /* in a task: the task it fetches from */
 extern const char lgim_key_pictures; /* in a task: what its references lie in
                                         (lgim_fields), while they are needed */
+extern const char lgim_key_waiter;   /* in a task: the coroutine that waits */
 
 /*
 ** Pushes a task without a job, whose user value holds the client at index

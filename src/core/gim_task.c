@@ -34,6 +34,7 @@ static void set_up(gim_task *t, const gim_task_options *options,
                    int64_t now_ms) {
   memset(t, 0, sizeof(*t));
   t->rules = options->rules;
+  t->asked_model = options->model;
   t->save = options->save;
   t->keep = options->keep;
   t->resubmit = options->resubmit;

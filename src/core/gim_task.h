@@ -65,10 +65,11 @@ typedef struct gim_task_rules {
 typedef struct gim_task_options {
   const gim_task_rules *rules; /* BORROWED until gim_task_free */
   int64_t task_ms;             /* longest time of everything */
-  int references;              /* pictures to be brought before the POST */
-  int resubmit;                /* times that a failed task is submitted anew */
-  bool save;                   /* pictures are to be saved as they come */
-  bool keep; /* those that came with the answer even if not `save` */
+  const char *model; /* BORROWED likewise; as the request named it, or NULL */
+  int references;    /* pictures to be brought before the POST */
+  int resubmit;      /* times that a failed task is submitted anew */
+  bool save;         /* pictures are to be saved as they come */
+  bool keep;         /* those that came with the answer even if not `save` */
 } gim_task_options;
 
 /* Thousands may wait: small things lie side by side. */
@@ -94,7 +95,9 @@ typedef struct gim_task {
                                     the links; 0: none did */
   int64_t credits_reserved_micro; /* -1: not said */
   int64_t credits_used_micro;     /* -1: not said */
-  char *model;      /* OWNED; what the service says it used, or NULL */
+  const char *asked_model;        /* of the options */
+  char *model; /* OWNED; what the service says it used, where that is another;
+                  else NULL */
   char *request_id; /* OWNED; of the latest reply that had one */
   gim_pictures pictures;
   gim_err *err; /* OWNED; once done and failed (NULL: no memory) */

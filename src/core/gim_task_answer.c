@@ -63,16 +63,21 @@ void gim_task_send_failed(gim_task *t, gim_status status, const gim_err *err,
   gim_task_finish(t, status, err);
 }
 
+/* Is that what the task's model is known to be? */
+static bool is_model(const gim_task *t, const char *model) {
+  const char *known = t->model != NULL ? t->model : t->asked_model;
+  return known != NULL && strcmp(known, model) == 0;
+}
+
 /* Takes over what a reply says about the task beside its state. */
 static void learn(gim_task *t, gim_reply *reply) {
   if (reply->id != NULL && t->id == NULL) {
     t->id = reply->id;
     reply->id = NULL;
   }
-  /* Nearly always the same: what is allocated anew with each answer scatters
-     over the heap when there are many tasks. */
-  if (reply->model != NULL &&
-      (t->model == NULL || strcmp(t->model, reply->model) != 0)) {
+  /* Nearly always the same, and that of the request: what is allocated anew
+     with each answer scatters over the heap when there are many tasks. */
+  if (reply->model != NULL && !is_model(t, reply->model)) {
     free(t->model);
     t->model = reply->model;
     reply->model = NULL;

@@ -36,9 +36,7 @@ typedef struct gim_job {
   gim_scribe *scribe; /* what the journal gets of it: open, lost, within it;
                          NULL: the client has none */
   char key[GIM_KEY_SIZE];
-  const char *model; /* as the request named it, or NULL; static storage, or
-                        other_model */
-  char *skeleton;    /* OWNED; the last answer that mattered, or NULL */
+  char *skeleton; /* OWNED; the last answer that mattered, or NULL */
   size_t skeleton_n;
   gim_issue *warnings; /* OWNED; warning_count of them */
   int warning_count;
@@ -65,7 +63,8 @@ typedef struct gim_job {
   gim_exchange *exchange;
   gim_entry *entry; /* BORROWED from the ledger; NULL: nothing to bill */
   int64_t sent_ms;
-  char *other_model; /* OWNED; one that gim_model does not know; NULL: none */
+  char *other_model; /* OWNED; the request's, where gim_model does not know it;
+                        else NULL */
   char *output;      /* OWNED; for the journal; NULL: none */
   char *body, *path; /* in the hub's store of bodies, OWNED, while the
                           request may have to be sent */

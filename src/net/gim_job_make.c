@@ -37,21 +37,25 @@ static gim_job *allocate(gim_hub *hub) {
   return &both->job;
 }
 
-/* False: no memory. */
-static bool name_model(gim_job *job, gim_str name) {
+/* The name in static storage, where it is a known one; else the job's copy of
+   it. False: no memory. */
+static bool keep_model(gim_job *job, gim_str name, const char **kept) {
   const gim_model *known;
+  *kept = NULL;
   if (name.p == NULL) return true;
   known = gim_model_find(job->hub->options.provider, name);
   if (known == NULL) job->other_model = gim_str_copy(name);
-  job->model = known == NULL ? job->other_model : known->name;
-  return job->model != NULL;
+  *kept = known == NULL ? job->other_model : known->name;
+  return *kept != NULL;
 }
 
-static gim_task_options task_options(const gim_hub *hub,
+static gim_task_options task_options(const gim_job *job,
                                      const gim_job_options *options,
                                      int references) {
+  const gim_hub *hub = job->hub;
   gim_task_options of;
   of.rules = &hub->rules;
+  of.model = job->filing.model;
   of.task_ms =
       options->timeout_ms < 0 ? hub->options.task_ms : options->timeout_ms;
   of.references = references;
@@ -64,6 +68,7 @@ static gim_task_options task_options(const gim_hub *hub,
 /* An empty job, not yet live. */
 static gim_job *new_job(gim_hub *hub, const gim_job_options *options) {
   gim_job *job = allocate(hub);
+  const char *model;
   if (job == NULL) return NULL;
   job->hub = hub;
   gim_hub_retain(hub);
@@ -73,11 +78,11 @@ static gim_job *new_job(gim_hub *hub, const gim_job_options *options) {
     gim_hub_make_key(job->key);
   job->want.start = gim_job_start_exchange;
   job->resubmit = options->resubmit;
-  if (!name_model(job, options->model)) {
+  if (!keep_model(job, options->model, &model)) {
     gim_job_free(job);
     return NULL;
   }
-  gim_filing_init(&job->filing, hub, &job->task, job->key, job->model,
+  gim_filing_init(&job->filing, hub, &job->task, job->key, model,
                   &filing_calls);
   return job;
 }
@@ -126,10 +131,11 @@ static gim_status prepare_journal(gim_job *job, const gim_job_options *options,
 gim_status gim_job_submit(gim_job **result, gim_hub *hub, gim_request *request,
                           const gim_job_options *options, gim_err *err) {
   gim_job *job = new_job(hub, options);
-  gim_task_options of = task_options(
-      hub, options, gim_enclosure_bring_count(&request->enclosed));
+  gim_task_options of;
   gim_status status;
   if (job == NULL) return no_memory(err);
+  of = task_options(job, options,
+                    gim_enclosure_bring_count(&request->enclosed));
   gim_task_init(&job->task, &of, gim_net_now_ms());
   job->path = gim_store_put(&hub->bodies, gim_str_of(request->path));
   job->body = gim_store_put(&hub->bodies, gim_buffer_str(&request->body));
@@ -175,7 +181,7 @@ static bool is_id(gim_str id) {
 
 gim_status gim_job_attach(gim_job **result, gim_hub *hub, gim_str id,
                           const gim_job_options *options, gim_err *err) {
-  gim_task_options of = task_options(hub, options, 0);
+  gim_task_options of;
   gim_job *job;
   gim_status status;
   if (!is_id(id)) {
@@ -188,6 +194,7 @@ gim_status gim_job_attach(gim_job **result, gim_hub *hub, gim_str id,
   }
   job = new_job(hub, options);
   if (job == NULL) return no_memory(err);
+  of = task_options(job, options, 0);
   status = gim_task_init_attach(&job->task, &of, id, gim_net_now_ms());
   if (status == GIM_OK) {
     job->entry = gim_ledger_attach(&hub->ledger, job->task.id);
@@ -239,7 +246,7 @@ gim_status gim_job_fetch(gim_job **result, gim_job *source, int picture,
   which.payload = of->payload;
   which.id = gim_str_of(source->task.id);
   which.number = source->task.first + picture;
-  task = task_options(source->hub, &options, 0);
+  task = task_options(job, &options, 0);
   status = gim_task_init_picture(&job->task, &task, &which, gim_net_now_ms());
   if (status == GIM_OK)
     status = gim_filing_from(&job->filing, &source->filing, picture);
@@ -292,9 +299,10 @@ static gim_status put_past(gim_job *job, int i, const gim_past_picture *from,
 gim_status gim_job_resume(gim_job **result, gim_hub *hub, const gim_past *past,
                           const gim_job_options *options, gim_err *err) {
   gim_job *job = new_job(hub, options);
-  gim_task_options of = task_options(hub, options, 0);
+  gim_task_options of;
   gim_status status;
   if (job == NULL) return no_memory(err);
+  of = task_options(job, options, 0);
   status = gim_task_init_paid(&job->task, &of, past->id, past->count,
                               past->linked_unix_s, gim_net_now_ms());
   if (status == GIM_OK && job->task.id != NULL) {
