@@ -211,6 +211,7 @@ build = {
     ["gptimage.sandbox.thumbnail"] = "lua/gptimage/sandbox/thumbnail.lua",
     ["gptimage.sandbox.uploads"] = "lua/gptimage/sandbox/uploads.lua",
     ["gptimage.together"] = "lua/gptimage/together.lua",
+    ["gptimage.vigil"] = "lua/gptimage/vigil.lua",
     ["gptimage.wait"] = "lua/gptimage/wait.lua",
   },
   install = {

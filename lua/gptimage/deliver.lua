@@ -331,6 +331,15 @@ function M.owner(likely)
   return not is_main and owner_of(co) or nil
 end
 
+--- The attached loop of `state` when the running coroutine is one of its own; else nil.
+function M.loop_around(state)
+  local loop = state.loop
+  return loop and loop.inside() and loop or nil
+end
+
+--- How many seconds are slept on one client while tasks of another are live as well.
+M.SLICE = 0.01
+
 M.WAITING = WAITING
 M.push, M.push_and_wake = push, push_and_wake
 M.is_delivering = is_delivering

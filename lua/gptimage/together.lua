@@ -5,6 +5,7 @@
 
 local core = require "gptimage.core"
 local results = require "gptimage.result"
+local vigils = require "gptimage.vigil"
 local wait = require "gptimage.wait"
 
 local client_methods = core.methods.client
@@ -35,7 +36,7 @@ local function open(client, name, list, level)
       .. "put it in { })"):format(name, tostring(key)), level)
   end
   return setmetatable({
-    client = client, name = name, list = list, n = #list, vigil = wait.vigil(client),
+    client = client, name = name, list = list, n = #list, vigil = vigils.new(client),
     tasks = {}, results = { n = #list }, errors = nil,
   }, Scope)
 end

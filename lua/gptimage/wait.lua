@@ -2,7 +2,8 @@
 -- The upper half of the scheduler: who waits, and how. `wait` blocks, `await` yields, `generate`
 -- does what fits the place it is called from; `step` and `run` drive a client. All of it is Lua
 -- around one coroutine.yield; the core never blocks longer than asked and never yields.
--- gptimage.deliver is the lower half, and says what a client's state is made of.
+-- gptimage.deliver is the lower half, and says what a client's state is made of; gptimage.vigil
+-- waits for several tasks at once.
 
 local core = require "gptimage.core"
 local deliver = require "gptimage.deliver"
@@ -15,10 +16,8 @@ local M = {}
 local running, status, yield = coroutine.running, coroutine.status, coroutine.yield
 local core_data, core_idle, core_opened = core.data, core.idle, core.opened
 local core_waiter = core.waiter
-local turn, is_delivering, owner_of_this = deliver.turn, deliver.is_delivering, deliver.owner
-
--- How long `run` sleeps on one client while tasks of another are live as well.
-local SLICE = 0.01
+local turn, is_delivering = deliver.turn, deliver.is_delivering
+local owner_of_this, loop_around, SLICE = deliver.owner, deliver.loop_around, deliver.SLICE
 
 local function check_seconds(value, name, level)
   if value == nil or (type(value) == "number" and value >= 0) then
@@ -94,12 +93,6 @@ local function sleep(task, owner)
   return results.of(task)
 end
 
--- The attached loop of `state` when the caller is in one of its coroutines.
-local function loop_around(state)
-  local loop = state.loop
-  return loop and loop.inside() and loop or nil
-end
-
 -- Yields in the loop's own way until the task is done.
 local function linger(task, loop)
   if task:done() then
@@ -166,71 +159,6 @@ function M.adopt(client, task, on_progress)
 end
 
 results.wait_with { check = check_may_wait, adopt = M.adopt, wait = wait_as_caller_can }
-
--- Waiting for several tasks, which may be of several clients ------------------------------------
-
-local Vigil = {}
-Vigil.__index = Vigil
-
---- Waits for tasks that are added to it, in the one way that fits where it was made: by yielding
---- in a coroutine of spawn or of the loop of `client`, else by blocking.
----@param client gptimage.client
-function M.vigil(client)
-  local state = core_data(client)
-  local self = setmetatable({ clients = {}, owner = owner_of_this(state), waits = false }, Vigil)
-  local loop = not self.owner and loop_around(state)
-  local wake
-  if self.owner then
-    self.co = running()
-    self.suspend = function() yield(deliver.WAITING) end
-    wake = function() deliver.resume(self.co, self.owner) end
-  elseif loop then
-    self.in_loop = true
-    self.suspend, wake = loop.pause()
-  end
-  self.on_end = wake and function()
-    if self.waits then
-      wake()
-    end
-  end
-  return self
-end
-
---- From now on the end of `task` ends a wait.
-function Vigil:add(task)
-  local client = task.client
-  if self.on_end then
-    if not task:done() then
-      deliver.when_done(task, self.on_end)
-      if self.owner and core_data(client) ~= self.owner then
-        self.owner.abroad[task] = self.co
-      end
-    end
-  elseif not self.clients[client] then
-    self.clients[client] = true
-    self.clients[#self.clients + 1] = client
-  end
-end
-
---- Waits until is_over() is true; it is asked at first, and whenever tasks may have ended.
----@param is_over fun(): any
-function Vigil:wait(is_over)
-  local clients = self.clients
-  while not is_over() do
-    if self.suspend then
-      self.waits = true
-      self.suspend()
-      self.waits = false
-    else
-      for index, client in ipairs(clients) do
-        local state = core_data(client)
-        if not state.closed then
-          turn(client, state, #clients == 1 and -1 or index == #clients and SLICE or 0)
-        end
-      end
-    end
-  end
-end
 
 -- Methods ---------------------------------------------------------------------------------------
 
