@@ -152,7 +152,7 @@ describe("closing the Lua state", function()
     ["with a picture that is being copied"] = [[
       start({ submit = function(conn) conn:reply('{"data":[{"b64_json":"'
         .. base64.encode(services.picture(3000000)) .. '"}]}') end }, { provider = "magick" })
-      local result, _, task = service:generate { model = "gpt-image-2" }
+      local result, _, task = service:generate({ model = "gpt-image-2" }, 60)
       assert(core.fetch(task, 1, folder .. "/x.png"))
       client:step() ]],
     ["with coroutines that wait"] = [[
