@@ -3,42 +3,12 @@
 -- it. Orders that are hard to provoke are in wait_spec and deliver_spec, on a fake core.
 
 local clients = require "spec.support.clients"
-local files = require "spec.support.files"
 local gptimage = require "gptimage"
 local program = require "spec.support.program"
-local sandboxes = require "spec.support.sandbox"
+local sandboxed = require "spec.support.sandboxed"
 
 local request = clients.request
-local sandbox, folder
-
-setup(function()
-  sandbox = sandboxes.start { latency = 0.2 }
-end)
-
-teardown(function()
-  sandbox:stop()
-end)
-
-before_each(function()
-  sandbox:reset()
-  folder = files.folder()
-end)
-
-after_each(function()
-  folder:close()
-end)
-
-local function new_client(more)
-  return clients.starmagic(sandbox, more)
-end
-
-local function magick_client(more)
-  return clients.magick(sandbox, more)
-end
-
-local function output(name)
-  return folder.path .. "/" .. (name or "{id}-{index}.{format}")
-end
+local at = sandboxed { latency = 0.2 }
 
 describe("gptimage", function()
   it("has a version, and loads its parts when they are asked for", function()
@@ -50,8 +20,8 @@ end)
 
 describe("client:generate", function()
   it("brings a picture from the task service to a file", function()
-    local client <close> = new_client()
-    local result = assert(client:generate(request { output = output() }))
+    local client <close> = at.client()
+    local result = assert(client:generate(request { output = at.output() }))
     assert.truthy(result.id:find("^task%-unified%-"))
     assert.equal("gpt-image-2-beta", result.model)
     assert.equal("yes", result.billed)
@@ -60,7 +30,7 @@ describe("client:generate", function()
     assert.is_string(result.request_id)
     assert.equal(1, #result.images)
     local image = result.images[1]
-    assert.equal(folder.path .. "/" .. result.id .. "-1.png", image.path)
+    assert.equal(at.folder.path .. "/" .. result.id .. "-1.png", image.path)
     assert.equal("png", image.format)
     assert.equal(1024, image.width)
     assert.equal(1024, image.height)
@@ -72,17 +42,17 @@ describe("client:generate", function()
     assert.equal(image.size, #bytes)
     assert.equal("completed", result.raw.status)
     assert.equal(image.url, result.raw.results[1])
-    local ledger = sandbox:ledger()
+    local ledger = at.sandbox:ledger()
     assert.equal(1, ledger.charged)
     assert.equal(1, ledger.downloads)
   end)
 
   it("brings links and base64 from the synchronous service", function()
-    local client <close> = magick_client()
+    local client <close> = at.magick()
     for _, format in ipairs { "url", "b64_json" } do
       local result = assert(client:generate {
         model = "gpt-image-2", prompt = "一只橘猫坐在窗台上看夕阳,水彩画风格", size = "1024x1024",
-        n = 2, response_format = format, output = output("{key}-{index}.{format}") })
+        n = 2, response_format = format, output = at.output("{key}-{index}.{format}") })
       assert.equal("yes", result.billed)
       assert.equal(2, #result.images)
       for _, image in ipairs(result.images) do
@@ -91,17 +61,17 @@ describe("client:generate", function()
       local raw = result.raw.data[1]
       assert.truthy(#raw.b64_json < 100, "the picture is not kept in raw")
     end
-    assert.equal(4, #folder:files())
-    assert.equal(2, sandbox:ledger().charged)
+    assert.equal(4, #at.folder:files())
+    assert.equal(2, at.sandbox:ledger().charged)
   end)
 
   it("leaves without output a picture that is fetched when it is wanted", function()
-    for name, client in pairs { task = new_client(), synchronous = magick_client() } do
+    for name, client in pairs { task = at.client(), synchronous = at.magick() } do
       local result = assert(client:generate {
         model = "gpt-image-2", prompt = "a lamp", size = "1024x1024" })
       local image = result.images[1]
       assert.is_nil(image.path, name)
-      local path = output(name .. ".png")
+      local path = at.output(name .. ".png")
       assert.equal(path, (image:save(path)))
       assert.equal(path, image.path)
       assert.equal(1024, image.width)
@@ -117,12 +87,12 @@ describe("client:generate", function()
       assert.equal("io", err.kind)
       client:close()
     end
-    assert.equal(2, #folder:files())
+    assert.equal(2, #at.folder:files())
   end)
 
   it("tells the task's progress while it waits", function()
-    sandbox:fault { match = { kind = "submit" }, fault = { latency = 0.6 } }
-    local client <close> = new_client()
+    at.sandbox:fault { match = { kind = "submit" }, fault = { latency = 0.6 } }
+    local client <close> = at.client()
     local seen = {}
     assert(client:generate(request { on_progress = function(task)
       seen[#seen + 1] = task.progress
@@ -136,8 +106,8 @@ describe("client:generate", function()
   end)
 
   it("returns a failed task as an error that was not billed", function()
-    sandbox:fault { match = { kind = "submit" }, fault = { fail = "content_policy_violation" } }
-    local client <close> = new_client()
+    at.sandbox:fault { match = { kind = "submit" }, fault = { fail = "content_policy_violation" } }
+    local client <close> = at.client()
     local result, err = client:generate(request())
     assert.is_nil(result)
     assert.equal("refused", err.kind)
@@ -149,31 +119,31 @@ describe("client:generate", function()
   end)
 
   it("returns what the rules refuse before a byte is sent", function()
-    local client <close> = new_client()
+    local client <close> = at.client()
     local result, err = client:generate(request { size = "1000x1000", prompt = "" })
     assert.is_nil(result)
     assert.equal("invalid", err.kind)
     assert.equal("no", err.billed)
     assert.truthy(#err.issues >= 2)
-    assert.equal(0, #sandbox:requests())
+    assert.equal(0, #at.sandbox:requests())
   end)
 
   it("returns an error with the result where what was paid could not be saved", function()
-    local client <close> = new_client()
-    sandbox:fault { match = { kind = "download" }, times = -1, fault = { status = 403 } }
-    local result, err = client:generate(request { output = output() })
+    local client <close> = at.client()
+    at.sandbox:fault { match = { kind = "download" }, times = -1, fault = { status = 403 } }
+    local result, err = client:generate(request { output = at.output() })
     assert.is_nil(result)
     assert.equal("yes", err.billed)
     local image = err.result.images[1]
     assert.truthy(image.error)
-    local path = output("later.png")
+    local path = at.output("later.png")
     local none, second = image:save(path)
     assert.is_nil(none)
     assert.equal("yes", second.billed)
-    sandbox:disarm()
+    at.sandbox:disarm()
     assert.equal(path, (image:save(path)))
     assert.is_nil(image.error)
-    assert.equal(1, sandbox:ledger().charged)
+    assert.equal(1, at.sandbox:ledger().charged)
   end)
 end)
 
@@ -181,13 +151,13 @@ describe("client:edit", function()
   local link = "https://example.com/photo.png"
 
   it("sends references with the task service", function()
-    local client <close> = new_client()
+    local client <close> = at.client()
     local result = assert(client:edit(request { image_urls = { link } }))
     assert.equal("yes", result.billed)
   end)
 
   it("insists on a picture", function()
-    local client <close> = new_client()
+    local client <close> = at.client()
     local result, err = client:edit(request())
     assert.is_nil(result)
     assert.equal("invalid", err.kind)
@@ -198,27 +168,27 @@ describe("client:attach", function()
   it("picks up a task of another client", function()
     local id
     do
-      local first <close> = new_client()
+      local first <close> = at.client()
       local task = assert(first:submit(request()))
       while not task.id do
         first:step(1)
       end
       id = task.id
     end
-    local client <close> = new_client()
+    local client <close> = at.client()
     local progress = 0
-    local task = assert(client:attach(id, { output = output(),
+    local task = assert(client:attach(id, { output = at.output(),
       on_progress = function() progress = progress + 1 end }))
     assert.equal(id, task.id)
     local result = assert(task:wait())
     assert.equal("yes", result.billed)
-    assert.same({ id .. "-1.png" }, folder:files())
+    assert.same({ id .. "-1.png" }, at.folder:files())
     assert.truthy(progress >= 0)
-    assert.equal(1, sandbox:ledger().charged)
+    assert.equal(1, at.sandbox:ledger().charged)
   end)
 
   it("returns an error for a task that the service does not know", function()
-    local client <close> = new_client()
+    local client <close> = at.client()
     local result, err = assert(client:attach("task-unified-1-unknown0")):wait()
     assert.is_nil(result)
     assert.equal("not_found", err.kind)
@@ -227,8 +197,8 @@ end)
 
 describe("a task", function()
   it("can be waited for, given up and waited for again", function()
-    sandbox:fault { match = { kind = "submit" }, fault = { latency = 0.5 } }
-    local client <close> = new_client()
+    at.sandbox:fault { match = { kind = "submit" }, fault = { latency = 0.5 } }
+    local client <close> = at.client()
     local task = assert(client:submit(request()))
     local result, err = task:wait(0.02)
     assert.is_nil(result)
@@ -246,7 +216,7 @@ describe("a task", function()
   end)
 
   it("that is cancelled says what may be billed, and tells it once", function()
-    local client <close> = new_client()
+    local client <close> = at.client()
     local task = assert(client:submit(request()))
     local told = 0
     task:on_done(function(_, result, err)
@@ -271,21 +241,21 @@ end)
 
 describe("coroutines", function()
   it("share the time of one task", function()
-    sandbox:fault { match = { kind = "submit" }, times = 20, fault = { latency = 1 } }
-    local client <close> = new_client()
+    at.sandbox:fault { match = { kind = "submit" }, times = 20, fault = { latency = 1 } }
+    local client <close> = at.client()
     local done = 0
     for index = 1, 20 do
       client:spawn(function()
-        local result = assert(client:generate(request { output = output(index .. ".{format}") }))
+        local result = assert(client:generate(request { output = at.output(index .. ".{format}") }))
         assert(result.images[1]:data())
         done = done + 1
       end)
     end
     assert.equal(0, client:run())
     assert.equal(20, done)
-    assert.equal(20, #folder:files())
+    assert.equal(20, #at.folder:files())
     local submitted, first_download = 0, nil
-    for _, record in ipairs(sandbox:requests()) do
+    for _, record in ipairs(at.sandbox:requests()) do
       if record.kind == "submit" then
         submitted = submitted + 1
       elseif record.kind == "download" then
@@ -296,8 +266,8 @@ describe("coroutines", function()
   end)
 
   it("of one client may wait for the other service", function()
-    local client <close> = new_client()
-    local magick <close> = magick_client()
+    local client <close> = at.client()
+    local magick <close> = at.magick()
     local billed = {}
     client:spawn(function()
       billed[1] = assert(magick:generate { model = "gpt-image-2", prompt = "x" }).billed
@@ -312,7 +282,7 @@ end)
 
 describe("misuse", function()
   it("raises at the caller's line and names argument and field", function()
-    local client <close> = new_client()
+    local client <close> = at.client()
     local cases = {
       { function() client:generate(request { promt = "x" }) end,
         "bad argument #1 to 'generate' (unknown field 'promt'; did you mean 'prompt'?)" },
@@ -342,6 +312,6 @@ describe("misuse", function()
       assert.truthy(message:find("^spec/gptimage_spec.lua:%d+: "), message)
       assert.truthy(message:find(case[2], 1, true), message)
     end
-    assert.equal(0, #sandbox:requests())
+    assert.equal(0, #at.sandbox:requests())
   end)
 end)

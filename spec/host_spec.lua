@@ -3,39 +3,13 @@
 -- closing, and what must not be seen.
 
 local cqueues = require "cqueues"
-local files = require "spec.support.files"
 local lfs = require "lfs"
 local clients = require "spec.support.clients"
 local needs_descriptor = require "spec.support.needs_descriptor"
-local sandboxes = require "spec.support.sandbox"
+local sandboxed = require "spec.support.sandboxed"
 
 local KEY, request = clients.KEY, clients.request
-local sandbox, folder
-
-setup(function()
-  sandbox = sandboxes.start { latency = 0.2 }
-end)
-
-teardown(function()
-  sandbox:stop()
-end)
-
-before_each(function()
-  sandbox:reset()
-  folder = files.folder()
-end)
-
-after_each(function()
-  folder:close()
-end)
-
-local function new_client(more)
-  return clients.starmagic(sandbox, more)
-end
-
-local function output(name)
-  return folder.path .. "/" .. (name or "{id}-{index}.{format}")
-end
+local at = sandboxed { latency = 0.2 }
 
 -- Descriptors of this process; the one that counts them is always among them.
 local function descriptors()
@@ -60,7 +34,7 @@ describe("a host", function()
 
   it("that watches the descriptor misses nothing", function()
     needs_descriptor(pending)
-    local client <close> = new_client()
+    local client <close> = at.client()
     local results = {}
     local cq = cqueues.new()
     cq:wrap(function()
@@ -80,12 +54,12 @@ describe("a host", function()
   end)
 
   it("that asks for the time gets it, and a step with nothing to do makes no garbage", function()
-    local client <close> = new_client()
+    local client <close> = at.client()
     assert.is_nil(client:timeout())
     client:spawn(function() end)
     assert.equal(0, client:timeout())
     client:step()
-    sandbox:fault { match = { kind = "submit" }, fault = { latency = 30 } }
+    at.sandbox:fault { match = { kind = "submit" }, fault = { latency = 30 } }
     local task = assert(client:submit(request()))
     assert.is_number(client:timeout())
     while not task.id do
@@ -110,7 +84,7 @@ end)
 
 describe("callbacks", function()
   it("raise together out of step and run, and never out of wait", function()
-    local client <close> = new_client()
+    local client <close> = at.client()
     for index = 1, 2 do
       assert(client:submit(request())):on_done(function() error("number " .. index, 0) end)
     end
@@ -122,8 +96,8 @@ describe("callbacks", function()
 
   it("of log see requests and replies, and no secret", function()
     local lines = {}
-    local client <close> = new_client { log = function(event) lines[#lines + 1] = event end }
-    assert(client:generate(request { prompt = "PROMPTWORD", output = output() }))
+    local client <close> = at.client { log = function(event) lines[#lines + 1] = event end }
+    assert(client:generate(request { prompt = "PROMPTWORD", output = at.output() }))
     local kinds = {}
     for _, event in ipairs(lines) do
       kinds[event.event] = true
@@ -140,11 +114,11 @@ end)
 
 describe("closing", function()
   it("ends what is live, and leaves no descriptor behind", function()
-    new_client():close() -- whatever libcurl opens once and keeps
+    at.client():close() -- whatever libcurl opens once and keeps
     collectgarbage()
     collectgarbage()
     local before = descriptors()
-    local client = new_client()
+    local client = at.client()
     local task = assert(client:submit(request()))
     local told
     task:on_done(function(_, _, err) told = err end)
@@ -167,7 +141,7 @@ describe("closing", function()
     collectgarbage()
     local before = descriptors()
     local function use() -- a function of its own: its frame holds nothing afterwards
-      local client = new_client()
+      local client = at.client()
       client:spawn(function() client:generate(request()) end)
       client:step(0.1)
     end
@@ -178,12 +152,12 @@ describe("closing", function()
   end)
 
   it("makes every method raise, naming the caller's line", function()
-    local client = new_client()
+    local client = at.client()
     local result = assert(client:generate(request()))
     local task = assert(client:submit(request()))
     client:close()
     local calls = {
-      function() result.images[1]:save(output("late.png")) end,
+      function() result.images[1]:save(at.output("late.png")) end,
       function() result.images[1]:data() end,
       function() client:step() end, function() client:run() end,
       function() client:spawn(print) end, function() client:timeout() end,
@@ -206,7 +180,7 @@ end)
 
 describe("the key", function()
   it("is in nothing that Lua can see", function()
-    local client <close> = new_client()
+    local client <close> = at.client()
     local core = require "gptimage.core"
     local task = assert(client:submit(request()))
     local result = assert(task:wait())

@@ -7,22 +7,17 @@ local gptimage = require "gptimage"
 local journal = require "gptimage.journal"
 local journals = require "spec.support.journals"
 local program = require "spec.support.program"
+local sandboxed = require "spec.support.sandboxed"
 local sandboxes = require "spec.support.sandbox"
 local window = require "gptimage.core_test"
 
 local request, base64, gist = journals.request, journals.base64, journals.gist
 
 describe("a client with a journal", function()
-  local sandbox, J
+  local at = sandboxed { latency = 0.1 }
+  local J
 
-  setup(function() sandbox = sandboxes.start { latency = 0.1 } end)
-  teardown(function() sandbox:stop() end)
-
-  before_each(function()
-    sandbox:reset()
-    J = journals.new(sandbox)
-  end)
-
+  before_each(function() J = journals.new(at.sandbox) end)
   after_each(function() J.close() end)
 
   describe("writes", function()
@@ -56,8 +51,8 @@ describe("a client with a journal", function()
       local client = J.open()
       local task = assert(client:submit(request()))
       task:wait()
-      assert.equal(task.key, sandbox:requests({ kind = "submit" })[1].idempotency_key
-        or sandbox:ledger().entries[1].key)
+      assert.equal(task.key, at.sandbox:requests({ kind = "submit" })[1].idempotency_key
+        or at.sandbox:ledger().entries[1].key)
       client:close()
       assert.equal(task.key, J.entries()[1].key)
     end)
@@ -85,7 +80,7 @@ describe("a client with a journal", function()
     end)
 
     it("an end for what fails, and a new intent for each submission anew", function()
-      sandbox:fault { match = { kind = "submit" }, times = 2,
+      at.sandbox:fault { match = { kind = "submit" }, times = 2,
         fault = { fail = "generation_timeout" } }
       local client = J.open()
       local result = assert(client:generate(request { resubmit = 1 }) == nil)
@@ -101,7 +96,7 @@ describe("a client with a journal", function()
       local client = J.open()
       assert.is_nil((client:generate(request { quality = "blurred" })))
       local id = (function()
-        local other <close> = clients.starmagic(sandbox)
+        local other <close> = clients.starmagic(at.sandbox)
         return assert(other:generate(request())).id
       end)()
       assert(client:attach(id):wait())
@@ -115,7 +110,7 @@ describe("a client with a journal", function()
       client:run()
       client:close()
       assert.same({ intent = 20, accepted = 20, done = 20 }, J.events())
-      assert.equal(20, sandbox:ledger().charged)
+      assert.equal(20, at.sandbox:ledger().charged)
     end)
 
     it("nothing of what waits for a slot: a crash must not call that a maybe", function()
@@ -133,7 +128,7 @@ describe("a client with a journal", function()
 
   it("never makes its host wait for the disk, only its requests, and those together", function()
     local result = program.run("spec/support/programs/slow_disk.lua",
-      { arguments = { J.path(), sandbox.starmagic, 1000 } })
+      { arguments = { J.path(), at.sandbox.starmagic, 1000 } })
     local longest, first, syncs, billed = result.output:match("^(%d+) (%d+) (%d+) ([%a ]+)\n")
     assert.equal("yes yes yes yes yes", billed, result.output)
     assert.is_true(tonumber(longest) < 1000, "a step took " .. longest .. " ms")
@@ -160,7 +155,7 @@ describe("a client with a journal", function()
   describe("says so", function()
     it("when another client or process has its journal", function()
       J.open()
-      local client, err = gptimage.client { base_url = sandbox.starmagic, api_key = "k",
+      local client, err = gptimage.client { base_url = at.sandbox.starmagic, api_key = "k",
         journal = J.path() }
       assert.is_nil(client)
       assert.same({ "io", "journal", "no" }, { err.kind, err.field, err.billed })
@@ -169,7 +164,7 @@ describe("a client with a journal", function()
 
     it("when its folder is missing or read-only", function()
       for _, name in ipairs { J.path "none/jobs.jsonl", "/proc/jobs.jsonl", J.folder.path } do
-        local client, err = gptimage.client { base_url = sandbox.starmagic, api_key = "k",
+        local client, err = gptimage.client { base_url = at.sandbox.starmagic, api_key = "k",
           journal = name }
         assert.is_nil(client)
         assert.same({ "io", "journal" }, { err.kind, err.field })
@@ -177,7 +172,7 @@ describe("a client with a journal", function()
     end)
 
     it("when there is no journal to recover from", function()
-      local client <close> = clients.starmagic(sandbox)
+      local client <close> = clients.starmagic(at.sandbox)
       assert.has_error(function() client:recover() end,
         "client has no journal to recover from: give it the option 'journal'")
       assert.is_nil((journal.lines(J.path "none")))
@@ -191,10 +186,10 @@ describe("a client with a journal", function()
         assert.same({ "io", "no" }, { err.kind, err.billed })
         assert.truthy(err.message:find("journal", 1, true))
       end)
-      assert.equal(0, sandbox:ledger().submits)
+      assert.equal(0, at.sandbox:ledger().submits)
       assert(client:generate(request()))
       client:close()
-      assert.equal(1, sandbox:ledger().submits)
+      assert.equal(1, at.sandbox:ledger().submits)
       assert.same({ linked = 1, finished = 1 }, gist(J.open():recover()))
     end)
 

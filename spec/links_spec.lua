@@ -4,29 +4,24 @@
 
 local journals = require "spec.support.journals"
 local program = require "spec.support.program"
-local sandboxes = require "spec.support.sandbox"
+local sandboxed = require "spec.support.sandboxed"
 
 local request = journals.request
 
 describe("a link that has expired", function()
-  local sandbox, J
+  local at = sandboxed { latency = 0 }
+  local J
 
-  setup(function() sandbox = sandboxes.start { latency = 0 } end)
-  teardown(function() sandbox:stop() end)
-
-  before_each(function()
-    sandbox:reset()
-    J = journals.new(sandbox)
-  end)
+  before_each(function() J = journals.new(at.sandbox) end)
 
   after_each(function()
-    assert.equal(1, sandbox:ledger().charged)
+    assert.equal(1, at.sandbox:ledger().charged)
     J.close()
   end)
 
   -- The next `times` links that are followed are gone for good.
   local function gone(times)
-    sandbox:fault { match = { kind = "download" }, times = times, fault = { gone = 410 } }
+    at.sandbox:fault { match = { kind = "download" }, times = times, fault = { gone = 410 } }
   end
 
   local function assert_picture(path)
@@ -123,13 +118,13 @@ describe("a link that has expired", function()
   it("is asked for again in the next life where nobody answered in this one", function()
     a_day_later()
     gone(1)
-    sandbox:fault { match = { kind = "poll" }, times = 20, fault = { html = 502 } }
+    at.sandbox:fault { match = { kind = "poll" }, times = 20, fault = { html = 502 } }
     local client = J.open()
     local _, tasks = client:recover()
     local _, err = tasks[1]:wait()
     assert.same({ "not_found", "yes", true }, { err.kind, err.billed, err.retryable })
     client:close()
-    sandbox:disarm()
+    at.sandbox:disarm()
     gone(1)
     assert.equal(1, J.open():recover().downloading)
   end)

@@ -5,35 +5,30 @@
 local clients = require "spec.support.clients"
 local files = require "spec.support.files"
 local gptimage = require "gptimage"
+local sandboxed = require "spec.support.sandboxed"
 local sandboxes = require "spec.support.sandbox"
 
 local PRICES = { ["gpt-image-2-beta"] = 2.5 } -- what the sandbox takes for a factor of 1
 local request = clients.request
 
 describe("money:", function()
-  local sandbox, client, log
+  local at = sandboxed { latency = 0.15 }
+  local client, log
 
-  setup(function() sandbox = sandboxes.start { latency = 0.15 } end)
-  teardown(function() sandbox:stop() end)
-  before_each(function()
-    sandbox:reset()
-    log = clients.new_log()
-  end)
+  before_each(function() log = clients.new_log() end)
   after_each(function()
     if client then client:close() end
     client = nil
   end)
 
   local function open(options, make)
-    client = (make or clients.starmagic)(sandbox, clients.impatient(log, options))
+    client = (make or clients.starmagic)(at.sandbox, clients.impatient(log, options))
     return client
   end
 
-  local function submits() return sandbox:requests { kind = "submit" } end
-
   -- The client's ledger and the sandbox's say the same.
   local function agrees()
-    local ours, theirs = client:ledger(), sandbox:ledger()
+    local ours, theirs = client:ledger(), at.sandbox:ledger()
     assert.equal(theirs.accepted - theirs.failed - theirs.cancelled, ours.paid + ours.at_risk)
     assert.equal(ours.sent, ours.refused + ours.at_risk + ours.given_back + ours.paid)
     assert.equal(theirs.credits.charged + theirs.credits.reserved, ours.credits.spent)
@@ -58,7 +53,8 @@ describe("money:", function()
 
     it("counts what is reserved, and gives back what failed", function()
       open { retry = { max = 0 } }
-      sandbox:fault { match = { kind = "submit" }, fault = { fail = "content_policy_violation" } }
+      at.sandbox:fault { match = { kind = "submit" },
+        fault = { fail = "content_policy_violation" } }
       local task = assert(client:submit(request()))
       while not task.id do client:step(1) end
       assert.equal(2.5, client.spent)
@@ -92,7 +88,7 @@ describe("money:", function()
       assert.same({ "quota", "no", "budget", false },
         { err.kind, err.billed, err.field, err.retryable })
       assert.matches("would cost 2.5 credits, and 5 of the budget of 6", err.message)
-      assert.equal(2, #submits())
+      assert.equal(2, #at.submits())
       assert.equal(6.0, client:ledger().credits.budget)
     end)
 
@@ -107,13 +103,13 @@ describe("money:", function()
       second:cancel() -- it never left
       assert(client:submit(request()))
       client:run()
-      assert.equal(2, sandbox:ledger().charged)
+      assert.equal(2, at.sandbox:ledger().charged)
       agrees()
     end)
 
     it("has room again for what failed", function()
       open { budget = 3, prices = PRICES }
-      sandbox:fault { match = { kind = "submit" }, fault = { fail = "unknown_error" } }
+      at.sandbox:fault { match = { kind = "submit" }, fault = { fail = "unknown_error" } }
       assert.is_nil((client:generate(request())))
       assert(client:generate(request()))
       assert.is_nil((client:generate(request())))
@@ -121,7 +117,7 @@ describe("money:", function()
 
     it("keeps what may have been paid", function()
       open { budget = 3, prices = PRICES }
-      sandbox:fault { match = { kind = "submit" }, fault = { reset = "accepted" } }
+      at.sandbox:fault { match = { kind = "submit" }, fault = { reset = "accepted" } }
       local _, err = client:generate(request())
       assert.same({ "network", "maybe" }, { err.kind, err.billed })
       _, err = client:generate(request())
@@ -136,13 +132,13 @@ describe("money:", function()
       assert.matches("`prices`", err.message)
       assert.matches("`price`", err.message)
       assert(client:generate(request { price = 2.5 }))
-      assert.equal(1, #submits())
+      assert.equal(1, #at.submits())
     end)
 
     it("of 0 sends nothing", function()
       open { budget = 0, prices = PRICES }
       assert.is_nil((client:generate(request())))
-      assert.equal(0, #submits())
+      assert.equal(0, #at.submits())
     end)
   end)
 
@@ -183,7 +179,7 @@ describe("money:", function()
   describe("resubmit", function()
     it("pays again for a task that failed, with a key of its own", function()
       open()
-      sandbox:fault { match = { kind = "submit" }, times = 2,
+      at.sandbox:fault { match = { kind = "submit" }, times = 2,
         fault = { fail = "generation_timeout" } }
       local task = assert(client:submit(request { resubmit = 3 }))
       local ids, keys = {}, {}
@@ -195,7 +191,7 @@ describe("money:", function()
       local result = assert(task:wait())
       assert.same({ 3, 3, ids[3] }, { #ids, #keys, result.id })
       local sent = {}
-      for i, record in ipairs(submits()) do sent[i] = record.headers["idempotency-key"] end
+      for i, record in ipairs(at.submits()) do sent[i] = record.headers["idempotency-key"] end
       assert.same(keys, sent)
       local ledger = agrees()
       assert.same({ 3, 1, 2 }, { ledger.sent, ledger.paid, ledger.given_back })
@@ -205,28 +201,28 @@ describe("money:", function()
 
     it("is off by default", function()
       open()
-      sandbox:fault { match = { kind = "submit" }, times = -1,
+      at.sandbox:fault { match = { kind = "submit" }, times = -1,
         fault = { fail = "generation_timeout" } }
       local _, err = client:generate(request())
       assert.same({ "server", "generation_timeout", true, "no" },
         { err.kind, err.code, err.retryable, err.billed })
-      assert.equal(1, #submits())
+      assert.equal(1, #at.submits())
     end)
 
     it("ends with the last failure when it failed as often as allowed", function()
       open()
-      sandbox:fault { match = { kind = "submit" }, times = -1,
+      at.sandbox:fault { match = { kind = "submit" }, times = -1,
         fault = { fail = "generation_timeout" } }
       local task = assert(client:submit(request { resubmit = 2 }))
       local _, err = task:wait()
       assert.same({ "generation_timeout", task.id }, { err.code, err.task_id })
-      assert.equal(3, #submits())
+      assert.equal(3, #at.submits())
       assert.equal(3, agrees().given_back)
     end)
 
     it("keeps the budget", function()
       open { budget = 6, prices = PRICES }
-      sandbox:fault { match = { kind = "submit" }, times = 1,
+      at.sandbox:fault { match = { kind = "submit" }, times = 1,
         fault = { fail = "generation_timeout", latency = 0.6 } }
       local first = assert(client:submit(request { resubmit = 5 }))
       while not first.id do client:step(1) end
@@ -241,7 +237,7 @@ describe("money:", function()
 
     it("does not pay again where the price no longer fits", function()
       open { budget = 2.9 }
-      sandbox:fault { match = { kind = "submit" }, fault = { fail = "generation_timeout",
+      at.sandbox:fault { match = { kind = "submit" }, fault = { fail = "generation_timeout",
         latency = 0.6 } }
       local first = assert(client:submit(request { price = 0.5, resubmit = 5 }))
       while not first.id do client:step(1) end
@@ -249,7 +245,7 @@ describe("money:", function()
       assert(client:generate(request { price = 0.4 }))
       local _, err = first:wait()
       assert.same({ "server", "generation_timeout" }, { err.kind, err.code })
-      assert.same({ 2.5, 2 }, { client.spent, #submits() })
+      assert.same({ 2.5, 2 }, { client.spent, #at.submits() })
     end)
   end)
 
@@ -258,7 +254,7 @@ describe("money:", function()
       local folder <close> = files.folder()
       open { retry = { max = 0 } }
       local function with(fault)
-        sandbox:fault { match = { kind = "submit" }, fault = fault }
+        at.sandbox:fault { match = { kind = "submit" }, fault = fault }
         local task = assert(client:submit(request()))
         task:wait()
         return task
@@ -294,7 +290,7 @@ describe("money:", function()
       assert(again:wait())
       local ledger = agrees()
       assert.same({ 1, 1, 0, 0 }, { ledger.sent, ledger.paid, ledger.at_risk, ledger.attached })
-      local other = clients.starmagic(sandbox)
+      local other = clients.starmagic(at.sandbox)
       assert(assert(other:attach(err.task_id)):wait())
       ledger = other:ledger()
       assert.same({ 0, 1, 1 }, { ledger.sent, ledger.paid, ledger.attached })
@@ -319,11 +315,11 @@ describe("money:", function()
 
     it("tells what is at risk when the client is closed, too", function()
       open()
-      sandbox:fault { match = { kind = "submit" }, fault = { stall = "head" } }
+      at.sandbox:fault { match = { kind = "submit" }, fault = { stall = "head" } }
       local task = assert(client:submit(request()))
       sandboxes.wait_for(function()
         client:step(0.01)
-        return sandbox:ledger().accepted == 1
+        return at.sandbox:ledger().accepted == 1
       end)
       local before = #log.events
       client:close()
@@ -331,7 +327,7 @@ describe("money:", function()
       assert.is_true(#log.events > before)
       assert.same({ "state", task.key }, { last.event, last.task })
       assert.matches("cancelled, billed maybe %(the whole body was sent, and no", last.message)
-      sandbox:release()
+      at.sandbox:release()
     end)
 
     it("raises on a closed client", function()

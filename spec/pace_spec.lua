@@ -4,29 +4,23 @@
 
 local clients = require "spec.support.clients"
 local files = require "spec.support.files"
-local sandboxes = require "spec.support.sandbox"
+local sandboxed = require "spec.support.sandboxed"
 
 local request = clients.request
 
 describe("pace:", function()
-  local sandbox, client, log
+  local at = sandboxed { latency = 0.15 }
+  local client, log
 
-  setup(function() sandbox = sandboxes.start { latency = 0.15 } end)
-  teardown(function() sandbox:stop() end)
-  before_each(function()
-    sandbox:reset()
-    log = clients.new_log()
-  end)
+  before_each(function() log = clients.new_log() end)
   after_each(function()
     if client then client:close() end
     client = nil
   end)
 
   local function open(options)
-    client = clients.starmagic(sandbox, clients.impatient(log, options))
+    client = clients.starmagic(at.sandbox, clients.impatient(log, options))
   end
-
-  local function submits() return sandbox:requests { kind = "submit" } end
 
   describe("rate", function()
     it("lets paid requests out as they were submitted, so many in so much time", function()
@@ -46,7 +40,7 @@ describe("pace:", function()
       end
       assert.is_true(times[6] - times[1] >= 0.79)
       local keys = {}
-      for i, record in ipairs(submits()) do keys[i] = record.headers["idempotency-key"] end
+      for i, record in ipairs(at.submits()) do keys[i] = record.headers["idempotency-key"] end
       for i, task in ipairs(tasks) do assert.equal(task.key, keys[i]) end
     end)
 
@@ -54,12 +48,12 @@ describe("pace:", function()
       open { rate = { requests = 1, per_seconds = 60 }, poll = { first = 60, min = 60, max = 60 } }
       assert(client:submit(request()))
       assert(client:submit(request()))
-      while sandbox:ledger().accepted == 0 do client:step(0.05) end
+      while at.sandbox:ledger().accepted == 0 do client:step(0.05) end
       client:step(0.1)
       client:step(0.1)
       local timeout = client:timeout()
       assert.is_true(timeout > 30 and timeout <= 60, tostring(timeout))
-      assert.equal(1, #submits())
+      assert.equal(1, #at.submits())
     end)
 
     it("does not hold up queries and downloads", function()
@@ -73,7 +67,7 @@ describe("pace:", function()
   describe("a 429", function()
     it("slows all tasks down, not the one alone", function()
       open { retry = { base = 0.2, cap = 2 } }
-      sandbox:fault { match = { kind = "submit" }, fault = { status = 429, empty = true } }
+      at.sandbox:fault { match = { kind = "submit" }, fault = { status = 429, empty = true } }
       local tasks = { assert(client:submit(request())) }
       while #log.found "retry" == 0 do client:step(1) end
       local paused = log.events[#log.events].time
@@ -89,12 +83,12 @@ describe("pace:", function()
       assert.is_true(times[1] - paused >= 0.099, times[1] - paused)
       assert.is_true(times[2] - times[1] >= 0.1) -- the gap, before an answer has eased it
       assert.equal(1, #log.found("retry", "^too many requests: requests of all tasks wait for"))
-      assert.same({ 5, 5 }, { client:ledger().paid, sandbox:ledger().charged })
+      assert.same({ 5, 5 }, { client:ledger().paid, at.sandbox:ledger().charged })
     end)
 
     it("is heard by all as long as Retry-After says", function()
       open()
-      sandbox:fault { match = { kind = "submit" }, times = 1, fault = { status = 429,
+      at.sandbox:fault { match = { kind = "submit" }, times = 1, fault = { status = 429,
         retry_after_ms = 400 } }
       local first = assert(client:submit(request()))
       while #log.found "retry" == 0 do client:step(1) end
@@ -110,7 +104,7 @@ describe("pace:", function()
       end
       -- The one that was refused keeps its place.
       local keys = {}
-      for i, record in ipairs(submits()) do keys[i] = record.headers["idempotency-key"] end
+      for i, record in ipairs(at.submits()) do keys[i] = record.headers["idempotency-key"] end
       assert.same(first.key, keys[1])
     end)
 
@@ -118,7 +112,7 @@ describe("pace:", function()
       open { retry = { base = 0.3, cap = 2 } }
       local first = assert(client:submit(request()))
       while not first.id do client:step(1) end
-      sandbox:fault { match = { kind = "poll" }, times = 1, fault = { status = 429,
+      at.sandbox:fault { match = { kind = "poll" }, times = 1, fault = { status = 429,
         retry_after_ms = 500 } }
       while #log.found("retry", "queries of all tasks") == 0 do client:step(1) end
       local paused, seen = log.events[#log.events].time, #log.events
@@ -141,7 +135,7 @@ describe("pace:", function()
 
     it("that says that the account is empty slows nothing down", function()
       open { retry = { base = 5, cap = 5 } }
-      sandbox:fault { match = { kind = "submit" }, times = 1, fault = { status = 429,
+      at.sandbox:fault { match = { kind = "submit" }, times = 1, fault = { status = 429,
         error = { code = "insufficient_quota" } } }
       local _, err = client:generate(request())
       assert.equal("quota", err.kind)

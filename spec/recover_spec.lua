@@ -3,22 +3,16 @@
 
 local journals = require "spec.support.journals"
 local program = require "spec.support.program"
-local sandboxes = require "spec.support.sandbox"
+local sandboxed = require "spec.support.sandboxed"
 local window = require "gptimage.core_test"
 
 local request, base64, gist = journals.request, journals.base64, journals.gist
 
 describe("client:recover gives back", function()
-  local sandbox, J
+  local at = sandboxed { latency = 0.1 }
+  local J
 
-  setup(function() sandbox = sandboxes.start { latency = 0.1 } end)
-  teardown(function() sandbox:stop() end)
-
-  before_each(function()
-    sandbox:reset()
-    J = journals.new(sandbox)
-  end)
-
+  before_each(function() J = journals.new(at.sandbox) end)
   after_each(function() J.close() end)
 
   it("nothing from an empty or new journal", function()
@@ -44,7 +38,7 @@ describe("client:recover gives back", function()
     assert.equal("yes", told.billed)
     client:close()
     assert.same({ finished = 1 }, gist(J.open():recover()))
-    assert.equal(1, sandbox:ledger().charged)
+    assert.equal(1, at.sandbox:ledger().charged)
   end)
 
   it("links that were never saved, until somebody saves them", function()
@@ -100,7 +94,7 @@ describe("client:recover gives back", function()
       local client = assert(require("gptimage").client { base_url = %q, api_key = "k",
         journal = %q })
       io.write(#client:recover().maybe)
-      os.exit(0, false)]]):format(sandbox.starmagic, J.path())
+      os.exit(0, false)]]):format(at.sandbox.starmagic, J.path())
     local script = J.path "die.lua"
     local file = assert(io.open(script, "wb"))
     file:write(code)
@@ -113,11 +107,11 @@ describe("client:recover gives back", function()
     assert.same({ maybe = 2 }, gist(client:recover()), "told again by the same client")
     table.sort(report.maybe, function(a, b) return a.key < b.key end)
     assert.same({ key = "k", time = 1700000000, model = "m", prompt = "a boat",
-      provider = "starmagic", base_url = sandbox.starmagic }, report.maybe[2])
+      provider = "starmagic", base_url = at.sandbox.starmagic }, report.maybe[2])
     assert.equal("timeout", report.maybe[1].kind)
     client:close()
     assert.same({ finished = 2 }, gist(J.open():recover()))
-    assert.equal(0, sandbox:ledger().submits)
+    assert.equal(0, at.sandbox:ledger().submits)
   end)
 
   it("what belongs to another service for a client of that alone", function()
@@ -169,7 +163,7 @@ describe("client:recover gives back", function()
       local file <close> = assert(io.open(J.path "m.jsonl.d/" .. name, "wb"))
       file:write(text)
     end
-    local line = J.intent("gim_a", { base_url = sandbox.magick,
+    local line = J.intent("gim_a", { base_url = at.sandbox.magick,
       output = J.path "{key}-{index}.png" })
     J.put({ line, J.intent "gim_b", '{"event":"closed","key":"gim_b","time":1}' }, "m.jsonl")
     picture("gim_a-0.arrived", bytes)
