@@ -164,14 +164,15 @@ end
 
 -- The others are written out, with few calls inside one another and few values in each: what a
 -- coroutine that waits ever needed of its stack it keeps, and there may be thousands. What the
--- core raises names the line that called the caller of the core.
+-- core raises names the line that called the caller of the core. on_progress is looked for as the
+-- core looks for fields, past metatables: one that raises would lose a task that is under way.
 
 function client_methods:submit(request)
   wait.check_open(self, "client:submit", 3)
   local written, fault = for_core(request, "submit", 3)
   local task, err = core.generate(self, written, "submit", fault)
   if task then
-    wait.adopt(self, task, request.on_progress)
+    wait.adopt(self, task, rawget(request, "on_progress"))
   end
   return task, err
 end
@@ -184,7 +185,7 @@ local function start_and_wait(client, name, starter, request)
   if not task then
     return nil, err
   end
-  wait.adopt(client, task, request.on_progress)
+  wait.adopt(client, task, rawget(request, "on_progress"))
   return wait.wait_as_caller_can(task)
 end
 
@@ -215,7 +216,7 @@ function client_methods:attach(id, options)
   wait.check_open(self, "client:attach", 3)
   local task, err = checked(3, core.attach, self, id, options)
   if task then
-    wait.adopt(self, task, options and options.on_progress)
+    wait.adopt(self, task, options and rawget(options, "on_progress"))
   end
   return task, err
 end

@@ -105,6 +105,16 @@ describe("client:generate", function()
     end
   end)
 
+  it("asks no metatable of a request, as it may raise while the task is under way", function()
+    local client <close> = at.client()
+    local strict = { __index = function(_, name) error("no field " .. name) end }
+    local task = assert(client:submit(setmetatable(request(), strict)))
+    local result = assert(client:generate(setmetatable(request(), strict)))
+    assert(client:map({ setmetatable(request(), strict) }))
+    assert(task:wait())
+    assert(assert(client:attach(result.id, setmetatable({}, strict))):wait())
+  end)
+
   it("returns a failed task as an error that was not billed", function()
     at.sandbox:fault { match = { kind = "submit" }, fault = { fail = "content_policy_violation" } }
     local client <close> = at.client()
