@@ -111,6 +111,40 @@ describe("client:spawn", function()
     collectgarbage()
     assert.is_nil(next(weak))
   end)
+
+  it("lets go of a coroutine that the program closed, once its task ends", function()
+    local one, two = new_client(), new_client()
+    local weak = setmetatable({}, { __mode = "k" })
+    for _, client in ipairs { one, two } do
+      one:spawn(function()
+        weak[coroutine.running()] = true
+        client:generate(request(1))
+      end)
+    end
+    one:step()
+    for co in pairs(weak) do assert.is_true(coroutine.close(co)) end
+    while one:step(1) + two:step(1) > 0 do end
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(next(weak))
+    one:close()
+    two:close()
+  end)
+
+  it("does not look through all that there were when one ends", function()
+    local client = new_client()
+    local looked, original = 0, next
+    finally(function() _G.next = original end)
+    client:spawn(function() client:generate(request(1)) end)
+    for _ = 1, 100 do client:spawn(function() end) end
+    _G.next = function(t, ...)
+      local key, value = original(t)
+      if type(key) == "thread" and math.type(value) == "integer" then looked = looked + 1 end
+      return original(t, ...)
+    end
+    client:run()
+    assert.equal(0, looked)
+  end)
 end)
 
 describe("callbacks", function()

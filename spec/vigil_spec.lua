@@ -90,6 +90,24 @@ describe("a vigil", function()
     assert.equal(2, asked)
   end)
 
+  it("lets go of its coroutine when other clients' tasks are over, whoever drives them", function()
+    local one, two = new_client(), new_client()
+    local weak = setmetatable({}, { __mode = "k" })
+    one:spawn(function()
+      weak[coroutine.running()] = true
+      local abroad = assert(two:submit(request(5)))
+      local vigil = vigils.new(one)
+      vigil:add(abroad)
+      vigil:wait(function() return abroad:done() end)
+    end)
+    one:step()
+    while two:step(1) > 0 do one:step() end
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(next(weak))
+    assert.equal(0, one:run())
+  end)
+
   it("is not woken by ends between its waits, nor by a task that was over before", function()
     local client = new_client()
     local order = {}

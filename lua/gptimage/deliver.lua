@@ -6,7 +6,7 @@
 -- A client's `state` is core.data(client), one table that goes with the client:
 --   what, items, head, tail   the queue of things to tell; arrays instead of one table or closure
 --                             per entry, so that waiting and stepping make no garbage
---   coroutines, spawned       coroutine -> its number; how many there were
+--   coroutines, spawned, alive  coroutine -> its number; how many there were, and are
 --   abroad                    task of another client -> coroutine of ours that waits for it
 --   live                      tasks not yet done, as far as known
 --   deliverers                coroutines of the host in whose step callbacks are running
@@ -41,7 +41,7 @@ local LONG = 64
 function M.prepare(client, options)
   local state = core_data(client)
   state.what, state.items, state.head, state.tail = {}, {}, 1, 0
-  state.coroutines, state.spawned = {}, 0
+  state.coroutines, state.spawned, state.alive = {}, 0, 0
   state.abroad = {}
   state.live = 0
   state.busy = false
@@ -130,10 +130,14 @@ local function owner_of(co, likely)
   return nil
 end
 
+-- Counted, for to look whether any is left takes long in a table that once had thousands.
 local function forget(state, co)
-  state.coroutines[co] = nil
-  if next(state.coroutines) == nil then
-    spawners[state] = nil
+  if state.coroutines[co] then
+    state.coroutines[co] = nil
+    state.alive = state.alive - 1
+    if state.alive == 0 then
+      spawners[state] = nil
+    end
   end
 end
 
@@ -168,18 +172,24 @@ end
 
 -- `likely` is the state of the client that most probably spawned it.
 local function resume(co, likely)
-  local state = status(co) == "suspended" and owner_of(co, likely)
-  -- Dead, or resumed by somebody else: its await will look for itself. Or its client was closed
-  -- just now, and all of them are closed together when the queue is empty.
-  if not state or state.closed then
-    return
+  local state, now = owner_of(co, likely), status(co)
+  if state and now == "dead" then
+    forget(state, co) -- the program closed it while it waited
+    for task, waiter in next, state.abroad do
+      if waiter == co then
+        state.abroad[task] = nil
+      end
+    end
+  elseif state and now == "suspended" and not state.closed then
+    came_back(state, co, coroutine.resume(co))
   end
-  came_back(state, co, coroutine.resume(co))
+  -- Else somebody else resumed it: its await will look for itself. Or its client was closed just
+  -- now, and all of them are closed together when the queue is empty.
 end
 
 -- Closed newest first, as Lua closes variables.
 local function close_coroutines(state)
-  if next(state.coroutines) == nil then
+  if state.alive == 0 then
     return
   end
   local order = {}
@@ -316,6 +326,7 @@ function M.spawn(client, state, f)
   local co = coroutine.create(f)
   state.spawned = state.spawned + 1
   state.coroutines[co] = state.spawned
+  state.alive = state.alive + 1
   spawners[state] = true
   push_and_wake(client, state, "start", co)
 end

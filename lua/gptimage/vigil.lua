@@ -17,7 +17,7 @@ local core_data = core.data
 ---@field private owner? table    state of the client that spawned the coroutine it was made in
 ---@field private co? thread      that coroutine
 ---@field private suspend? fun()  yields; nil: it blocks
----@field private on_end? fun()   told of each end, where it yields
+---@field private on_end? fun(task: gptimage.task)  told of each end, where it yields
 ---@field private waits boolean   it has yielded: an end is to wake it
 ---@field private clients table   those to drive where it blocks: an array, and client -> true
 local Vigil = {}
@@ -40,7 +40,10 @@ function M.new(client)
     self.in_loop = true
     self.suspend, wake = loop.pause()
   end
-  self.on_end = wake and function()
+  self.on_end = wake and function(task)
+    if self.owner then
+      self.owner.abroad[task] = nil
+    end
     if self.waits then
       wake()
     end
