@@ -163,10 +163,11 @@ describe("the time for one paid request", function()
       if kind ~= "submit" then return end
       heads = heads + 1
       if heads == 1 then
+        service.server.listener:setoption("recv-buffer-size", 1 << 20) -- the next is quick
         conn:wait(function() return heads > 1 end) -- reads nothing meanwhile
         return false
       end
-    end }, { timeout = { submit = 0.2 }, retry = { base = 0, cap = 0 } })
+    end }, { timeout = { submit = 1 }, retry = { base = 0, cap = 0 } })
     service.server.listener:setoption("recv-buffer-size", 4096)
     local task = submit(LARGE)
     assert.equal("yes", assert(service:finish(task)).billed)
