@@ -148,6 +148,36 @@ describe("client:generate and client:edit", function()
     assert.equal(30, fake.now - before)
   end)
 
+  it("raise before anything is sent where a function in C is in between", function()
+    local client = new_client()
+    local messages, done = {}, false
+    local function in_c(f)
+      local ok, message = pcall(string.gsub, "x", "x", f)
+      assert.is_false(ok)
+      messages[#messages + 1] = message
+    end
+    client:spawn(function()
+      in_c(function() client:generate(request(1)) end)
+      in_c(function() client:edit(request(1)) end)
+      in_c(function() client:all { request(1) } end)
+      assert.equal(0, #fake.started)
+      assert(client:generate(request(1)))
+      local task = assert(client:submit(request(1)))
+      in_c(function() task:await() end)
+      client:spawn(function() done = task:await() end) -- nobody else waits for it
+      client:generate(request(5))
+    end)
+    client:run()
+    for index, name in ipairs { "client:generate", "client:edit", "client:all", "task:await" } do
+      assert.matches("wait_spec.lua:%d+: " .. name .. " would yield across a function in C",
+        messages[index])
+    end
+    assert.equal(4, #messages)
+    assert.truthy(done)
+    -- Who does not yield may be anywhere.
+    string.gsub("x", "x", function() assert(client:generate(request(1))) end)
+  end)
+
   it("return what the rules refuse without waiting", function()
     local client = new_client()
     local result, err = client:generate { model = "refused" }

@@ -14,6 +14,7 @@ local results = require "gptimage.result"
 local M = {}
 
 local running, status, yield = coroutine.running, coroutine.status, coroutine.yield
+local isyieldable = coroutine.isyieldable
 local core_data, core_idle, core_opened = core.data, core.idle, core.opened
 local core_waiter = core.waiter
 local turn, is_delivering = deliver.turn, deliver.is_delivering
@@ -111,7 +112,16 @@ local function linger(task, loop)
   lingers = false
 end
 
--- Raises where `what` could only block a loop that the host attached, and on a closed client.
+-- Raises for `what`, which is to yield and cannot. Before anything is sent: Lua's own error would
+-- come when it is paid for.
+local function cannot_yield(what, level)
+  error(("%s would yield across a function in C, as string.gsub, table.sort and finalizers are: "
+    .. "call it outside of that, or use client:submit with task:on_done; task:wait blocks all "
+    .. "the same"):format(what), level)
+end
+
+-- Raises where `what` could only block a loop that the host attached, where it cannot yield as it
+-- is to, and on a closed client.
 local function check_may_wait(client, what, level)
   local state = core_opened(client) or check_open(client, what, level + 1)
   local loop = state.loop
@@ -119,6 +129,9 @@ local function check_may_wait(client, what, level)
     error(("%s would block the loop '%s' that drives this client: call it inside %s or of "
       .. "client:spawn, or use client:submit with task:on_done; task:wait blocks all the same")
       :format(what, loop.name, loop.place), level)
+  end
+  if not isyieldable() and (loop or owner_of_this(state)) then
+    cannot_yield(what, level + 1)
   end
 end
 
@@ -189,6 +202,8 @@ function task_methods:await()
       .. "elsewhere use task:wait(), which blocks, or ask task:done()", 2)
   elseif self:done() then
     return results.of(self)
+  elseif not isyieldable() then
+    cannot_yield("task:await", 3)
   elseif owner then
     be_woken(self, state, owner, 3)
     return sleep(self, owner)
