@@ -129,6 +129,40 @@ describe("a link that has expired", function()
     assert.equal(1, J.open():recover().downloading)
   end)
 
+  it("is asked for again in the next life where the key was refused in this one", function()
+    a_day_later()
+    gone(1)
+    at.sandbox:fault { match = { kind = "poll" }, times = 1,
+      fault = { status = 401, body = '{"error":{"code":"unauthorized","message":"No."}}' } }
+    local client = J.open()
+    local _, tasks = client:recover()
+    local _, err = tasks[1]:wait()
+    assert.same({ "not_found", "yes" }, { err.kind, err.billed })
+    client:close()
+    assert.equal(1, J.open():recover().downloading)
+  end)
+
+  it("is asked for again in the next life where this one ended before an answer", function()
+    a_day_later()
+    gone(1)
+    at.sandbox:fault { match = { kind = "poll" }, times = 20, fault = { stall = "head" } }
+    local asked = false
+    local client = J.open { log = function(event)
+      asked = asked or event.event == "request" and event.message == "GET the task"
+    end }
+    local _, tasks = client:recover()
+    for _ = 1, 1000 do
+      if asked then break end
+      client:step(0.01)
+    end
+    assert.is_true(asked)
+    client:close()
+    local _, err = tasks[1]:wait()
+    assert.same({ "cancelled", "yes" }, { err.kind, err.billed })
+    at.sandbox:disarm()
+    assert.equal(1, J.open():recover().downloading)
+  end)
+
   it("is the end where the reply named no task", function()
     gone(1)
     local result, err = J.magick():generate(request { response_format = "url",

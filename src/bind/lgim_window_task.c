@@ -287,6 +287,8 @@ static void push_pictures(lua_State *L, const gim_pictures *pictures) {
     lgim_window_set_text(L, "url", m->url);
     lgim_window_set_text(L, "revised_prompt", m->revised_prompt);
     lgim_window_set_text(L, "state", states[m->state]);
+    lua_pushboolean(L, m->gone);
+    lua_setfield(L, -2, "gone");
     lgim_window_set_integer(L, "payload", m->payload);
     lgim_window_set_integer(L, "attempt", m->attempt);
     set_err(L, m->err);

@@ -136,10 +136,12 @@ void gim_pictures_relink(gim_pictures *p, int picture, char *url) {
   m->err = NULL;
 }
 
-void gim_pictures_forsake(gim_pictures *p) {
-  for (int i = 0; i < p->count; i++)
-    if (p->list[i].state == GIM_PICTURE_STALE)
-      p->list[i].state = GIM_PICTURE_FAILED;
+void gim_pictures_forsake(gim_pictures *p, bool gone) {
+  for (int i = 0; i < p->count; i++) {
+    if (p->list[i].state != GIM_PICTURE_STALE) continue;
+    p->list[i].state = GIM_PICTURE_FAILED;
+    p->list[i].gone = gone;
+  }
 }
 
 void gim_pictures_lose(gim_pictures *p, int picture, const gim_err *err) {
@@ -149,7 +151,7 @@ void gim_pictures_lose(gim_pictures *p, int picture, const gim_err *err) {
 }
 
 void gim_pictures_give_up(gim_pictures *p, const gim_err *err) {
-  gim_pictures_forsake(p);
+  gim_pictures_forsake(p, false);
   for (int i = 0; i < p->count; i++)
     if (!is_settled(&p->list[i])) fail(&p->list[i], err);
 }

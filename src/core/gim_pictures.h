@@ -32,6 +32,7 @@ typedef struct gim_picture {
   char *revised_prompt; /* OWNED; NULL: none */
   int payload;          /* number in the reply that carried it, or -1 */
   gim_picture_state state;
+  bool gone;   /* FAILED: its link has expired, and there is no new one */
   int attempt; /* 0 for the first try */
   int64_t due_ms;
   gim_err *err; /* OWNED; FAILED, STALE: why (NULL: out of memory) */
@@ -95,8 +96,9 @@ void gim_pictures_expire(gim_pictures *p, int picture, const gim_err *err);
 */
 void gim_pictures_relink(gim_pictures *p, int picture, char *url);
 
-/* No new link comes: STALE ones have FAILED, for the reason they had. */
-void gim_pictures_forsake(gim_pictures *p);
+/* STALE ones have FAILED, for the reason they had. `gone`: there is no new link,
+   and will be none; else nobody could say. */
+void gim_pictures_forsake(gim_pictures *p, bool gone);
 
 /* Its bytes are lost, whatever its state: FAILED with a COPY of `err`. */
 void gim_pictures_lose(gim_pictures *p, int picture, const gim_err *err);

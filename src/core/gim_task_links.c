@@ -26,6 +26,9 @@ void gim_task_expired(gim_task *t, int picture, const gim_err *err,
                  : "There is no task that could be asked for a new one.");
   gim_pictures_report(&t->pictures, picture, &last, &t->rules->retry, now_ms,
                       t->deadline_ms, random);
+  if (picture >= 0 && picture < t->pictures.count)
+    t->pictures.list[picture].gone =
+        t->pictures.list[picture].state == GIM_PICTURE_FAILED;
 }
 
 void gim_task_renew(gim_task *t, int64_t now_ms) {
@@ -71,8 +74,22 @@ static bool ask_again(gim_task *t, const gim_err *why, gim_status status,
   return true;
 }
 
+/*
+** Has the service said that there is no such task? A key that it refuses, a
+** host that is not trusted, or no memory may be another matter the next time.
+*/
+static bool is_denied(const gim_task_report *report) {
+  if (report->status != GIM_OK) return false;
+  switch (report->reply->err.status) {
+  case GIM_E_NOT_FOUND:
+  case GIM_E_INVALID:
+  case GIM_E_REFUSED: return true;
+  default: return false;
+  }
+}
+
 /* Pictures without a new link stay where they are. */
-static void forsake(gim_task *t, const gim_err *why) {
+static void forsake(gim_task *t, const gim_err *why, bool gone) {
   for (int i = 0; i < t->pictures.count; i++) {
     const gim_picture *m = &t->pictures.list[i];
     if (m->state != GIM_PICTURE_STALE || m->err == NULL) continue;
@@ -82,7 +99,7 @@ static void forsake(gim_task *t, const gim_err *why) {
     add(m->err, why->message);
     m->err->retryable = why->retryable; /* it was not asked, or may be again */
   }
-  gim_pictures_forsake(&t->pictures);
+  gim_pictures_forsake(&t->pictures, gone);
 }
 
 void gim_task_renewed(gim_task *t, const gim_task_report *report,
@@ -94,12 +111,13 @@ void gim_task_renewed(gim_task *t, const gim_task_report *report,
   t->phase = PHASE_SAVING;
   if (read) {
     relink(t, reply, report->now_unix_s);
-    forsake(t, NULL);
+    forsake(t, NULL, true);
     return;
   }
   if (status == GIM_OK) {
     why = &reply->err;
     status = why->status;
   }
-  if (!ask_again(t, why, status, now_ms, random)) forsake(t, why);
+  if (!ask_again(t, why, status, now_ms, random))
+    forsake(t, why, is_denied(report));
 }

@@ -213,12 +213,8 @@ static bool is_hopeless(const gim_task *task) {
 
 /* Has a picture no link that holds, nor the task a new one for it? */
 static bool lacks_link(const gim_task *task) {
-  for (int i = 0; i < task->pictures.count; i++) {
-    const gim_picture *picture = &task->pictures.list[i];
-    if (picture->state == GIM_PICTURE_FAILED && picture->err != NULL &&
-        picture->err->status == GIM_E_NOT_FOUND && !picture->err->retryable)
-      return true;
-  }
+  for (int i = 0; i < task->pictures.count; i++)
+    if (task->pictures.list[i].gone) return true;
   return false;
 }
 

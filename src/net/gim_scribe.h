@@ -155,8 +155,8 @@ void gim_scribe_saved(gim_scribe *s, int picture, int payload,
 
 /* The task is over: a `failed` line says what is known not to be charged, and
    of what may be charged that asking again brings nothing; behind `done`, that
-   a link has expired and there was no new one. What may still come (a task that
-   goes on at the service) stays open. */
+   a link has expired and there is no new one. What may still come (a task that
+   goes on at the service, or could not be asked for a link) stays open. */
 void gim_scribe_end(gim_scribe *s, const gim_task *task);
 
 /* The task failed and starts over, under another key: BORROWED as before. */
