@@ -63,7 +63,8 @@ local client = {}
 function client:submit(request) end
 
 ---Submits and waits: yields in a coroutine of client:spawn (of any client) and of an attached
----loop, blocks elsewhere. Raises outside the coroutines of an attached loop, which it would block.
+---loop, blocks elsewhere. Raises outside the coroutines of an attached loop, which it would block,
+---and where it would yield across a function in C, such as string.gsub.
 ---@param request gptimage.request
 ---@return gptimage.result? result, gptimage.error? err
 function client:generate(request) end
