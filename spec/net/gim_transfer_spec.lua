@@ -98,6 +98,33 @@ describe("gim_transfer", function()
       fetch { url = server.url .. "/v1/tasks/../%2e%2e/a//b?x=[1]" }
       assert.equal("/v1/tasks/../%2e%2e/a//b?x=[1]", server.requests[1].target)
     end)
+
+    it("to the host and target that each names, whatever its handle did before", function()
+      local servers = { serve(), misbehave.server(misbehave.polite) }
+      local targets = { ["/v1/tasks/a"] = "/v1/tasks/a", ["/v1/tasks/b"] = "/v1/tasks/b",
+        ["/v1/tasks/a?q=1"] = "/v1/tasks/a?q=1", ["/c#d"] = "/c", ["/c"] = "/c", [""] = "/",
+        ["?q=2"] = "/?q=2", ["/"] = "/", ["//x.example/y"] = "//x.example/y",
+        ["/a/../b"] = "/a/../b", ["/a%2fb%3F"] = "/a%2fb%3F", ["/a;b=c&d"] = "/a;b=c&d" }
+      local order = {}
+      for target in pairs(targets) do order[#order + 1] = target end
+      table.sort(order)
+      for i, target in ipairs(order) do
+        for j, next_target in ipairs(order) do
+          for turn, to in ipairs { (i + j) % 2 + 1, j % 2 + 1 } do
+            local wanted = turn == 1 and target or next_target
+            local paid = (i * j) % 3 == 0
+            local outcome = misbehave.fetch(net, servers, { class = paid and "paid" or "poll",
+              post = paid, body = paid and "x" or nil, url = servers[to].url .. wanted })
+            assert.equal("ok", outcome.status)
+            local request = table.remove(servers[to].requests)
+            assert.equal(targets[wanted], request.target)
+            assert.equal(servers[to].url:match "//(.*)", request.headers.host)
+          end
+        end
+      end
+      assert.same({ 0, 0 }, { #servers[1].requests, #servers[2].requests })
+      servers[2]:close()
+    end)
   end)
 
   describe("refuses before anything is sent", function()
