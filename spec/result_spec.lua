@@ -49,6 +49,21 @@ describe("a result", function()
     assert.truthy(result.warnings[1].message:find("^cjson cannot read the reply: "))
   end)
 
+  it("keeps what raw is read from where cjson is missing, and says so each time", function()
+    local result = finished { body = '{"a":1}' }
+    local loaded = package.loaded["gptimage.json"]
+    package.loaded["gptimage.json"] = nil
+    package.preload["gptimage.json"] = function() error("no cjson") end
+    finally(function()
+      package.loaded["gptimage.json"], package.preload["gptimage.json"] = loaded, nil
+    end)
+    for _ = 1, 2 do
+      assert.error_matches(function() return result.raw end, "no cjson")
+    end
+    package.preload["gptimage.json"] = nil
+    assert.equal(1, result.raw.a)
+  end)
+
   it("has no raw where the service sent no body", function()
     local task = assert(client:submit { model = "m", prompt = "p" })
     fake.at(1, function() fake.finish(task, { id = "x", billed = "yes" }) end)

@@ -33,8 +33,8 @@ function Result.__index(self, key)
   if body == nil then
     return nil
   end
-  bodies[self] = nil
   local raw, reason = require("gptimage.json").decode(body)
+  bodies[self] = nil
   if reason then
     self.warnings[#self.warnings + 1] = setmetatable({ field = "raw", rule = "json",
       message = "cjson cannot read the reply: " .. reason }, core.issue_metatable)
