@@ -289,11 +289,12 @@ describe("a picture without output", function()
   it("cannot be saved where no file can be, and says why", function()
     start()
     local image = assert(service:generate()).images[1]
-    for path, kind in pairs { [at "sub/"] = "invalid", [at "a\0b"] = "invalid",
-      ["/dev/null/x"] = "io" } do
+    for path, told in pairs { [at "sub/"] = { "invalid", "it is a folder: name a file in it" },
+      [at "a\0b"] = { "invalid", "it is no file name" }, ["/dev/null/x"] = { "io", "" } } do
       local saved, err = service:spawn(function() return image:save(path) end)
       assert.is_nil(saved)
-      assert.equal(kind, err.kind, path)
+      assert.equal(told[1], err.kind, path)
+      assert.truthy(err.message:find(told[2], 1, true), err.message)
       assert.equal("yes", err.billed)
     end
     assert.same({}, folder:files())

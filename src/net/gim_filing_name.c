@@ -87,7 +87,10 @@ gim_status gim_filing_aim(gim_filing *f, gim_str output, bool literal,
     while (cut > 0 && output.p[cut - 1] != '/') cut--;
     if (cut == output.n || output.n >= GIM_LIMIT_PATH ||
         memchr(output.p, '\0', output.n) != NULL) {
-      status = gim_fail(err, GIM_E_INVALID, "path: it is no file name.");
+      status = gim_fail(err, GIM_E_INVALID, "%s",
+                        cut == output.n && cut > 0
+                            ? "path: it is a folder: name a file in it."
+                            : "path: it is no file name.");
       if (err != NULL) memcpy(err->field, "path", sizeof("path"));
       return status;
     }
