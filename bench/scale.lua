@@ -57,7 +57,7 @@ local contenders = {
   { key = "ours", name = "gptimage", words = program("lua5.4", "bench/peers/polls.lua"),
     version = output "lua5.4 -e 'print(require(\"gptimage\").version)'" },
   { key = "floor", name = "floor: libcurl", words = program(nil, TOOLS .. "/polls"),
-    version = output "lua5.4 -e 'print(require(\"gptimage\").libcurl)'" },
+    version = output "lua5.4 -e 'print(require(\"gptimage.core\").libcurl)'" },
   { key = "agent", name = "undici Agent", words = javascript "agent", version = npm "undici",
     least = 6 },
   { key = "fetch_agent", name = "fetch, Agent", words = javascript "fetch_agent",
