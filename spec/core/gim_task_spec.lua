@@ -57,8 +57,8 @@ describe("gim_task: a life", function()
     job.task:saved(job.now, 0)
     state = job:over("ok", "yes")
     assert.same({ "completed", 100 }, { state.name, state.progress })
-    assert.same({ url = "https://a.example/2.png", payload = -1, attempt = 0, state = "saved" },
-      state.pictures[2])
+    assert.same({ url = "https://a.example/2.png", payload = -1, attempt = 0, state = "saved",
+      gone = false }, state.pictures[2])
   end)
 
   it("is over with the answer where that has the pictures", function()
@@ -67,10 +67,10 @@ describe("gim_task: a life", function()
       { url = "", b64_json = "<image 0>", revised_prompt = "A cat" } } }, 200, { payloads = 1 }))
     local state = job:over("ok", "yes")
     assert.is_nil(state.id)
-    assert.same({ url = "https://a.example/1.png", payload = -1, attempt = 0, state = "idle" },
-      state.pictures[1])
-    assert.same({ revised_prompt = "A cat", payload = 0, attempt = 0, state = "idle" },
-      state.pictures[2])
+    assert.same({ url = "https://a.example/1.png", payload = -1, attempt = 0, state = "idle",
+      gone = false }, state.pictures[1])
+    assert.same({ revised_prompt = "A cat", payload = 0, attempt = 0, state = "idle",
+      gone = false }, state.pictures[2])
   end)
 
   it("takes a task that is over at once, and one whose query brings pictures alone", function()
