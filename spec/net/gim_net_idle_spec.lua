@@ -1,39 +1,25 @@
 -- SPDX-License-Identifier: MIT
 -- Tests of gim_net_is_idle (src/net/gim_net.c) that nothing is missed by who steps only when it
 -- says that there is something to do.
-local window = require "gptimage.core_test"
-local misbehave = require "spec.support.misbehave"
+local netted = require "spec.support.netted"
 local socket = require "socket"
 
 describe("gim_net is idle", function()
-  local net, server, before
+  local on, net, server
 
   local function open(options, script)
-    net = assert(window.net(options or {}))
-    server = misbehave.server(script or misbehave.polite)
+    net, server = on:open(options, script)
   end
 
-  before_each(function()
-    collectgarbage()
-    before = window.open_fds()
-  end)
+  before_each(function() on = netted.begin() end)
 
-  after_each(function()
-    if net then net:free() end
-    if server then server:close() end
-    net, server = nil, nil
-    assert.equal(before, window.open_fds())
-  end)
+  after_each(function() on:finish() end)
 
   local function start(request, on_done)
-    request.url = request.url or server.url .. "/"
-    return net:start(request, on_done or function() end)
+    return on:start(request, on_done)
   end
 
-  local function silent(conn)
-    conn:request()
-    conn:closed()
-  end
+  local silent = netted.silent
 
   -- As a game that asks in every frame, and never for the descriptor.
   local function drive(done)

@@ -3,38 +3,26 @@
 -- cancelling, starting and cancelling from on_done. And what it stands on: gim_clock, gim_library.
 local window = require "gptimage.core_test"
 local misbehave = require "spec.support.misbehave"
+local netted = require "spec.support.netted"
 local socket = require "socket"
 local needs_descriptor = require "spec.support.needs_descriptor"
 
 describe("gim_net", function()
-  local net, server, before
+  local on, net, server
 
   local function open(options, script)
-    net = assert(window.net(options or {}))
-    server = misbehave.server(script or misbehave.polite)
+    net, server = on:open(options, script)
   end
 
-  before_each(function()
-    collectgarbage()
-    before = window.open_fds()
-  end)
+  before_each(function() on = netted.begin() end)
 
-  after_each(function()
-    if net then net:free() end
-    if server then server:close() end
-    net, server = nil, nil
-    assert.equal(before, window.open_fds())
-  end)
+  after_each(function() on:finish() end)
 
   local function start(request, on_done)
-    request.url = request.url or server.url .. "/"
-    return net:start(request, on_done or function() end)
+    return on:start(request, on_done)
   end
 
-  local function silent(conn)
-    conn:request()
-    conn:closed()
-  end
+  local silent = netted.silent
 
   describe("gives slots", function()
     it("up to max_requests in all, and says no beyond", function()
@@ -254,7 +242,7 @@ describe("gim_net", function()
         end
         -- the net goes on
         server:close()
-        server = misbehave.server(misbehave.polite)
+        server = on:serve()
         assert.equal("ok", misbehave.fetch(net, { server }, { url = server.url .. "/" }).status)
       end)
     end
@@ -353,7 +341,7 @@ describe("gim_net", function()
           break
         end
         assert.equal("no_memory", err.kind)
-        assert.equal(before, window.open_fds())
+        assert.equal(on.before, window.open_fds())
       end
       assert.is_true(made and made > 3)
     end)
