@@ -18,8 +18,8 @@
 **
 ** The folder is needed before paying, so it may hold {key} and {model} alone.
 ** A template that ends in a slash is a folder alone: for pictures that are
-** called {id}-{index}.{format}. A name without {index} gets "-2", "-3", ... before its ending for every
-** further picture.
+** called {id}-{index}.{format}. A name without {index} gets "-2", "-3", ...
+** before its ending for every further picture.
 */
 #ifndef gim_name_h
 #define gim_name_h

@@ -119,8 +119,9 @@ typedef struct gim_task {
 ** A new job in the caller's memory: a paid request; one that picks up the
 ** service's task `id` (COPIED); one that brings a single picture of another,
 ** which is `of`, and is `yes` from the start.
-** Release with gim_task_free whatever is returned. GIM_E_NO_MEMORY; GIM_OK. A paid request without memory
-** for its references is done at once, of that kind.
+** Release with gim_task_free whatever is returned. GIM_E_NO_MEMORY; GIM_OK. A
+** paid request without memory for its references is done at once, of that
+** kind.
 */
 void gim_task_init(gim_task *t, const gim_task_options *options,
                    int64_t now_ms);
