@@ -126,11 +126,7 @@ function M.text(results)
     for _, row in ipairs(cells) do out[#out + 1] = line:format(table.unpack(row)) end
     out[#out + 1] = ""
   end
-  out[#out + 1] = "Goals"
-  for _, goal in ipairs(results.goals) do
-    out[#out + 1] = ("  %-4s %-50s %8s  (%s)"):format(goal.reached and "yes" or "NO", goal.what,
-      number(goal.value), goal.goal)
-  end
+  shared.add_goal_lines(out, results.goals)
   for _, name in ipairs(results.missing) do
     out[#out + 1] = "skipped, it is not installed: " .. name
   end

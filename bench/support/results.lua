@@ -34,6 +34,17 @@ function M.number(value)
   return format:format(value)
 end
 
+--- The goals as lines of text.
+---@param out string[]  which grows
+---@param goals {what: string, goal: string, value: number, reached: boolean}[]
+function M.add_goal_lines(out, goals)
+  out[#out + 1] = "Goals"
+  for _, goal in ipairs(goals) do
+    out[#out + 1] = ("  %-4s %-50s %8s  (%s)"):format(goal.reached and "yes" or "NO", goal.what,
+      M.number(goal.value), goal.goal)
+  end
+end
+
 ---@param results {machine: table, congestion: string, repetitions: integer, date: string}
 ---@return string
 function M.machine_line(results)

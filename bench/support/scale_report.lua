@@ -74,11 +74,7 @@ function M.text(results)
       number(parts.load.all_mib.median))
   end
   add("")
-  add("Goals")
-  for _, goal in ipairs(results.goals) do
-    add("  %-4s %-44s %8s  (%s)", goal.reached and "yes" or "NO", goal.what, number(goal.value),
-      goal.goal)
-  end
+  shared.add_goal_lines(out, results.goals)
   for _, name in ipairs(results.missing) do add("skipped, it is not installed: %s", name) end
   return table.concat(out, "\n") .. "\n"
 end

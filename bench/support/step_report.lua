@@ -37,11 +37,7 @@ function M.text(results)
       number(row.max_ms), number(row.cpu_p999_ms), number(row.cpu_max_ms), number(row.mb_per_s))
   end
   add("")
-  add("Goals")
-  for _, goal in ipairs(results.goals) do
-    add("  %-4s %-50s %8s  (%s)", goal.reached and "yes" or "NO", goal.what, number(goal.value),
-      goal.goal)
-  end
+  shared.add_goal_lines(out, results.goals)
   return table.concat(out, "\n") .. "\n"
 end
 
