@@ -13,8 +13,7 @@
 --   loop, busy                the attached loop (see gptimage.loop); what it was last told
 --   errors, on_error, log, closed
 -- A task's core.waiter: the coroutine of spawn that waits for it. Its core.data: callbacks,
--- on_progress, delivered, and what
--- gptimage.result keeps there.
+-- on_progress, delivered, and what gptimage.result keeps there.
 
 local core = require "gptimage.core"
 local report = require "gptimage.report"
