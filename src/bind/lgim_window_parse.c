@@ -44,6 +44,21 @@ bool lgim_window_flag(lua_State *L, int index, const char *key) {
   return flag;
 }
 
+gim_answer lgim_window_answer(lua_State *L, int index, int64_t otherwise) {
+  gim_answer answer;
+  luaL_checktype(L, index, LUA_TTABLE);
+  luaL_checkstack(L, 12, NULL);
+  answer.http_status = (int)lgim_window_integer(L, index, "http_status", 200);
+  answer.content_type = lgim_window_field(L, index, "content_type");
+  answer.retry_after = lgim_window_field(L, index, "retry_after");
+  answer.retry_after_ms = lgim_window_field(L, index, "retry_after_ms");
+  answer.request_id = lgim_window_field(L, index, "request_id");
+  answer.body = lgim_window_field(L, index, "body");
+  answer.secret = lgim_window_field(L, index, "secret");
+  answer.now_unix_s = lgim_window_integer(L, index, "now", otherwise);
+  return answer;
+}
+
 gim_simd lgim_window_simd(lua_State *L, int index) {
   const char *name = luaL_optstring(L, index, NULL);
   if (name == NULL) return gim_simd_best();

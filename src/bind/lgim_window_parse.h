@@ -5,6 +5,7 @@
 #ifndef lgim_window_parse_h
 #define lgim_window_parse_h
 
+#include "gim_answer.h"
 #include "gim_base.h"
 #include "gim_buffer.h"
 #include "gim_simd.h"
@@ -32,6 +33,14 @@ gim_str lgim_window_field(lua_State *L, int index, const char *key);
 lua_Integer lgim_window_integer(lua_State *L, int index, const char *key,
                                 lua_Integer otherwise);
 bool lgim_window_flag(lua_State *L, int index, const char *key);
+
+/*
+** The answer whose fields the table at `index` names: http_status (200 where
+** it names none), content_type, retry_after, retry_after_ms, request_id, body,
+** secret, and the time, which is `now` or else `otherwise`. Its strings stay on
+** the stack, for which room is made.
+*/
+gim_answer lgim_window_answer(lua_State *L, int index, int64_t otherwise);
 
 /*
 ** The instruction set whose name is the string at `index`; the best there is

@@ -126,19 +126,11 @@ static int release_reply(lua_State *L) {
 /* Of the table at 1; its strings stay on the stack. */
 static gim_reply_input input_of(lua_State *L) {
   gim_reply_input input;
-  luaL_checktype(L, 1, LUA_TTABLE);
-  luaL_checkstack(L, 10, NULL);
-  input.http_status = (int)lgim_window_integer(L, 1, "status", 200);
+  input.answer = lgim_window_answer(L, 1, 0);
+  input.answer.http_status = (int)lgim_window_integer(L, 1, "status", 200);
   input.payloads = (int)lgim_window_integer(L, 1, "payloads", 0);
-  input.now_unix_s = lgim_window_integer(L, 1, "now", 0);
   input.poll = lgim_window_flag(L, 1, "poll");
   input.form = lgim_window_flag(L, 1, "form");
-  input.content_type = lgim_window_field(L, 1, "content_type");
-  input.retry_after = lgim_window_field(L, 1, "retry_after");
-  input.retry_after_ms = lgim_window_field(L, 1, "retry_after_ms");
-  input.request_id = lgim_window_field(L, 1, "request_id");
-  input.body = lgim_window_field(L, 1, "body");
-  input.secret = lgim_window_field(L, 1, "secret");
   return input;
 }
 

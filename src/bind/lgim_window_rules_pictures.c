@@ -297,26 +297,14 @@ static int receipt_gc(lua_State *L) {
   return 0;
 }
 
-/* window.receipt({http_status=, content_type=, body=, secret=, now=, ...}) ->
-   url, expires | nil, err */
+/* window.receipt(answer) -> url, expires | nil, err */
 static int window_receipt(lua_State *L) {
-  gim_receipt_input input;
+  gim_answer answer = lgim_window_answer(L, 1, 1764000000);
   gim_receipt *receipt;
   gim_err err;
   gim_status status;
-  luaL_checktype(L, 1, LUA_TTABLE);
-  luaL_checkstack(L, 12, NULL);
-  memset(&input, 0, sizeof(input));
-  input.http_status = (int)lgim_window_integer(L, 1, "http_status", 200);
-  input.content_type = lgim_window_field(L, 1, "content_type");
-  input.retry_after = lgim_window_field(L, 1, "retry_after");
-  input.retry_after_ms = lgim_window_field(L, 1, "retry_after_ms");
-  input.request_id = lgim_window_field(L, 1, "request_id");
-  input.body = lgim_window_field(L, 1, "body");
-  input.secret = lgim_window_field(L, 1, "secret");
-  input.now_unix_s = lgim_window_integer(L, 1, "now", 1764000000);
   receipt = lgim_window_hold(L, sizeof(*receipt), RECEIPT, receipt_gc);
-  status = gim_receipt_read(receipt, &input, &err);
+  status = gim_receipt_read(receipt, &answer, &err);
   if (status == GIM_OK) {
     lua_pushstring(L, receipt->url);
     lua_pushinteger(L, (lua_Integer)receipt->expires_unix_s);

@@ -151,14 +151,9 @@ static void read_report(lua_State *L, bool poll, gim_task_report *report,
   report->total = (size_t)lgim_window_integer(L, 3, "total", 0);
   report->now_unix_s = lgim_window_integer(L, 3, "unix", 1764000000);
   memset(&input, 0, sizeof(input));
-  input.http_status = (int)lgim_window_integer(L, 3, "http_status", 200);
+  input.answer = lgim_window_answer(L, 3, report->now_unix_s);
   input.payloads = (int)lgim_window_integer(L, 3, "payloads", 0);
-  input.now_unix_s = report->now_unix_s;
   input.poll = poll;
-  input.content_type = lgim_window_field(L, 3, "content_type");
-  input.retry_after = lgim_window_field(L, 3, "retry_after");
-  input.request_id = lgim_window_field(L, 3, "request_id");
-  input.body = lgim_window_field(L, 3, "body");
   reply = lgim_window_hold(L, sizeof(*reply), REPLY, release_reply);
   report->reply = reply;
   if (report->status != GIM_OK) {

@@ -138,25 +138,25 @@ static void describe(const gim_complaint *c, const char *code,
                      const char *without, char *text, size_t size) {
   char quoted[QUOTED + 1], type[CONTENT_TYPE + 1];
   gim_err line;
-  gim_redact(quoted, sizeof(quoted), c->body, c->secret);
-  gim_redact(type, sizeof(type), c->content_type, c->secret);
+  gim_redact(quoted, sizeof(quoted), c->answer->body, c->answer->secret);
+  gim_redact(type, sizeof(type), c->answer->content_type, c->answer->secret);
   if (quoted[0] == '\0')
     (void)gim_fail(&line, GIM_E_PROTOCOL, "HTTP %d with an empty body.",
-                   c->http_status);
+                   c->answer->http_status);
   else if (c->root.type == GIM_JSON_NONE)
     (void)gim_fail(&line, GIM_E_PROTOCOL,
                    "HTTP %d with a body that is no JSON%s%s%s: '%s'.",
-                   c->http_status, type[0] != '\0' ? " (" : "", type,
+                   c->answer->http_status, type[0] != '\0' ? " (" : "", type,
                    type[0] != '\0' ? ")" : "", quoted);
   else if (code[0] != '\0')
-    (void)gim_fail(&line, GIM_E_PROTOCOL, "HTTP %d, %s.", c->http_status,
-                   code);
+    (void)gim_fail(&line, GIM_E_PROTOCOL, "HTTP %d, %s.",
+                   c->answer->http_status, code);
   else if (without[0] != '\0')
     (void)gim_fail(&line, GIM_E_PROTOCOL, "HTTP %d without %s: '%s'.",
-                   c->http_status, without, quoted);
+                   c->answer->http_status, without, quoted);
   else
-    (void)gim_fail(&line, GIM_E_PROTOCOL, "HTTP %d: '%s'.", c->http_status,
-                   quoted);
+    (void)gim_fail(&line, GIM_E_PROTOCOL, "HTTP %d: '%s'.",
+                   c->answer->http_status, quoted);
   gim_copy_text(text, size, gim_str_of(line.message));
 }
 
@@ -183,7 +183,7 @@ static gim_status copy_shown(const gim_complaint *c, const gim_json *value,
   gim_redact(to, size,
              value->type == GIM_JSON_NUMBER ? value->text
                                             : gim_buffer_str(&whole),
-             c->secret);
+             c->answer->secret);
   gim_buffer_free(&whole);
   return GIM_OK;
 }
@@ -200,13 +200,14 @@ static gim_status fill(const gim_complaint *c, const parts *of,
   gim_buffer message;
   gim_status status = unescape(&of->message, &message);
   if (status != GIM_OK) return status;
-  gim_redact(text, shorter, gim_buffer_str(&message), c->secret);
+  gim_redact(text, shorter, gim_buffer_str(&message), c->answer->secret);
   if (text[0] == '\0') {
     if (task)
       gim_copy_text(text, shorter, gim_str_of(without));
     else
       /* A code that repeats the status says nothing new. */
-      describe(c, code_as_status(&of->code) == c->http_status ? "" : code,
+      describe(c,
+               code_as_status(&of->code) == c->answer->http_status ? "" : code,
                without, text, shorter);
   }
   end_sentence(text, shorter);
@@ -220,9 +221,9 @@ static gim_status fill(const gim_complaint *c, const parts *of,
     status = copy_shown(c, &of->request_id, err->request_id,
                         sizeof(err->request_id));
   if (err->request_id[0] == '\0')
-    request_id_of(gim_buffer_str(&message), c->secret, err->request_id,
+    request_id_of(gim_buffer_str(&message), c->answer->secret, err->request_id,
                   sizeof(err->request_id));
-  err->http_status = c->http_status;
+  err->http_status = c->answer->http_status;
   err->retry_after_ms = verdict.pause_ms;
   gim_buffer_free(&message);
   return status;
@@ -233,8 +234,9 @@ gim_status gim_complaint_read(const gim_complaint *c, const char *without,
   static const parts nothing = {0};
   parts of = take_apart(&c->root);
   char code[sizeof(err->code)], type[sizeof(err->code)];
-  bool success = c->http_status >= 200 && c->http_status <= 299;
-  int http_status = c->http_status;
+  bool success =
+      c->answer->http_status >= 200 && c->answer->http_status <= 299;
+  int http_status = c->answer->http_status;
   gim_status status;
   gim_verdict verdict;
   /* {"success": false, "code": 402} comes with HTTP 200. */

@@ -10,6 +10,7 @@
 #ifndef gim_complaint_h
 #define gim_complaint_h
 
+#include "gim_answer.h"
 #include "gim_base.h"
 #include "gim_json.h"
 
@@ -17,21 +18,19 @@
 
 /* What came. All BORROWED during the calls. */
 typedef struct gim_complaint {
-  int http_status;
-  gim_str content_type; /* empty: not said */
-  gim_str body;
-  gim_json root;  /* the body; GIM_JSON_NONE where it is no JSON */
-  gim_str secret; /* the caller's key, to be taken out; empty: none */
-  bool form;      /* the request was a form with pictures */
-  bool upload;    /* the request was one for the file service */
+  const gim_answer *answer;
+  gim_json root; /* its body; GIM_JSON_NONE where that is no JSON */
+  bool form;     /* the request was a form with pictures */
+  bool upload;   /* the request was one for the file service */
 } gim_complaint;
 
 /*
 ** Fills `err` from a reply that is neither pictures nor a task. The service's
 ** own words come first in the message; without them it says what came, with
-** the first bytes of the body. Then what to do. err->request_id is what the body says.
-** A 2xx that does not even say no is GIM_E_PROTOCOL; `without` says in a few
-** words what it lacks ("a picture"). Returns GIM_OK or GIM_E_NO_MEMORY.
+** the first bytes of the body. Then what to do. err->request_id is what the
+** body says. A 2xx that does not even say no is GIM_E_PROTOCOL; `without` says
+** in a few words what it lacks ("a picture"). Returns GIM_OK or
+** GIM_E_NO_MEMORY.
 */
 GIM_MUST_CHECK gim_status gim_complaint_read(const gim_complaint *c,
                                              const char *without,

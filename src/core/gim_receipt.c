@@ -80,7 +80,7 @@ bool gim_receipt_time(gim_str text, int64_t *unix_s) {
 
 /* The link into `receipt`, or why it is none. */
 static gim_status take_url(gim_receipt *receipt, const gim_json *data,
-                           const gim_receipt_input *input, gim_err *err) {
+                           const gim_answer *answer, gim_err *err) {
   gim_json value;
   gim_buffer text;
   gim_url url;
@@ -103,7 +103,7 @@ static gim_status take_url(gim_receipt *receipt, const gim_json *data,
     status = gim_fail(err, GIM_E_PROTOCOL,
                       "The file service gave the picture a link that %s.",
                       gim_url_fault_text(fault));
-  else if (gim_redact_finds(gim_buffer_str(&text), input->secret))
+  else if (gim_redact_finds(gim_buffer_str(&text), answer->secret))
     status = gim_fail(err, GIM_E_PROTOCOL,
                       "The file service put the key into the picture's link: "
                       "it is not passed on.");
@@ -134,12 +134,12 @@ static bool speaks_of(gim_str text, gim_str word) {
 ** The file service's quota (files, not credits) has no code that is known:
 ** its words are the only sign. Who asks to come again is let come again.
 */
-static void mind_quota(const gim_receipt_input *input, gim_err *err) {
+static void mind_quota(const gim_answer *answer, gim_err *err) {
   static const char advice[] =
       " Delete files at the file service, or give links.";
   gim_err both;
   if (err->retryable || err->status == GIM_E_TOO_BIG ||
-      !speaks_of(input->body, GIM_STR("quota")))
+      !speaks_of(answer->body, GIM_STR("quota")))
     return;
   if (err->status != GIM_E_QUOTA) {
     (void)gim_fail(&both, GIM_E_QUOTA, "%.*s%s",
@@ -150,52 +150,51 @@ static void mind_quota(const gim_receipt_input *input, gim_err *err) {
   err->status = GIM_E_QUOTA;
 }
 
-static gim_status read_failure(const gim_json *root,
-                               const gim_receipt_input *input, gim_err *err) {
+static gim_status read_failure(const gim_json *root, const gim_answer *answer,
+                               gim_err *err) {
   gim_complaint c;
   int64_t after;
-  c.http_status = input->http_status;
-  c.content_type = input->content_type;
-  c.body = input->body;
+  c.answer = answer;
   c.root = *root;
-  c.secret = input->secret;
   c.form = false;
   c.upload = true;
   if (gim_complaint_read(&c, "the link of a file", err) != GIM_OK)
     return gim_fail(err, GIM_E_NO_MEMORY, "No memory to read a reply.");
-  mind_quota(input, err);
-  after = gim_backoff_retry_after_millis(input->retry_after_ms);
+  mind_quota(answer, err);
+  after = gim_backoff_retry_after_millis(answer->retry_after_ms);
   if (after < 0)
-    after = gim_backoff_retry_after_ms(input->retry_after, input->now_unix_s);
+    after =
+        gim_backoff_retry_after_ms(answer->retry_after, answer->now_unix_s);
   if (after >= 0) err->retry_after_ms = after;
   return err->status;
 }
 
-gim_status gim_receipt_read(gim_receipt *receipt,
-                            const gim_receipt_input *input, gim_err *err) {
+gim_status gim_receipt_read(gim_receipt *receipt, const gim_answer *answer,
+                            gim_err *err) {
   gim_json root, data, value;
   gim_err own;
   gim_status status;
   bool good = true;
   if (err == NULL) err = &own;
   memset(receipt, 0, sizeof(*receipt));
-  if (gim_json_parse(input->body, GIM_LIMIT_JSON_DEPTH, &root, NULL) != GIM_OK)
+  if (gim_json_parse(answer->body, GIM_LIMIT_JSON_DEPTH, &root, NULL) !=
+      GIM_OK)
     root.type = GIM_JSON_NONE;
   (void)gim_json_member(&root, GIM_STR("data"), &data);
   if (gim_json_member(&root, GIM_STR("success"), &value) &&
       gim_json_get_bool(&value, &good) && !good)
     data.type = GIM_JSON_NONE;
-  if (input->http_status >= 200 && input->http_status <= 299 &&
+  if (answer->http_status >= 200 && answer->http_status <= 299 &&
       data.type == GIM_JSON_OBJECT) {
-    status = take_url(receipt, &data, input, err);
-    take_expiry(receipt, &data, input->now_unix_s);
-    if (status != GIM_OK) err->http_status = input->http_status;
+    status = take_url(receipt, &data, answer, err);
+    take_expiry(receipt, &data, answer->now_unix_s);
+    if (status != GIM_OK) err->http_status = answer->http_status;
   }
   else
-    status = read_failure(&root, input, err);
+    status = read_failure(&root, answer, err);
   if (status != GIM_OK && err->request_id[0] == '\0')
-    gim_redact(err->request_id, sizeof(err->request_id), input->request_id,
-               input->secret);
+    gim_redact(err->request_id, sizeof(err->request_id), answer->request_id,
+               answer->secret);
   return status;
 }
 

@@ -8,24 +8,13 @@
 #ifndef gim_receipt_h
 #define gim_receipt_h
 
+#include "gim_answer.h"
 #include "gim_base.h"
 
 #pragma GCC visibility push(hidden)
 
 /* "Uploaded files expire after 72 hours", less what clocks may differ by. */
 #define GIM_RECEIPT_LIFE_S (71 * 3600)
-
-/* What the transport knows. All BORROWED during gim_receipt_read. */
-typedef struct gim_receipt_input {
-  int http_status;
-  gim_str content_type;
-  gim_str retry_after; /* header values, {NULL, 0} when absent */
-  gim_str retry_after_ms;
-  gim_str request_id;
-  gim_str body;
-  gim_str secret;     /* the key that was sent; empty: none */
-  int64_t now_unix_s; /* wall clock */
-} gim_receipt_input;
 
 typedef struct gim_receipt {
   char *url;              /* OWNED; free with gim_receipt_free */
@@ -45,7 +34,7 @@ typedef struct gim_receipt {
 ** err->retryable: another try may help. Uploads are free, so it may be made.
 */
 GIM_MUST_CHECK gim_status gim_receipt_read(gim_receipt *receipt,
-                                           const gim_receipt_input *input,
+                                           const gim_answer *answer,
                                            gim_err *err);
 
 /* Releases what it OWNS. Idempotent. Leaves it zeroed. */

@@ -118,7 +118,7 @@ static char *take_id(reading *r, const gim_json *value) {
   char *id = value->type == GIM_JSON_NUMBER
                  ? take_number(r, value, GIM_LIMIT_TASK_ID)
                  : take_clean(r, value, GIM_LIMIT_TASK_ID, 0x20);
-  if (!gim_redact_finds(gim_str_of(id), r->input->secret)) return id;
+  if (!gim_redact_finds(gim_str_of(id), r->input->answer.secret)) return id;
   free(id);
   return NULL;
 }
@@ -257,18 +257,16 @@ static void read_details(reading *r) {
     reply->created_unix_s = number;
   read_usage(r);
   reply->model = take_string(r, &r->at[AT_MODEL], MODEL_MAX);
-  if (reply->model != NULL) gim_redact_secret(reply->model, r->input->secret);
+  if (reply->model != NULL)
+    gim_redact_secret(reply->model, r->input->answer.secret);
 }
 
 /* ---- shapes ---- */
 
 static gim_complaint complaint_of(const reading *r) {
   gim_complaint c;
-  c.http_status = r->input->http_status;
-  c.content_type = r->input->content_type;
-  c.body = r->input->body;
+  c.answer = &r->input->answer;
   c.root = r->root;
-  c.secret = r->input->secret;
   c.form = r->input->form;
   c.upload = false;
   return c;
@@ -285,7 +283,7 @@ static void settle_request_id(reading *r) {
     if (value->type == GIM_JSON_STRING) {
       char *whole = take_string(r, value, value->text.n);
       gim_redact(reply->request_id, sizeof(reply->request_id),
-                 gim_str_of(whole), r->input->secret);
+                 gim_str_of(whole), r->input->answer.secret);
       free(whole);
     }
   }
@@ -296,16 +294,17 @@ static void settle_request_id(reading *r) {
 static void read_error(reading *r, const char *without) {
   gim_complaint c = complaint_of(r);
   gim_reply *reply = r->reply;
-  const gim_reply_input *in = r->input;
+  const gim_answer *answer = &r->input->answer;
   int64_t after;
   reply->shape = GIM_REPLY_ERROR;
   /* A string that found no memory looks absent: that is not the service's. */
   if (r->status == GIM_OK)
     r->status = gim_complaint_read(&c, without, &reply->err);
   if (r->status != GIM_OK) return;
-  after = gim_backoff_retry_after_millis(in->retry_after_ms);
+  after = gim_backoff_retry_after_millis(answer->retry_after_ms);
   if (after < 0)
-    after = gim_backoff_retry_after_ms(in->retry_after, in->now_unix_s);
+    after =
+        gim_backoff_retry_after_ms(answer->retry_after, answer->now_unix_s);
   reply->err.retry_after_ms = after;
 }
 
@@ -365,6 +364,7 @@ gim_status gim_reply_read(gim_reply *reply, const gim_reply_input *input) {
       [AT_PROGRESS] = KEY("progress"), [AT_TASK_INFO] = KEY("task_info"),
       [AT_CREATED] = KEY("created"),   [AT_USAGE] = KEY("usage"),
       [AT_MODEL] = KEY("model"),       [AT_REQUEST_ID] = KEY("request_id")};
+  const gim_answer *answer = &input->answer;
   reading r;
   memset(&r, 0, sizeof(r));
   r.reply = reply;
@@ -375,14 +375,14 @@ gim_status gim_reply_read(gim_reply *reply, const gim_reply_input *input) {
   reply->estimated_ms = -1;
   reply->credits_reserved_micro = reply->credits_used_micro = -1;
   reply->err.retry_after_ms = reply->err.offset = -1;
-  gim_redact(reply->request_id, sizeof(reply->request_id), input->request_id,
-             input->secret);
+  gim_redact(reply->request_id, sizeof(reply->request_id), answer->request_id,
+             answer->secret);
   /* Why it is no JSON matters less than what it is: that gets quoted. */
-  if (gim_json_parse_few(input->body, GIM_LIMIT_JSON_DEPTH,
+  if (gim_json_parse_few(answer->body, GIM_LIMIT_JSON_DEPTH,
                          GIM_LIMIT_JSON_VALUES, &r.root, NULL) != GIM_OK)
     r.root.type = GIM_JSON_NONE;
   gim_json_members(&r.root, keys, r.at, AT_COUNT);
-  if (input->http_status >= 200 && input->http_status <= 299 &&
+  if (answer->http_status >= 200 && answer->http_status <= 299 &&
       r.root.type == GIM_JSON_OBJECT)
     read_success(&r);
   else

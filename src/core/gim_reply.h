@@ -14,6 +14,7 @@
 #ifndef gim_reply_h
 #define gim_reply_h
 
+#include "gim_answer.h"
 #include "gim_base.h"
 
 #pragma GCC visibility push(hidden)
@@ -51,17 +52,10 @@ typedef struct gim_reply_image {
 
 /* What the transport knows. All BORROWED during gim_reply_read. */
 typedef struct gim_reply_input {
-  int http_status;
-  gim_str content_type;
-  gim_str retry_after; /* header values, {NULL, 0} when absent */
-  gim_str retry_after_ms;
-  gim_str request_id; /* x-request-id, else x-oneapi-request-id */
-  gim_str body;       /* the skeleton of gim_split */
-  gim_str secret;     /* the key that was sent; empty: none */
-  int payloads;       /* payloads that gim_split saw */
-  int64_t now_unix_s; /* wall clock: for a Retry-After date */
-  bool poll;          /* reply to a task query, else to the paid POST */
-  bool form;          /* that was a form with pictures */
+  gim_answer answer; /* its body is the skeleton of gim_split */
+  int payloads;      /* payloads that gim_split saw */
+  bool poll;         /* reply to a task query, else to the paid POST */
+  bool form;         /* that was a form with pictures */
 } gim_reply_input;
 
 typedef struct gim_reply {

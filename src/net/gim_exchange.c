@@ -149,16 +149,9 @@ static bool salvage(gim_exchange *x, const gim_response *response,
 static gim_status read_reply(gim_exchange *x, const gim_response *response,
                              gim_reply *reply) {
   gim_reply_input input;
-  memset(&input, 0, sizeof(input));
-  input.http_status = response->http_status;
-  input.content_type = gim_str_of(response->content_type);
-  input.retry_after = gim_str_of(response->retry_after);
-  input.retry_after_ms = gim_str_of(response->retry_after_ms);
-  input.request_id = gim_str_of(response->request_id);
-  input.body = gim_split_skeleton(&x->split);
-  input.secret = x->secret;
+  input.answer = gim_response_answer(response, gim_split_skeleton(&x->split),
+                                     x->secret, gim_net_unix_s());
   input.payloads = x->whole;
-  input.now_unix_s = gim_net_unix_s();
   input.poll = !x->paid;
   input.form = x->form;
   return gim_reply_read(reply, &input);

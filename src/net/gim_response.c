@@ -152,3 +152,17 @@ bool gim_response_is_whole(const gim_response *response, int64_t received) {
     return true;
   return response->content_length >= 0 && received == response->content_length;
 }
+
+gim_answer gim_response_answer(const gim_response *response, gim_str body,
+                               gim_str secret, int64_t now_unix_s) {
+  gim_answer answer;
+  answer.http_status = response->http_status;
+  answer.content_type = gim_str_of(response->content_type);
+  answer.retry_after = gim_str_of(response->retry_after);
+  answer.retry_after_ms = gim_str_of(response->retry_after_ms);
+  answer.request_id = gim_str_of(response->request_id);
+  answer.body = body;
+  answer.secret = secret;
+  answer.now_unix_s = now_unix_s;
+  return answer;
+}

@@ -6,6 +6,7 @@
 #ifndef gim_response_h
 #define gim_response_h
 
+#include "gim_answer.h"
 #include "gim_base.h"
 
 #pragma GCC visibility push(hidden)
@@ -53,6 +54,13 @@ GIM_MUST_CHECK gim_status gim_response_line(gim_response *response,
 ** Content-Length says, or none where the status allows none.
 */
 bool gim_response_is_whole(const gim_response *response, int64_t received);
+
+/*
+** The reply as it is to be read, once its `body` is whole: that, `secret` (the
+** key that was sent) and the response's own strings are BORROWED.
+*/
+gim_answer gim_response_answer(const gim_response *response, gim_str body,
+                               gim_str secret, int64_t now_unix_s);
 
 #pragma GCC visibility pop
 

@@ -32,17 +32,9 @@ static gim_status on_data(void *ud, const char *p, size_t n) {
 static gim_status read_receipt(const gim_upload *u,
                                const gim_response *response,
                                gim_receipt *receipt, gim_err *err) {
-  gim_receipt_input input;
-  memset(&input, 0, sizeof(input));
-  input.http_status = response->http_status;
-  input.content_type = gim_str_of(response->content_type);
-  input.retry_after = gim_str_of(response->retry_after);
-  input.retry_after_ms = gim_str_of(response->retry_after_ms);
-  input.request_id = gim_str_of(response->request_id);
-  input.body = gim_buffer_str(&u->answer);
-  input.secret = u->secret;
-  input.now_unix_s = gim_net_unix_s();
-  return gim_receipt_read(receipt, &input, err);
+  gim_answer answer = gim_response_answer(response, gim_buffer_str(&u->answer),
+                                          u->secret, gim_net_unix_s());
+  return gim_receipt_read(receipt, &answer, err);
 }
 
 static void on_transfer_done(void *ud, const gim_outcome *outcome) {
