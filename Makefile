@@ -131,6 +131,7 @@ demo: ## a picture from each service, against a server on this machine; sets up 
 NPM := $(CURDIR)/build/npm
 PEER := $(NPM)/node_modules/openai/package.json
 AGENT := $(NPM)/node_modules/undici/package.json
+peers: $(PEER)
 $(PEER) $(AGENT): $(NPM)/node_modules/%/package.json:
 	@mkdir -p $(NPM)
 	@! command -v npm >/dev/null || timeout 60 npm install --silent --no-audit --no-fund \
@@ -146,7 +147,7 @@ endef
 
 test: ## runs the specs on the plain build; SPEC=spec/x_spec.lua for one; sets up all
 	@sh .ci/install.sh build run test
-	@$(MAKE) --no-print-directory window embed $(PEER) $(BENCH)/tasks
+	@$(MAKE) --no-print-directory window embed peers $(BENCH)/tasks
 	$(call run_specs,$(LUA),$(BUILD)/counts,$(SPEC))
 
 asan: ## runs the specs under the address and undefined-behaviour sanitizers (gcc)
@@ -305,5 +306,5 @@ clean: ## removes what make made
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
 
-.PHONY: build window embed deps demo test asan portable crash valgrind bench bench-tools bench-readme docs lint $(LINTS) lint-deps format \
+.PHONY: build window embed peers deps demo test asan portable crash valgrind bench bench-tools bench-readme docs lint $(LINTS) lint-deps format \
   rockspec rock install env clean help
