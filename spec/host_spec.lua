@@ -157,23 +157,19 @@ describe("closing", function()
     local task = assert(client:submit(request()))
     client:close()
     local calls = {
-      function() result.images[1]:save(at.output("late.png")) end,
-      function() result.images[1]:data() end,
-      function() client:step() end, function() client:run() end,
-      function() client:spawn(print) end, function() client:timeout() end,
-      function() client:submit(request()) end, function() client:generate(request()) end,
-      function() client:edit(request()) end, function() client:attach("task-1") end,
-      function() task:on_done(print) end,
+      ["image:save"] = function() result.images[1]:save(at.output("late.png")) end,
+      ["image:data"] = function() result.images[1]:data() end,
+      ["task:on_done"] = function() task:on_done(print) end,
     }
-    for index, call in ipairs(calls) do
-      local ok, message = pcall(call)
-      assert.is_false(ok, index)
-      assert.truthy(message:find("host_spec.lua:%d+: %l+:[%l_]+: client is closed$"), message)
+    for name in pairs(require "gptimage.core".methods.client) do
+      if name ~= "close" and name ~= "closed" then
+        calls["client:" .. name] = function() client[name](client) end
+      end
     end
-    for _, name in ipairs { "fd", "tasks" } do
-      local ok, message = pcall(function() client[name](client) end)
-      assert.is_false(ok)
-      assert.truthy(message:find("client is closed", 1, true), message)
+    for name, call in pairs(calls) do
+      local ok, message = pcall(call)
+      assert.is_false(ok, name)
+      assert.matches("host_spec.lua:%d+: " .. name .. ": client is closed$", message)
     end
   end)
 end)

@@ -51,6 +51,8 @@ local function source_of(image, name)
   if from == nil then
     error(("bad argument #1 to '%s' (image expected, got %s; call it as image:%s())")
       :format(name, type(image), name), 3)
+  elseif from.task.client.foreign then
+    error(("image:%s: task belongs to the parent process"):format(name), 3)
   end
   return from.task, from.index
 end

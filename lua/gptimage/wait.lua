@@ -48,6 +48,14 @@ local function check_open(client, what, level)
   return state
 end
 
+-- Raises for what is no task, and in a child for those of the parent.
+local function check_task(task, what, level)
+  receiver.check(task, "task", level)
+  if task.client.foreign then
+    error(("%s: task belongs to the parent process"):format(what), level)
+  end
+end
+
 -- Blocks until the task is done or the time is over; returns whether it is done.
 local function block(client, task, timeout)
   local state = core_data(client)
@@ -178,7 +186,7 @@ results.wait_with { check = check_may_wait, adopt = M.adopt, wait = wait_as_call
 local client_methods, task_methods = core.methods.client, core.methods.task
 
 function task_methods:wait(timeout)
-  receiver.check(self, "task", 2)
+  check_task(self, "task:wait", 3)
   check_seconds(timeout, "wait", 3)
   if block(self.client, self, timeout) then
     return results.of(self)
@@ -193,7 +201,7 @@ function task_methods:wait(timeout)
 end
 
 function task_methods:await()
-  receiver.check(self, "task", 2)
+  check_task(self, "task:await", 3)
   local state = core_data(self.client)
   local owner = owner_of_this(state)
   local loop = not owner and loop_around(state)
@@ -213,7 +221,7 @@ function task_methods:await()
 end
 
 function task_methods:on_done(f)
-  receiver.check(self, "task", 2)
+  check_task(self, "task:on_done", 3)
   if type(f) ~= "function" then
     error(("bad argument #1 to 'on_done' (function expected, got %s)"):format(type(f)), 2)
   end

@@ -22,16 +22,15 @@ typedef struct client {
 /* What keeps it from being used, or NULL. */
 static const char *trouble_of(const client *c) {
   /* Without a net: a close that ran out of memory in the middle. */
-  if (c->hub == NULL || c->hub->net == NULL) return "client is closed";
-  if (gim_client_is_foreign(c->hub))
-    return "client belongs to the parent process";
+  if (c->hub == NULL || c->hub->net == NULL) return "is closed";
+  if (gim_client_is_foreign(c->hub)) return "belongs to the parent process";
   return NULL;
 }
 
-gim_hub *lgim_client_check(lua_State *L, int index) {
-  const client *c = luaL_checkudata(L, index, LGIM_CLIENT);
+gim_hub *lgim_client_check(lua_State *L, int level, const char *method) {
+  const client *c = luaL_checkudata(L, 1, LGIM_CLIENT);
   const char *trouble = trouble_of(c);
-  if (trouble != NULL) luaL_argerror(L, index, trouble);
+  if (trouble != NULL) lgim_object_refuse(L, level, "client", method, trouble);
   return c->hub;
 }
 
@@ -183,7 +182,7 @@ static int64_t to_time(lua_State *L, int number, const char *name, double unit,
 
 /* core.step(client [, timeout [, budget]]) -> live, events, logs */
 static int core_step(lua_State *L) {
-  gim_hub *hub = lgim_client_check(L, 1);
+  gim_hub *hub = lgim_client_check(L, 2, "step");
   int64_t wait_us = to_time(L, 1, "timeout", 1e6, 0);
   int64_t budget_us = to_time(L, 2, "budget", 1e6, 0);
   lua_Integer live;
@@ -239,7 +238,7 @@ static int core_now(lua_State *L) {
 /* core.wake(client): the descriptor is readable until the next step, for the
    Lua layer has something to tell */
 static int core_wake(lua_State *L) {
-  gim_net_alarm(lgim_client_check(L, 1)->net, gim_net_now_ms());
+  gim_net_alarm(lgim_client_check(L, 1, "wake")->net, gim_net_now_ms());
   return 0;
 }
 
@@ -310,7 +309,7 @@ static int core_data(lua_State *L) {
 
 /* client:fd() -> descriptor | nil where the build has none */
 static int client_fd(lua_State *L) {
-  int fd = gim_net_fd(lgim_client_check(L, 1)->net);
+  int fd = gim_net_fd(lgim_client_check(L, 1, "fd")->net);
   if (fd < 0)
     lua_pushnil(L);
   else
@@ -320,7 +319,7 @@ static int client_fd(lua_State *L) {
 
 /* client:timeout() -> seconds | nil */
 static int client_timeout(lua_State *L) {
-  int64_t ms = gim_client_timeout_ms(lgim_client_check(L, 1));
+  int64_t ms = gim_client_timeout_ms(lgim_client_check(L, 1, "timeout"));
   if (ms < 0)
     lua_pushnil(L);
   else
@@ -333,7 +332,7 @@ static int client_timeout(lua_State *L) {
 ** Blocks. What ends meanwhile is told by the next step.
 */
 static int client_warm_up(lua_State *L) {
-  gim_hub *hub = lgim_client_check(L, 1);
+  gim_hub *hub = lgim_client_check(L, 1, "warm_up");
   gim_err err;
   gim_status status = gim_warm_up(hub->net, hub->base_url, &err);
   gim_client_arm(hub);
@@ -344,7 +343,7 @@ static int client_warm_up(lua_State *L) {
 
 /* client:tasks([into]) -> array of live tasks: `into`, with nothing else in it */
 static int client_tasks(lua_State *L) {
-  gim_hub *hub = lgim_client_check(L, 1);
+  gim_hub *hub = lgim_client_check(L, 1, "tasks");
   lua_Integer n = 0, left;
   lua_settop(L, 2);
   if (lua_isnil(L, 2))
@@ -377,7 +376,7 @@ static int client_tasks(lua_State *L) {
 
 /* client:ledger() -> where the money is */
 static int client_ledger(lua_State *L) {
-  return lgim_money_push_ledger(L, lgim_client_check(L, 1));
+  return lgim_money_push_ledger(L, lgim_client_check(L, 1, "ledger"));
 }
 
 /* client:closed() -> boolean */

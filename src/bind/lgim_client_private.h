@@ -13,8 +13,11 @@
 
 #pragma GCC visibility push(hidden)
 
-/* The hub of the open client at `index`; raises otherwise. */
-gim_hub *lgim_client_check(lua_State *L, int index);
+/*
+** The hub of the open client at 1; raises otherwise, as lgim_object_refuse, for
+** the method "step" and the line that `level` says.
+*/
+gim_hub *lgim_client_check(lua_State *L, int level, const char *method);
 
 /* core.generate, core.edit, core.attach and core.recover. */
 int lgim_client_generate(lua_State *L);

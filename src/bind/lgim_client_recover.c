@@ -145,7 +145,7 @@ static void push_report(lua_State *L, const gim_hub *hub) {
 
 /* core.recover(client) -> report, tasks; nil: it has no journal */
 int lgim_client_recover(lua_State *L) {
-  gim_hub *hub = lgim_client_check(L, 1);
+  gim_hub *hub = lgim_client_check(L, 2, "recover");
   const gim_open *open = NULL;
   lua_settop(L, 1);
   if (hub->archive == NULL) return 0;

@@ -86,9 +86,9 @@ static void log_warnings(gim_hub *hub, const gim_job *job) {
 }
 
 static int start(lua_State *L, const char *function, bool edit) {
-  gim_hub *hub = lgim_client_check(L, 1);
-  const lgim_argument argument = {luaL_optstring(L, 3, function), 1, "field",
-                                  2};
+  const char *method = luaL_optstring(L, 3, function);
+  gim_hub *hub = lgim_client_check(L, 2, method);
+  const lgim_argument argument = {method, 1, "field", 2};
   choices c = NO_CHOICES;
   const lgim_option_set others = {options_of_request, &c};
   gim_job_options options;
@@ -99,17 +99,17 @@ static int start(lua_State *L, const char *function, bool edit) {
   gim_job *job;
   int64_t price_micro = -1;
   gim_source_pixels pixels = lgim_fields_pixels(L, 4);
-  lua_settop(L, 3); /* 3: the name, if there is one */
+  lua_settop(L, 3); /* 3: the method's name, if there is one */
   lgim_fields_read(L, 2, &argument, &others, &fields);
   fields.edit = edit;
   fields.mask_pixels = pixels;
   check_money(L, &argument, &c, &price_micro);
   lgim_task_push(L, 1);
-  lua_replace(L, 3); /* 3: the task; what the fields lie in follows */
+  lua_insert(L, 4); /* 4: the task; what the fields lie in follows */
   lua_getiuservalue(L, 1, 1);
-  lua_insert(L, 4); /* 4: the client's user value, 5: where pictures lie */
-  request = lgim_request_new(L); /* 6 */
-  hub = lgim_client_check(L, 1); /* a finalizer may have closed it */
+  lua_insert(L, 5); /* 5: the client's user value, 6: where pictures lie */
+  request = lgim_request_new(L);         /* 7 */
+  hub = lgim_client_check(L, 2, method); /* a finalizer may have closed it */
   memset(&rules, 0, sizeof(rules));
   rules.provider = hub->options.provider;
   rules.sizes = hub->options.sizes;
@@ -118,23 +118,23 @@ static int start(lua_State *L, const char *function, bool edit) {
   rules.can_upload = hub->files_url != NULL;
   rules.edit_path = hub->edit_path;
   if (gim_request_make(request, &fields, &rules, &err) != GIM_OK)
-    return lgim_request_fail(L, 6, &err);
+    return lgim_request_fail(L, 7, &err);
   if (gim_enclosure_has_bytes(&request->enclosed)) { /* the job borrows */
-    lgim_task_data(L, 3);
-    lua_pushvalue(L, 5);
+    lgim_task_data(L, 4);
+    lua_pushvalue(L, 6);
     lua_rawsetp(L, -2, &lgim_key_pictures);
     lua_pop(L, 1);
   }
   options = job_options(&c, fields.model);
   options.price_micro = c.has_price
                             ? price_micro
-                            : lgim_money_price(L, 4, fields.model, request);
-  hub = lgim_client_check(L, 1); /* likewise */
+                            : lgim_money_price(L, 5, fields.model, request);
+  hub = lgim_client_check(L, 2, method); /* likewise */
   if (gim_job_submit(&job, hub, request, &options, &err) != GIM_OK)
-    return lgim_request_fail(L, 6, &err);
-  lgim_request_done(L, 6);
+    return lgim_request_fail(L, 7, &err);
+  lgim_request_done(L, 7);
   log_warnings(hub, job);
-  return own(L, 3, 4, hub, job);
+  return own(L, 4, 5, hub, job);
 }
 
 /*
@@ -153,7 +153,7 @@ int lgim_client_edit(lua_State *L) {
 
 /* core.attach(client, id [, options]) -> task | nil, err */
 int lgim_client_attach(lua_State *L) {
-  gim_hub *hub = lgim_client_check(L, 1);
+  gim_hub *hub = lgim_client_check(L, 1, "attach");
   const lgim_argument argument = {"attach", 2, "option", 1};
   choices c = NO_CHOICES;
   lgim_option_set set = {options_of_attach, &c};
@@ -171,9 +171,9 @@ int lgim_client_attach(lua_State *L) {
     lgim_options_raise(L, &argument, NULL, "table expected, got %s",
                        luaL_typename(L, 3));
   lgim_options_read_sets(L, 3, &argument, &set, 1);
-  lgim_task_push(L, 1);          /* 4 */
-  lua_getiuservalue(L, 1, 1);    /* 5 */
-  hub = lgim_client_check(L, 1); /* a finalizer may have closed it */
+  lgim_task_push(L, 1);                    /* 4 */
+  lua_getiuservalue(L, 1, 1);              /* 5 */
+  hub = lgim_client_check(L, 1, "attach"); /* a finalizer may have closed it */
   options = job_options(&c, none);
   if (gim_job_attach(&job, hub, id, &options, &err) != GIM_OK)
     return lgim_fail(L, &err, lua_tostring(L, 2), GIM_BILLED_MAYBE);

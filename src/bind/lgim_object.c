@@ -15,3 +15,11 @@ void lgim_object_open(lua_State *L, const lgim_class *class, int tables) {
   lua_setfield(L, -2, "__metatable");
   lua_pop(L, 1);
 }
+
+int lgim_object_refuse(lua_State *L, int level, const char *class,
+                       const char *method, const char *trouble) {
+  luaL_where(L, level);
+  lua_pushfstring(L, "%s%s:%s: %s %s", lua_tostring(L, -1), class, method,
+                  class, trouble);
+  return lua_error(L);
+}

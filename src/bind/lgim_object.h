@@ -28,6 +28,14 @@ typedef struct lgim_class {
 */
 void lgim_object_open(lua_State *L, const lgim_class *class, int tables);
 
+/*
+** Raises "client:step: client is closed": `class` and `method` with `trouble`.
+** Names the line that `level` says, as of luaL_where: 1 called us, 2 called
+** that one.
+*/
+int lgim_object_refuse(lua_State *L, int level, const char *class,
+                       const char *method, const char *trouble);
+
 #pragma GCC visibility pop
 
 #endif

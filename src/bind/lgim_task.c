@@ -46,23 +46,31 @@ void lgim_task_own(lua_State *L, int index, gim_job *job) {
   t->job = job;
 }
 
-gim_job *lgim_task_check(lua_State *L, int index) {
-  task *t = luaL_checkudata(L, index, LGIM_TASK);
-  if (t->job == NULL) luaL_argerror(L, index, "task is gone");
+/* What keeps it from being used, or NULL. */
+static const char *trouble_of(const task *t) {
+  if (t->job == NULL) return "is gone";
   if (gim_client_is_foreign(t->job->hub))
-    luaL_argerror(L, index, "task belongs to the parent process");
+    return "belongs to the parent process";
+  return NULL;
+}
+
+/* The job of the task at 1; raises otherwise, as lgim_object_refuse. */
+static gim_job *check_task(lua_State *L, const char *method) {
+  const task *t = luaL_checkudata(L, 1, LGIM_TASK);
+  const char *trouble = trouble_of(t);
+  if (trouble != NULL) lgim_object_refuse(L, 1, "task", method, trouble);
   return t->job;
 }
 
 /* task:done() -> boolean */
 static int task_done(lua_State *L) {
-  lua_pushboolean(L, gim_task_is_done(&lgim_task_check(L, 1)->task));
+  lua_pushboolean(L, gim_task_is_done(&check_task(L, "done")->task));
   return 1;
 }
 
 /* task:cancel(): without effect when it is done */
 static int task_cancel(lua_State *L) {
-  gim_job *job = lgim_task_check(L, 1);
+  gim_job *job = check_task(L, "cancel");
   gim_job_cancel(job);
   gim_client_arm(job->hub);
   return 0;
@@ -118,24 +126,25 @@ static void push_property(lua_State *L, gim_job *job, const char *name) {
 
 /* task[name]: a method (upvalue 1), or a property */
 static int task_index(lua_State *L) {
-  gim_job *job;
-  const char *name;
+  const task *t = luaL_checkudata(L, 1, LGIM_TASK);
+  const char *name, *trouble;
   lua_pushvalue(L, 2);
   if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
-  job = lgim_task_check(L, 1);
   if (lua_type(L, 2) != LUA_TSTRING) return 1;
   name = lua_tostring(L, 2);
-  if (strcmp(name, "client") == 0) {
+  if (strcmp(name, "client") == 0) { /* whatever became of the task */
     lua_getiuservalue(L, 1, CLIENT);
     return 1;
   }
-  push_property(L, job, name);
+  trouble = trouble_of(t);
+  if (trouble != NULL) return luaL_error(L, "task.%s: task %s", name, trouble);
+  push_property(L, t->job, name);
   return 1;
 }
 
 /* core.outcome(task) -> result | nil, err; raises while it is not done */
 static int core_outcome(lua_State *L) {
-  gim_job *job = lgim_task_check(L, 1);
+  gim_job *job = check_task(L, "outcome");
   luaL_argcheck(L, gim_task_is_done(&job->task), 1, "task is not done");
   return lgim_result_push(L, job);
 }
@@ -165,14 +174,14 @@ static int core_waiter(lua_State *L) {
 
 /* core.watch(task, boolean): is progress news? */
 static int core_watch(lua_State *L) {
-  gim_job *job = lgim_task_check(L, 1);
+  gim_job *job = check_task(L, "watch");
   job->watched = lua_toboolean(L, 2);
   return 0;
 }
 
 /* core.read(task, index) -> bytes | nil, err | nil: out of reach */
 static int core_read(lua_State *L) {
-  gim_job *job = lgim_task_check(L, 1);
+  gim_job *job = check_task(L, "read");
   lua_Integer index = luaL_checkinteger(L, 2);
   gim_sink *sink;
   gim_err err;
@@ -204,7 +213,7 @@ static int core_read(lua_State *L) {
 
 /* core.fetch(task, index [, path]) -> task | nil, err */
 static int core_fetch(lua_State *L) {
-  gim_job *source = lgim_task_check(L, 1);
+  gim_job *source = check_task(L, "fetch");
   gim_job *job;
   lua_Integer index = luaL_checkinteger(L, 2);
   gim_str path = {NULL, 0};
@@ -217,7 +226,7 @@ static int core_fetch(lua_State *L) {
   luaL_argcheck(L, gim_task_is_done(&source->task), 1, "task is not done");
   luaL_argcheck(L, index >= 1 && index <= source->task.pictures.count, 2,
                 "there is no such picture");
-  if (source->hub->net == NULL) luaL_argerror(L, 1, "client is closed");
+  if (source->hub->net == NULL) return luaL_error(L, "client is closed");
   lua_getiuservalue(L, 1, CLIENT); /* 4: the client */
   lgim_task_push(L, 4);            /* 5: the new task */
   lgim_task_data(L, 5);            /* 6: its table */

@@ -37,12 +37,6 @@ void lgim_task_own(lua_State *L, int index, gim_job *job);
 void lgim_task_data(lua_State *L, int index);
 
 /*
-** The job of the task at argument `index`. Raises for what is no task, and
-** in a process that forked off ("belongs to the parent process").
-*/
-gim_job *lgim_task_check(lua_State *L, int index);
-
-/*
 ** Creates the metatable and adds task functions (fetch, read, outcome, watch)
 ** to the module table on top, and `task` to the table of methods at `methods`.
 */
