@@ -171,6 +171,7 @@ describe("a client's other options", function()
         ["v1/x"] = "it must begin with a slash.", ["/a b"] = "it is no path of a URL.",
         ["/a\nb"] = "it is no path of a URL.", ["/a#b"] = "it is no path of a URL.",
         ["/a\\b"] = "it is no path of a URL.", ["/ä"] = "it is no path of a URL.",
+        ["/{task}"] = "it is no path of a URL.", ["/a}"] = "it is no path of a URL.",
         ["/" .. ("x"):rep(200)] = "it is too long." } do
         local err = refused { [name] = path }
         assert.equal(name .. ": " .. message, err.message)
@@ -183,6 +184,24 @@ describe("a client's other options", function()
     service:client { task_path = "/jobs/by-id/" }
     assert(service:generate())
     assert.equal("/jobs/by-id/" .. services.ID, service.downloads[1].target)
+  end)
+
+  it("ask for a task where its id is meant to stand in the path", function()
+    for _, path in ipairs { "{id}/{id}", "/{id}/{id}", "/x{id", "/{id}\0", "{id}" } do
+      local err = refused { task_path = path }
+      assert.equal("task_path", err.field)
+      assert.matches("^task_path: it ", err.message)
+    end
+    for path, target in pairs { ["/jobs"] = "/jobs/ID", ["/jobs/"] = "/jobs/ID",
+      ["/jobs/{id}"] = "/jobs/ID", ["/jobs/{id}/state"] = "/jobs/ID/state",
+      ["/jobs?id="] = "/jobs?id=ID", ["/jobs?id={id}&all=1"] = "/jobs?id=ID&all=1" } do
+      local service <close> = services.start { download = function(conn, _, _, s)
+        conn:reply(s:completed { s.url .. "/x.png" })
+      end }
+      service:client { task_path = path }
+      assert(service:generate())
+      assert.equal((target:gsub("ID", services.ID)), service.downloads[1].target)
+    end
   end)
 
   it("go into headers and file names only as one line", function()

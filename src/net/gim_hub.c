@@ -121,9 +121,37 @@ static gim_status check_path(const char *option, gim_str path, gim_err *err) {
     return refuse(err, option, "it must begin with a slash.");
   for (size_t i = 0; i < path.n; i++)
     if (path.p[i] <= 0x20 || path.p[i] >= 0x7F || path.p[i] == '\\' ||
-        path.p[i] == '#')
+        path.p[i] == '#' || path.p[i] == '{' || path.p[i] == '}')
       return refuse(err, option, "it is no path of a URL.");
   return path.n < 200 ? GIM_OK : refuse(err, option, "it is too long.");
+}
+
+/*
+** Takes the path that tasks are asked for at, apart at its {id}. Without one
+** the id is the path's last segment, or stands behind a "=".
+*/
+static gim_status take_task_path(gim_hub *hub, gim_str path, gim_err *err) {
+  static const char place[] = "{id}";
+  char *id;
+  gim_status status;
+  hub->task_path = malloc(path.n + 2);
+  if (hub->task_path == NULL) return no_memory(err);
+  memcpy(hub->task_path, path.p, path.n);
+  hub->task_path[path.n] = '\0';
+  id = strlen(hub->task_path) == path.n ? strstr(hub->task_path, place) : NULL;
+  if (id != NULL) {
+    hub->task_path_head_n = (size_t)(id - hub->task_path);
+    memmove(id, id + sizeof(place) - 1, strlen(id) - (sizeof(place) - 1) + 1);
+    return check_path("task_path", gim_str_of(hub->task_path), err);
+  }
+  status = check_path("task_path", path, err);
+  hub->task_path_head_n = path.n;
+  if (status == GIM_OK && path.p[path.n - 1] != '/' &&
+      path.p[path.n - 1] != '=') {
+    hub->task_path[hub->task_path_head_n++] = '/';
+    hub->task_path[hub->task_path_head_n] = '\0';
+  }
+  return status;
 }
 
 static gim_status take_key(gim_hub *hub, gim_str key, gim_err *err) {
@@ -249,13 +277,11 @@ gim_hub *gim_hub_new(const gim_hub_options *options, gim_err *err) {
   status = take_key(hub, options->api_key, err);
   if (status == GIM_OK) status = take_base_url(hub, err);
   if (status == GIM_OK) status = take_files_url(hub, err);
-  if (status == GIM_OK) status = check_path("task_path", task, err);
+  if (status == GIM_OK) status = take_task_path(hub, task, err);
   if (status == GIM_OK) status = check_path("edit_path", edit, err);
   if (status == GIM_OK) {
-    hub->task_path = gim_str_copy(task);
     hub->edit_path = gim_str_copy(edit);
-    if (hub->task_path == NULL || hub->edit_path == NULL)
-      status = no_memory(err);
+    if (hub->edit_path == NULL) status = no_memory(err);
   }
   if (status == GIM_OK) status = check_lines(options, err);
   if (status == GIM_OK) status = check_proxy(options->proxy, err);
@@ -389,13 +415,14 @@ const char *gim_hub_libcurl(void) {
 
 char *gim_hub_task_url(const gim_hub *hub, gim_str id) {
   static const char digits[] = "0123456789ABCDEF";
-  size_t base_n = strlen(hub->base_url), path_n = strlen(hub->task_path);
+  const char *tail = hub->task_path + hub->task_path_head_n;
+  size_t base_n = strlen(hub->base_url), tail_n = strlen(tail);
   char *url, *to;
-  url = malloc(base_n + path_n + 3 * id.n + 1);
+  url = malloc(base_n + hub->task_path_head_n + 3 * id.n + tail_n + 1);
   if (url == NULL) return NULL;
   memcpy(url, hub->base_url, base_n);
-  memcpy(url + base_n, hub->task_path, path_n);
-  to = url + base_n + path_n;
+  memcpy(url + base_n, hub->task_path, hub->task_path_head_n);
+  to = url + base_n + hub->task_path_head_n;
   for (size_t i = 0; i < id.n; i++) {
     unsigned char c = (unsigned char)id.p[i];
     bool unreserved = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
@@ -409,6 +436,6 @@ char *gim_hub_task_url(const gim_hub *hub, gim_str id) {
     *to++ = digits[c >> 4];
     *to++ = digits[c & 15];
   }
-  *to = '\0';
+  memcpy(to, tail, tail_n + 1);
   return url;
 }

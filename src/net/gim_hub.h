@@ -32,7 +32,8 @@ typedef struct gim_hub_options {
   gim_str base_url;                   /* p NULL: the provider's */
   gim_str files_url;                  /* p NULL: the provider's, if base_url
                                          is its own; else there is none */
-  gim_str task_path;                  /* p NULL: the provider's */
+  gim_str task_path;                  /* p NULL: the provider's; the id takes
+                                         the place of {id}, or follows */
   gim_str edit_path;                  /* p NULL: the provider's */
   gim_str ca_file, proxy, user_agent; /* p NULL: none */
   gim_str journal;                    /* p NULL: none */
@@ -109,6 +110,7 @@ typedef struct gim_hub {
   const gim_provider_row *provider;
   char *authorization; /* OWNED: the whole header; wiped when closed */
   char *base_url, *task_path, *edit_path; /* OWNED */
+  size_t task_path_head_n; /* the id belongs behind so much of task_path */
   char *files_url; /* OWNED; where references are uploaded to; NULL: nowhere */
   char *private_host; /* OWNED; base_url's host when it is loopback, or "" */
   bool telling; /* what the log has is being read: no record of it is dropped.
@@ -160,7 +162,8 @@ gim_log *gim_hub_take_log(gim_hub *hub);
 /* The libcurl that runs, "7.88.1". Static storage. */
 const char *gim_hub_libcurl(void);
 
-/* "<base_url><task_path><id, percent-encoded>". OWNED; NULL: no memory. */
+/* "<base_url><task_path, with the id percent-encoded>". OWNED; NULL: no memory.
+ */
 char *gim_hub_task_url(const gim_hub *hub, gim_str id);
 
 #pragma GCC visibility pop

@@ -34,7 +34,8 @@
 ---                             whose answer was lost is sent again
 ---@field sizes? gptimage.sizes how gpt-image-2 turns a ratio into pixels; "anchor" without
 ---@field edit_path? string     where edits go, in place of the provider's path
----@field task_path? string     where tasks are asked for, likewise
+---@field task_path? string     where tasks are asked for, likewise: "/v1/tasks/{id}". Without {id}
+---                             the id is its last segment
 ---@field ca_file? string       certificates to trust beside the system's (PEM)
 ---@field proxy? string         "": none; without: the environment's when the client is made
 ---@field user_agent? string
