@@ -359,19 +359,4 @@ describe("gim_net", function()
       assert.equal("invalid", err.kind)
     end)
   end)
-
-  it("has clocks, and chance that is not the same twice", function()
-    assert.is_true(math.abs(window.unix_s() - os.time()) <= 1)
-    local now = window.now_ms()
-    assert.is_true(now > 0 and window.now_ms() >= now)
-    assert.equal(1000, #window.random_bytes(1000))
-    assert.not_equal(window.random_bytes(16), window.random_bytes(16))
-    local seen = {}
-    for _ = 1, 20 do
-      local r = window.random()
-      assert.is_true(r >= 0 and r < 2 ^ 32)
-      seen[r] = true
-    end
-    assert.is_not_nil(next(seen, next(seen)))
-  end)
 end)

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -32,15 +33,16 @@ enum {
   CALL_MKDIR,
   CALL_RMDIR,
   CALL_UNLINK,
-  CALL_LINK
+  CALL_LINK,
+  CALL_URANDOM /* opening it */
 };
-#define CALL_COUNT (CALL_LINK + 1)
+#define CALL_COUNT (CALL_URANDOM + 1)
 static atomic_int fault_number[CALL_COUNT]; /* errno that it fails with */
 static atomic_long fault_after[CALL_COUNT]; /* so many succeed first */
 static atomic_long counts[CALL_COUNT];
 static const char *const call_names[] = {
-    "write", "pwrite", "fdatasync", "fsync",  "rename", "ftruncate",
-    "open",  "mkdir",  "rmdir",     "unlink", "link",   NULL};
+    "write", "pwrite", "fdatasync", "fsync", "rename",  "ftruncate", "open",
+    "mkdir", "rmdir",  "unlink",    "link",  "urandom", NULL};
 
 int __real_fdatasync(int fd);
 int __real_fsync(int fd);
@@ -128,6 +130,7 @@ static int open_at(int folder, const char *path, int flags, va_list more) {
   bool makes = (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
   mode_t mode = makes ? (mode_t)va_arg(more, unsigned int) : 0;
   if ((flags & O_CREAT) != 0 && fails(CALL_OPEN)) return -1;
+  if (strcmp(path, "/dev/urandom") == 0 && fails(CALL_URANDOM)) return -1;
   return lgim_trace_open(folder, path, flags, mode);
 }
 

@@ -22,4 +22,5 @@ void lgim_window_net(lua_State *L) {
   lgim_window_net_files(L);
   lgim_window_net_references(L);
   lgim_window_net_process(L);
+  lgim_window_net_random(L);
 }

@@ -18,6 +18,7 @@ void lgim_window_net_heads(lua_State *L);     /* gim_response, _proxy, _wait */
 void lgim_window_net_files(lua_State *L);     /* gim_file, gim_sink */
 void lgim_window_net_references(lua_State *L); /* gim_reference */
 void lgim_window_net_process(lua_State *L);    /* fork, limits, signals */
+void lgim_window_net_random(lua_State *L);     /* chance, and none */
 
 /*
 ** The string field `key` of the table at `index`, NUL-terminated and BORROWED

@@ -25,43 +25,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What the kernel's source of random bytes gives next. */
-static unsigned char next_random[256];
-static size_t next_random_n;
-
-ssize_t __real_getrandom(void *p, size_t n, unsigned flags);
-int __real_getentropy(void *p, size_t n);
-ssize_t __wrap_getrandom(void *p, size_t n, unsigned flags);
-int __wrap_getentropy(void *p, size_t n);
-
-/* False: there is nothing left of it, or not so much. */
-static bool give_random(void *p, size_t n) {
-  if (n == 0 || n > next_random_n) return false;
-  memcpy(p, next_random, n);
-  next_random_n -= n;
-  memmove(next_random, next_random + n, next_random_n);
-  return true;
-}
-
-ssize_t __wrap_getrandom(void *p, size_t n, unsigned flags) {
-  return give_random(p, n) ? (ssize_t)n : __real_getrandom(p, n, flags);
-}
-
-int __wrap_getentropy(void *p, size_t n) {
-  return give_random(p, n) ? 0 : __real_getentropy(p, n);
-}
-
-/* window.next_random(bytes): who asks the kernel for no more than these gets
-   them, or the first of them; then the next. 256 at most. */
-static int window_next_random(lua_State *L) {
-  size_t n;
-  const char *bytes = luaL_checklstring(L, 1, &n);
-  luaL_argcheck(L, n <= sizeof(next_random), 1, "too long");
-  memcpy(next_random, bytes, n);
-  next_random_n = n;
-  return 0;
-}
-
 /* window.open_fds() -> how many descriptors the process has open */
 static int window_open_fds(lua_State *L) {
   lua_Integer n = 0;
@@ -323,24 +286,8 @@ static int window_unix_s(lua_State *L) {
   return 1;
 }
 
-/* window.random_bytes(n) -> n bytes; window.random() -> 32 bits */
-static int window_random_bytes(lua_State *L) {
-  size_t n = (size_t)luaL_checkinteger(L, 1);
-  luaL_Buffer b;
-  char *p = luaL_buffinitsize(L, &b, n);
-  gim_net_random_bytes(p, n);
-  luaL_pushresultsize(&b, n);
-  return 1;
-}
-
-static int window_random(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)gim_net_random());
-  return 1;
-}
-
 void lgim_window_net_process(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"next_random", window_next_random},
       {"open_fds", window_open_fds},
       {"list", window_list},
       {"blocks", window_blocks},
@@ -359,8 +306,6 @@ void lgim_window_net_process(lua_State *L) {
       {"small_disk", window_small_disk},
       {"now_ms", window_now_ms},
       {"unix_s", window_unix_s},
-      {"random", window_random},
-      {"random_bytes", window_random_bytes},
       {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
 }

@@ -22,9 +22,14 @@ int64_t gim_clock_ms(void);
    told, and when links expire, never for deadlines. */
 int64_t gim_clock_unix_s(void);
 
-/* Fills `p` with `n` bytes from getrandom(2) or getentropy(3). Never fails:
-   blocks only before the kernel's pool is first filled. */
-void gim_clock_random(void *p, size_t n);
+/*
+** Fills `p` with `n` bytes that nobody can foretell: from getrandom(2) or
+** getentropy(3), and where those are forbidden (seccomp) or unknown to the
+** kernel from /dev/urandom. Blocks only before the kernel's pool is first
+** filled. False: there is no source, and errno says why the last one is none;
+** `p` holds nothing of use.
+*/
+GIM_MUST_CHECK bool gim_clock_random(void *p, size_t n);
 
 #pragma GCC visibility pop
 

@@ -52,7 +52,12 @@ static void random_name(char *to, size_t size) {
   unsigned char bytes[8];
   size_t i;
   int n;
-  gim_clock_random(bytes, sizeof(bytes));
+  if (!gim_clock_random(bytes, sizeof(bytes))) {
+    /* No secret: chance spares tries, and O_EXCL sees to it that the file is
+       nobody else's. What is paid for is not lost over a name. */
+    int64_t now_us = gim_clock_us();
+    memcpy(bytes, &now_us, sizeof(bytes));
+  }
   n = snprintf(to, size, ".gptimage-");
   for (i = 0; i < sizeof(bytes); i++)
     n += snprintf(to + n, size - (size_t)n, "%02x", bytes[i]);

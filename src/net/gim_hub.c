@@ -7,6 +7,7 @@
 #include "gim_url.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -252,6 +253,7 @@ static gim_status open_archive(gim_hub *hub, gim_err *err) {
 
 gim_hub *gim_hub_new(const gim_hub_options *options, gim_err *err) {
   gim_hub *hub = calloc(1, sizeof(*hub));
+  char key[GIM_KEY_SIZE];
   gim_str task, edit;
   gim_status status;
   if (hub == NULL) {
@@ -274,7 +276,8 @@ gim_hub *gim_hub_new(const gim_hub_options *options, gim_err *err) {
                                       : gim_str_of(hub->provider->task_path);
   edit = options->edit_path.p != NULL ? options->edit_path
                                       : gim_str_of(hub->provider->edit_path);
-  status = take_key(hub, options->api_key, err);
+  status = gim_hub_make_key(key, err); /* what no request could have later */
+  if (status == GIM_OK) status = take_key(hub, options->api_key, err);
   if (status == GIM_OK) status = take_base_url(hub, err);
   if (status == GIM_OK) status = take_files_url(hub, err);
   if (status == GIM_OK) status = take_task_path(hub, task, err);
@@ -358,16 +361,21 @@ void gim_hub_queue(gim_hub *hub, gim_class of, gim_want *want) {
 /* Straight from the kernel, and not of what gim_net_random drew ahead: that is
    told from another process's by its number, which a child in a namespace of
    its own, or one after its grandparent's end, shares. */
-void gim_hub_make_key(char key[GIM_KEY_SIZE]) {
+gim_status gim_hub_make_key(char key[GIM_KEY_SIZE], gim_err *err) {
   static const char digits[] = "0123456789abcdef";
   uint8_t random[16];
-  gim_net_random_bytes(random, sizeof(random));
+  if (!gim_net_random_bytes(random, sizeof(random)))
+    return gim_fail(err, GIM_E_IO,
+                    "No random numbers for the keys of requests: the kernel "
+                    "gives none, and /dev/urandom cannot be read: %s.",
+                    strerror(errno));
   memcpy(key, "gim_", 4);
   for (size_t i = 0; i < sizeof(random); i++) {
     key[4 + 2 * i] = digits[random[i] >> 4];
     key[5 + 2 * i] = digits[random[i] & 15];
   }
   key[36] = '\0';
+  return GIM_OK;
 }
 
 void gim_hub_log(gim_hub *hub, const char *event, const char *task,

@@ -147,7 +147,11 @@ void gim_hub_queue(gim_hub *hub, gim_class of, gim_want *want);
 
 /* 36 characters for a new request: "gim_" and 32 hexadecimal digits. */
 #define GIM_KEY_SIZE 40
-void gim_hub_make_key(char key[GIM_KEY_SIZE]);
+
+/* GIM_OK, or GIM_E_IO: the system gives no random numbers, and a key that
+   another request may have is none. */
+GIM_MUST_CHECK gim_status gim_hub_make_key(char key[GIM_KEY_SIZE],
+                                           gim_err *err);
 
 /*
 ** Appends a record for `task` by printf rules, the key taken out; without effect when no log is

@@ -205,8 +205,8 @@ static bool start_over(gim_job *job) {
   if (job->resubmits == job->task.resubmits) return false;
   job->resubmits = job->task.resubmits;
   if (job->scribe != NULL) gim_scribe_renew(job->scribe, &job->task);
-  gim_hub_make_key(job->key);
-  if (gim_billing_open(&entry, hub, job->key, job->entry->price_micro,
+  if (gim_hub_make_key(job->key, &err) != GIM_OK ||
+      gim_billing_open(&entry, hub, job->key, job->entry->price_micro,
                        job->entry, &err) != GIM_OK)
     gim_task_cancel(&job->task, err.status, err.message);
   gim_billing_end(hub, job->entry);

@@ -65,26 +65,31 @@ static gim_task_options task_options(const gim_job *job,
   return of;
 }
 
-/* An empty job, not yet live. */
-static gim_job *new_job(gim_hub *hub, const gim_job_options *options) {
+/* An empty job, not yet live; OWNED, with gim_job_free. */
+static gim_status new_job(gim_job **result, gim_hub *hub,
+                          const gim_job_options *options, gim_err *err) {
   gim_job *job = allocate(hub);
+  gim_status status = GIM_OK;
   const char *model;
-  if (job == NULL) return NULL;
+  if (job == NULL) return no_memory(err);
   job->hub = hub;
   gim_hub_retain(hub);
   if (options->key.p != NULL && options->key.n < GIM_KEY_SIZE)
     memcpy(job->key, options->key.p, options->key.n);
   else
-    gim_hub_make_key(job->key);
+    status = gim_hub_make_key(job->key, err);
   job->want.start = gim_job_start_exchange;
   job->resubmit = options->resubmit;
-  if (!keep_model(job, options->model, &model)) {
+  if (status == GIM_OK && !keep_model(job, options->model, &model))
+    status = no_memory(err);
+  if (status != GIM_OK) {
     gim_job_free(job);
-    return NULL;
+    return status;
   }
   gim_filing_init(&job->filing, hub, &job->task, job->key, model,
                   &filing_calls);
-  return job;
+  *result = job;
+  return GIM_OK;
 }
 
 /* Makes the output ready; from here on the hub's step moves the job. */
@@ -130,10 +135,10 @@ static gim_status prepare_journal(gim_job *job, const gim_job_options *options,
 
 gim_status gim_job_submit(gim_job **result, gim_hub *hub, gim_request *request,
                           const gim_job_options *options, gim_err *err) {
-  gim_job *job = new_job(hub, options);
   gim_task_options of;
-  gim_status status;
-  if (job == NULL) return no_memory(err);
+  gim_job *job;
+  gim_status status = new_job(&job, hub, options, err);
+  if (status != GIM_OK) return status;
   of = task_options(job, options,
                     gim_enclosure_bring_count(&request->enclosed));
   gim_task_init(&job->task, &of, gim_net_now_ms());
@@ -192,8 +197,8 @@ gim_status gim_job_attach(gim_job **result, gim_hub *hub, gim_str id,
     if (err != NULL) memcpy(err->field, "id", sizeof("id"));
     return status;
   }
-  job = new_job(hub, options);
-  if (job == NULL) return no_memory(err);
+  status = new_job(&job, hub, options, err);
+  if (status != GIM_OK) return status;
   of = task_options(job, options, 0);
   status = gim_task_init_attach(&job->task, &of, id, gim_net_now_ms());
   if (status == GIM_OK) {
@@ -240,8 +245,8 @@ gim_status gim_job_fetch(gim_job **result, gim_job *source, int picture,
   options.output = path;
   options.overwrite = GIM_OVERWRITE_REPLACE;
   options.price_micro = -1;
-  job = new_job(source->hub, &options);
-  if (job == NULL) return no_memory(err);
+  status = new_job(&job, source->hub, &options, err);
+  if (status != GIM_OK) return status;
   which.url = url;
   which.payload = of->payload;
   which.id = gim_str_of(source->task.id);
@@ -298,10 +303,10 @@ static gim_status put_past(gim_job *job, int i, const gim_past_picture *from,
 
 gim_status gim_job_resume(gim_job **result, gim_hub *hub, const gim_past *past,
                           const gim_job_options *options, gim_err *err) {
-  gim_job *job = new_job(hub, options);
   gim_task_options of;
-  gim_status status;
-  if (job == NULL) return no_memory(err);
+  gim_job *job;
+  gim_status status = new_job(&job, hub, options, err);
+  if (status != GIM_OK) return status;
   of = task_options(job, options, 0);
   status = gim_task_init_paid(&job->task, &of, past->id, past->count,
                               past->linked_unix_s, gim_net_now_ms());

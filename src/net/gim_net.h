@@ -82,11 +82,14 @@ int64_t gim_net_unix_s(void);
 /*
 ** 32 bits of the kernel's chance, of some drawn ahead: for jitter, not for keys
 ** and names, since in odd cases (a child in a pid namespace of its own) another
-** process may have the same. `n` bytes that nobody else has. Never fail: block
-** only before the kernel's pool is first filled.
+** process may have the same. Never fails: without chance it is the largest
+** number, which makes the longest delays.
 */
 uint32_t gim_net_random(void);
-void gim_net_random_bytes(void *p, size_t n);
+
+/* `n` bytes that nobody else has, as of gim_clock_random: false, errno says
+   why, where there are none. */
+GIM_MUST_CHECK bool gim_net_random_bytes(void *p, size_t n);
 
 /*
 ** True when a transfer of this class may start. The total never exceeds

@@ -17,8 +17,8 @@ int64_t gim_net_unix_s(void) {
   return gim_clock_unix_s();
 }
 
-void gim_net_random_bytes(void *p, size_t n) {
-  gim_clock_random(p, n);
+bool gim_net_random_bytes(void *p, size_t n) {
+  return gim_clock_random(p, n);
 }
 
 /* Several are drawn for each query: the kernel is asked for many at once, in
@@ -32,7 +32,8 @@ static _Thread_local struct {
 uint32_t gim_net_random(void) {
   pid_t self = gim_process_self();
   if (drawn.left == 0 || drawn.owner != self) {
-    gim_clock_random(drawn.values, sizeof(drawn.values));
+    if (!gim_clock_random(drawn.values, sizeof(drawn.values)))
+      return UINT32_MAX;
     drawn.left = sizeof(drawn.values) / sizeof(drawn.values[0]);
     drawn.owner = self;
   }
