@@ -151,9 +151,15 @@ describe("extra", function()
   end)
 
   it("is an object of JSON", function()
-    for _, text in ipairs { "", "[]", "7", "null", '"x"', "{", '{"a":1}x', '{"a":\xFF}', "{a:1}",
+    for _, text in ipairs { "", "[]", "7", "null", '"x"', "{", '{"a":1}x', "{a:1}",
       ('{"a":'):rep(65) .. "1" .. ("}"):rep(65) } do
       assert.same("json", rules(TWO, { extra = text }))
+    end
+  end)
+
+  it("is UTF-8, as every text that is sent", function()
+    for _, text in ipairs { '{"a":"\xFF"}', '{"\xED\xA0\x80":1}', "\x80" } do
+      assert.same("utf8", rules(TWO, { extra = text }))
     end
   end)
 end)

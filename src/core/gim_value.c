@@ -139,6 +139,11 @@ void gim_value_extra(const gim_model *model, gim_str extra,
   gim_json_cursor at;
   gim_err err;
   char key[KEY_MAX];
+  if (!gim_utf8_valid(extra)) {
+    gim_report_add(report, GIM_SAFETY, "extra", "utf8", GIM_NOTHING, NULL,
+                   "extra holds text that is not valid UTF-8");
+    return;
+  }
   if (gim_json_parse(extra, GIM_LIMIT_JSON_DEPTH, &object, &err) != GIM_OK ||
       object.type != GIM_JSON_OBJECT) {
     gim_report_add(report, GIM_SAFETY, "extra", "json", GIM_NOTHING, NULL,
