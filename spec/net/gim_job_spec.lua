@@ -66,6 +66,16 @@ local phases = {
     reached = function() return #service.downloads == 1 end },
 }
 
+-- Nobody is sent after a task that does not exist, or for pictures that are paid, to a log.
+local function advice_of(phase)
+  if phase.billed == "no" then
+    return "before the whole request had left"
+  elseif phase.billed == "yes" then
+    return "image:save"
+  end
+  return phase.id and "attach to the id" or "look at its log"
+end
+
 describe("a task that is cancelled", function()
   for _, phase in ipairs(phases) do
     it(phase.name .. " says what may be billed, and lets go of everything", function()
@@ -88,6 +98,7 @@ describe("a task that is cancelled", function()
       assert.equal(phase.billed, err.billed)
       assert.equal(phase.billed, task.billed)
       assert.equal(phase.id, err.task_id)
+      assert.matches(advice_of(phase), err.message)
       assert.equal(phase.id, task.id)
       assert.equal(0, told)
       service:drive(function() return told > 0 end)

@@ -353,12 +353,23 @@ void gim_job_start_exchange(gim_want *want, int64_t now_ms) {
     gim_job_exchange_now(job, now_ms);
 }
 
+static const char *cancelled_text(const gim_task *task) {
+  if (task->billed == GIM_BILLED_NO)
+    return "Cancelled here, before the whole request had left.";
+  if (task->billed == GIM_BILLED_YES)
+    return "Cancelled here, before all pictures were saved. They are paid: "
+           "image:save brings them.";
+  return task->id == NULL
+             ? "Cancelled here. The service may have accepted it: look at its "
+               "log before you send it again."
+             : "Cancelled here. What the service had accepted goes on there: "
+               "attach to the id to get it.";
+}
+
 void gim_job_cancel(gim_job *job) {
   if (gim_task_is_done(&job->task)) return;
   note_handed(job);
-  gim_task_cancel(&job->task, GIM_E_CANCELLED,
-                  "Cancelled here. What the service had accepted goes on "
-                  "there: attach to the id to get it.");
+  gim_task_cancel(&job->task, GIM_E_CANCELLED, cancelled_text(&job->task));
   finish(job);
 }
 
