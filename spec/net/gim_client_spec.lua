@@ -355,6 +355,16 @@ describe("tasks", function()
     assert.equal(1, #service.posts)
   end)
 
+  it("are in the ledger from when their request has left, however long the answer takes", function()
+    start { submit = silent }
+    local task = submit()
+    assert.equal(0, client:ledger().sent)
+    service:drive(function() return #service.posts == 1 end)
+    local ledger = client:ledger() -- nobody asks what task.billed is
+    assert.same({ 1, 1, { task.key } }, { ledger.sent, ledger.at_risk, ledger.ids.at_risk })
+    assert.equal("maybe", task.billed)
+  end)
+
   it("whose client was dropped are cancelled, and those who are held hold it", function()
     start { submit = silent }
     local dropped = gptimage.client { base_url = service.url, api_key = "k" }

@@ -376,7 +376,9 @@ static int client_tasks(lua_State *L) {
 
 /* client:ledger() -> where the money is */
 static int client_ledger(lua_State *L) {
-  return lgim_money_push_ledger(L, lgim_client_check(L, 1, "ledger"));
+  gim_hub *hub = lgim_client_check(L, 1, "ledger");
+  gim_client_take_stock(hub);
+  return lgim_money_push_ledger(L, hub);
 }
 
 /* client:closed() -> boolean */

@@ -148,6 +148,12 @@ int64_t gim_client_timeout_ms(const gim_hub *hub) {
   return ms > GIM_GLANCE_MS && is_unseen(hub) ? GIM_GLANCE_MS : ms;
 }
 
+void gim_client_take_stock(gim_hub *hub) {
+  for (gim_list_item *i = gim_list_first(&hub->live); i != NULL;
+       i = gim_list_after(&hub->live, i))
+    (void)gim_job_billed(GIM_CONTAINER(i, gim_job, live));
+}
+
 gim_job *gim_client_next_news(const gim_hub *hub) {
   return gim_list_first(&hub->events) == NULL
              ? NULL

@@ -52,6 +52,12 @@ void gim_client_arm(gim_hub *hub);
 #define GIM_GLANCE_MS 10
 int64_t gim_client_timeout_ms(const gim_hub *hub);
 
+/*
+** Brings hub->ledger up to date with requests that are under way: whether the
+** body of each has left whole by now.
+*/
+void gim_client_take_stock(gim_hub *hub);
+
 /* The next job with news, or NULL; gim_job_take_news takes it. */
 gim_job *gim_client_next_news(const gim_hub *hub);
 
