@@ -154,6 +154,11 @@ describe("a job with a journal", function()
     end
   end)
 
+  it("says of what file the disk did not keep it, also when the client is closed", function()
+    assert.matches('^The disk does not keep ".+gim_%x+%-%d.%l+", of which the journal now says '
+      .. "nothing: Input/output error %(%d such so far%).\ntrue\n$", run "unkept")
+  end)
+
   it("loses no picture without a word, whichever allocation fails", function()
     assert.equal("true true 0\n", run "memory")
   end)

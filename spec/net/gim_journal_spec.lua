@@ -72,8 +72,15 @@ describe("gim_journal", function()
       local journal = J.open()
       journal:wait(journal:append "one") -- the journal's own name is safe
       window.disk_fault("fsync", EIO)
+      assert.equal(0, journal:dropped())
       journal:append_filed("saved", J.path "picture", J.path "spare")
       journal:wait(journal:append "other")
+      journal:finish()
+      journal:finish() -- idempotent
+      local dropped, err = journal:dropped()
+      assert.same({ 1, "io", 'The disk does not keep "' .. J.path "picture" .. '", of which the '
+        .. "journal now says nothing: Input/output error (1 such so far)." }, { dropped, err.kind, err.message })
+      assert.is_nil(journal:failure())
       journal:close()
       assert.equal("one\nother\n", J.read())
       assert.equal("spare", J.read "spare")

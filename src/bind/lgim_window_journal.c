@@ -103,6 +103,23 @@ static int journal_failure(lua_State *L) {
   return 1;
 }
 
+/* journal:dropped() -> number [, err] */
+static int journal_dropped(lua_State *L) {
+  gim_err err;
+  size_t n = gim_journal_dropped(check(L), &err);
+  lua_pushinteger(L, (lua_Integer)n);
+  if (n == 0) return 1;
+  (void)lgim_window_fail(L, &err);
+  lua_remove(L, -2);
+  return 2;
+}
+
+/* journal:finish() */
+static int journal_finish(lua_State *L) {
+  gim_journal_finish(check(L));
+  return 0;
+}
+
 static int journal_fd(lua_State *L) {
   lua_pushinteger(L, gim_journal_fd(check(L)));
   return 1;
@@ -195,6 +212,8 @@ void lgim_window_journal(lua_State *L) {
                                      {"ask", journal_ask},
                                      {"wait", journal_wait},
                                      {"failure", journal_failure},
+                                     {"dropped", journal_dropped},
+                                     {"finish", journal_finish},
                                      {"fd", journal_fd},
                                      {"read", journal_read},
                                      {"count", journal_count},

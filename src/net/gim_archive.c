@@ -158,13 +158,19 @@ static size_t count_waiting(const gim_archive *a) {
   return n;
 }
 
-/* Once for each time that it begins. */
+/* Once for each time that writing begins to fail, and of files that are not
+   kept, the last that is new. */
 static void look_for_trouble(gim_archive *a) {
   gim_err err;
   bool troubled = gim_journal_failure(a->journal, &err) != GIM_OK;
+  size_t dropped;
   if (troubled && !a->troubled && a->on_trouble != NULL)
     a->on_trouble(a->ud, &err);
   a->troubled = troubled;
+  dropped = gim_journal_dropped(a->journal, &err);
+  if (dropped > a->dropped && a->on_trouble != NULL)
+    a->on_trouble(a->ud, &err);
+  a->dropped = dropped;
 }
 
 static void on_journal(void *ud) {
@@ -278,6 +284,9 @@ void gim_archive_close(gim_archive *a) {
   if (a->journal != NULL) {
     char *folder = gim_str_copy(gim_str_of(gim_journal_pictures(a->journal)));
     close_reported(a);
+    gim_journal_finish(a->journal);
+    a->troubled = false; /* what is not written now never will be */
+    look_for_trouble(a);
     gim_journal_close(a->journal);
     /* One that nothing is left in. */
     if (folder != NULL) (void)rmdir(folder);

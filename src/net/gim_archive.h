@@ -39,9 +39,10 @@ typedef struct gim_archive {
   gim_list waiting; /* of gim_wait_line */
   gim_net *net;     /* BORROWED */
   bool folder_tried, troubled;
-  /* The owner's: */
-  void (*on_trouble)(void *ud, const gim_err *err); /* writing has begun to
-                                                         fail; NULL: nobody */
+  size_t dropped; /* as of gim_journal_dropped, of which the owner was told */
+  /* The owner's; also called by gim_archive_close. NULL: nobody. Writing has
+     begun to fail, or a file is not kept. */
+  void (*on_trouble)(void *ud, const gim_err *err);
   void *ud;
 } gim_archive;
 

@@ -304,16 +304,29 @@ gim_status gim_journal_failure(gim_journal *j, gim_err *err) {
   return status;
 }
 
+size_t gim_journal_dropped(gim_journal *j, gim_err *err) {
+  size_t dropped;
+  pthread_mutex_lock(&j->lock);
+  dropped = j->dropped;
+  if (dropped > 0 && err != NULL) *err = j->why_dropped;
+  pthread_mutex_unlock(&j->lock);
+  return dropped;
+}
+
+void gim_journal_finish(gim_journal *j) {
+  if (j->owner != getpid() || !j->running) return;
+  pthread_mutex_lock(&j->lock);
+  j->stop = j->again = true;
+  pthread_cond_signal(&j->wake);
+  pthread_mutex_unlock(&j->lock);
+  pthread_join(j->thread, NULL);
+  j->running = false;
+}
+
 void gim_journal_close(gim_journal *j) {
   /* The thread is the parent's, and so is what it was about to write. */
   if (j == NULL || j->owner != getpid()) return;
-  if (j->running) {
-    pthread_mutex_lock(&j->lock);
-    j->stop = j->again = true;
-    pthread_cond_signal(&j->wake);
-    pthread_mutex_unlock(&j->lock);
-    pthread_join(j->thread, NULL);
-  }
+  gim_journal_finish(j);
   gim_journal_drop(&j->ready);
   gim_journal_drop(&j->filed);
   if (j->fd >= 0) close(j->fd);

@@ -115,7 +115,12 @@ gim_journal_state gim_journal_ask(gim_journal *journal, gim_ticket ticket,
 /* GIM_OK, or why the last try to write failed; `err` says it (may be NULL). */
 gim_status gim_journal_failure(gim_journal *journal, gim_err *err);
 
-/* Readable when an answer of the two functions above may have changed.
+/* How many lines were dropped so far since the disk did not keep the file that
+   they speak of; `err` (may be NULL) is written when there are any, and says
+   it of the last one. */
+size_t gim_journal_dropped(gim_journal *journal, gim_err *err);
+
+/* Readable when an answer of the three functions above may have changed.
    BORROWED. */
 int gim_journal_fd(const gim_journal *journal);
 
@@ -123,8 +128,15 @@ int gim_journal_fd(const gim_journal *journal);
 void gim_journal_acknowledge(gim_journal *journal);
 
 /*
-** Writes and fsyncs what is left, ends the thread, unlocks, releases. Blocks
-** for the disk. NULL is allowed. In a child after fork: does nothing.
+** Writes and fsyncs what is left and ends the thread: gim_journal_failure and
+** gim_journal_dropped now say for good how it went. Blocks for the disk; only
+** asking and closing may follow. In a child after fork: does nothing.
+*/
+void gim_journal_finish(gim_journal *journal);
+
+/*
+** Finishes it where that was not done, unlocks, releases. NULL is allowed. In
+** a child after fork: does nothing.
 */
 void gim_journal_close(gim_journal *journal);
 

@@ -73,7 +73,9 @@ struct gim_journal {
   bool again;   /* there is reason to try what failed once more */
   bool stop;    /* the thread ends once it has tried everything */
   bool lost;    /* given up for good: the file is another's, or stays torn */
-  gim_err failure; /* of the last try; status GIM_OK while all is well */
+  gim_err failure;     /* of the last try; status GIM_OK while all is well */
+  size_t dropped;      /* lines whose file the disk did not keep */
+  gim_err why_dropped; /* the last of them; unset while there is none */
   /* The thread's: */
   gim_journal_folder folders[GIM_JOURNAL_FOLDERS]; /* that need no fsync while
                                                       they are as they were */

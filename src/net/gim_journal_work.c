@@ -234,8 +234,14 @@ static void settle_one(gim_journal *j) {
   pthread_mutex_lock(&j->lock);
   if (error != 0) {
     gim_journal_queue one = {line, line};
+    j->dropped++;
+    (void)gim_fail(&j->why_dropped, GIM_E_IO,
+                   "The disk does not keep \"%.160s\", of which the journal "
+                   "now says nothing: %s (%zu such so far).",
+                   line->file, strerror(error), j->dropped);
     j->pending_bytes -= line->n;
     gim_journal_drop(&one);
+    announce(j);
     return;
   }
   if (j->ready.last == NULL)

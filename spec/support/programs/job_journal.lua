@@ -26,10 +26,10 @@ local number = 0
 local function path() return ("%s/%d.jsonl"):format(folder, number) end
 
 -- A client with a journal of its own.
-local function open(same)
+local function open(same, log)
   if not same then number = number + 1 end
   service.clients = {}
-  return service:client { provider = "magick", journal = path(), retry = { max = 0 } }
+  return service:client { provider = "magick", journal = path(), retry = { max = 0 }, log = log }
 end
 
 local function submit(client)
@@ -112,6 +112,25 @@ function cases.full()
     client:close()
     say(events())
   end
+end
+
+-- The disk keeps no file: the program learns of which, at the latest when it closes the client.
+function cases.unkept()
+  local warnings = {}
+  local client = open(false, function(event)
+    if event.event == "warning" then warnings[#warnings + 1] = event.message end
+  end)
+  assert(service:finish(assert(submit(client))))
+  service:drive(function() return events():find "saved.*saved" end)
+  window.disk_fault("fsync", EIO)
+  assert(service:finish(assert(submit(client))))
+  service:drive(function() return #warnings > 0 end)
+  say(warnings[1])
+  window.disk_delay(300)
+  local task = assert(submit(client))
+  assert(service:finish(task))
+  client:close()
+  say(warnings[#warnings]:find(task.key, 1, true) ~= nil)
 end
 
 -- Does the result say that something is missing?
