@@ -79,7 +79,8 @@ describe("gim_journal", function()
       journal:finish() -- idempotent
       local dropped, err = journal:dropped()
       assert.same({ 1, "io", 'The disk does not keep "' .. J.path "picture" .. '", of which the '
-        .. "journal now says nothing: Input/output error (1 such so far)." }, { dropped, err.kind, err.message })
+        .. "journal now says nothing: Input/output error (1 such so far)." },
+        { dropped, err.kind, err.message })
       assert.is_nil(journal:failure())
       journal:close()
       assert.equal("one\nother\n", J.read())
