@@ -175,7 +175,13 @@ describe("a client with a journal", function()
       local client <close> = clients.starmagic(at.sandbox)
       assert.has_error(function() client:recover() end,
         "client has no journal to recover from: give it the option 'journal'")
-      assert.is_nil((journal.lines(J.path "none")))
+      for path, reason in pairs { [J.path "none"] = "No such file", [J.path ""] = "Is a directory" } do
+        local none, err = journal.lines(path)
+        assert.is_nil(none)
+        assert.equal("io", err.kind)
+        assert.matches(reason, err.message)
+        assert.truthy(err.message:find(path, 1, true))
+      end
     end)
 
     it("when the disk is full, before anything is sent, and goes on once there is room", function()

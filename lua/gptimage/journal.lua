@@ -28,6 +28,13 @@ function M.lines(path)
     error(("bad argument #1 to 'lines' (string expected, got %s)"):format(type(path)), 2)
   end
   local file, reason = io.open(path, "rb")
+  if file then
+    local _, trouble = file:read(0) -- a folder can be opened, and not be read
+    if trouble then
+      file:close()
+      file, reason = nil, path .. ": " .. trouble
+    end
+  end
   if not file then
     return nil, require("gptimage.result").failure {
       kind = "io", message = "the journal cannot be read: " .. reason, billed = "no",
