@@ -107,8 +107,10 @@ function M.client(options)
   -- A provider that does not exist is for the core to refuse, before we ask for its key.
   local provider = copy.provider == nil and "starmagic" or copy.provider
   local variable = key_variables[provider]
+  local variables = {} -- by option: whoever gave none is told where it came from
   if copy.base_url == nil then
     copy.base_url = from_environment("GPTIMAGE_BASE_URL")
+    variables.base_url = "GPTIMAGE_BASE_URL"
   end
   local missing
   if variable and (copy.api_key == nil or copy.api_key == "") then
@@ -118,6 +120,7 @@ function M.client(options)
     copy.api_key = copy.api_key == nil and from_environment(variable) or nil
     if copy.api_key then
       missing = nil
+      variables.api_key = variable
     end
   end
   if missing then
@@ -132,6 +135,9 @@ function M.client(options)
   end
   local client, err = checked(3, core.client, copy)
   if not client then
+    if variables[err.field] then
+      err.message = ("%s It comes from $%s."):format(err.message, variables[err.field])
+    end
     return nil, err
   end
   deliver.prepare(client, copy)

@@ -276,3 +276,22 @@ describe("a client without a key", function()
     end
   end)
 end)
+
+describe("an option that came from the environment", function()
+  it("is named by its variable where it is wrong, since the program has none of it", function()
+    local folder <close> = files.folder()
+    local path = folder.path .. "/x.lua"
+    local file = assert(io.open(path, "w"))
+    file:write 'print(select(2, require("gptimage").client { base_url = arg[1] }).message)'
+    file:close()
+    local function said(env, ...)
+      return program.run(path, { env = env, arguments = { ... } }).output
+    end
+    assert.equal("base_url: it does not begin with http:// or https://. It comes from "
+      .. "$GPTIMAGE_BASE_URL.\n", said { GPTIMAGE_BASE_URL = "host", STARMAGIC_API_KEY = "k" })
+    assert.equal("api_key: it holds a space, a line break or another character that no key has. "
+      .. "It comes from $STARMAGIC_API_KEY.\n", said { STARMAGIC_API_KEY = "k\r" })
+    assert.equal("base_url: it does not begin with http:// or https://.\n",
+      said({ GPTIMAGE_BASE_URL = "other", STARMAGIC_API_KEY = "k" }, "mine"))
+  end)
+end)
