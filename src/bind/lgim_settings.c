@@ -161,12 +161,12 @@ static void read_rate(lua_State *L, int index, gim_hub_options *hub) {
   if (type == LUA_TNIL) return;
   read_nested(L, index, "rate", options_of_rate, hub);
   if (hub->rate_requests < 1 || hub->rate_requests > GIM_BUCKET_REQUESTS_MAX)
-    lgim_options_raise(
-        L, &nested, "requests", "an integer from 1 to %d expected, got %I",
-        GIM_BUCKET_REQUESTS_MAX, (LUAI_UACINT)hub->rate_requests);
+    lgim_options_raise(L, &nested, "requests",
+                       "an integer from 1 to %d has to be given",
+                       GIM_BUCKET_REQUESTS_MAX);
   if (hub->rate_per_ms < 1)
     lgim_options_raise(L, &nested, "per_seconds",
-                       "a number of seconds above 0 expected");
+                       "a number of seconds above 0 has to be given");
 }
 
 /* Before all others: the defaults are the provider's. */
