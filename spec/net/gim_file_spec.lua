@@ -237,6 +237,18 @@ describe("gim_file", function()
       assert.equal("io", err.kind)
     end)
 
+    it("has room for the number in the longest name, between two characters", function()
+      for name, numbered in pairs {
+        [("x"):rep(251) .. ".png"] = ("x"):rep(249) .. "-2.png",
+        [("x"):rep(255)] = ("x"):rep(253) .. "-2",
+        [("ä"):rep(125) .. "x.png"] = ("ä"):rep(124) .. "-2.png",
+        ["." .. ("x"):rep(254)] = "." .. ("x"):rep(252) .. "-2",
+      } do
+        assert.equal(folder:at(name), committed(name, "number"))
+        assert.equal(folder:at(numbered), committed(name, "number"))
+      end
+    end)
+
     it("refuses names that are none, and those that are too long", function()
       for _, name in ipairs { "", ".", "..", "a/b", "/a", ("x"):rep(256), ("x"):rep(5000) } do
         local result, err = committed(name, "number")

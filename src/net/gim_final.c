@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_final.h"
 
+#include "gim_name.h"
 #include "gim_system.h"
 
 #include <errno.h>
@@ -56,6 +57,17 @@ static bool take_name(int folder_fd, const char *part, const char *name) {
   return false;
 }
 
+/* How much of a name stands before its number: what leaves it short enough for
+   the file system, in whole characters of UTF-8. */
+static size_t stem_of(const char *name, size_t stem, int number) {
+  int number_n = snprintf(NULL, 0, "-%d", number);
+  size_t rest = strlen(name + stem) + (size_t)number_n;
+  if (stem + rest <= GIM_NAME_MAX || rest >= GIM_NAME_MAX) return stem;
+  stem = GIM_NAME_MAX - rest;
+  while (stem > 1 && ((unsigned char)name[stem] & 0xC0) == 0x80) stem--;
+  return stem;
+}
+
 /* folder/name, and "-number" before the extension from 2 on. */
 static bool compose(const char *folder, const char *name, int number,
                     char *path, size_t size, const char **base) {
@@ -68,8 +80,8 @@ static bool compose(const char *folder, const char *name, int number,
   if (number < 2)
     n = snprintf(path, size, "%s%s%s", folder, slash, name);
   else
-    n = snprintf(path, size, "%s%s%.*s-%d%s", folder, slash, (int)stem, name,
-                 number, name + stem);
+    n = snprintf(path, size, "%s%s%.*s-%d%s", folder, slash,
+                 (int)stem_of(name, stem, number), name, number, name + stem);
   if (n < 0 || (size_t)n >= size) return false;
   *base = path + folder_n + strlen(slash);
   return true;

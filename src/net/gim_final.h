@@ -13,7 +13,8 @@
 
 /* What to do when the final name is taken. */
 typedef enum gim_overwrite {
-  GIM_OVERWRITE_NUMBER = 0, /* "a.png", "a-2.png", "a-3.png", ... */
+  GIM_OVERWRITE_NUMBER = 0, /* "a.png", "a-2.png", "a-3.png", ...; of a name
+                               that is as long as may be the end gives way */
   /* A file gives way, and so does a link to one, or to nothing: the link
      itself, not what it leads to. Devices, FIFOs, sockets and folders never
      do, nor do links to them: GIM_E_IO. */
