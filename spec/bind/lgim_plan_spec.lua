@@ -51,6 +51,40 @@ describe("plans", function()
   end)
 end)
 
+describe("plans are refused", function()
+  local function asked(more)
+    local request = { model = "gpt-image-2-beta", prompt = "x" }
+    for name, value in pairs(more) do request[name] = value end
+    return window.plan(request)
+  end
+
+  it("where submit would raise for what is said about money", function()
+    for _, case in ipairs { { { price = -1 }, "field 'price': credits from 0 to 1e9" },
+      { { price = 1 / 0 }, "field 'price'" }, { { resubmit = -1 }, "field 'resubmit'" },
+      { { resubmit = 101 }, "field 'resubmit': an integer from 0 to 100 expected, got 101" } } do
+      local ok, message = pcall(asked, case[1])
+      assert.is_false(ok)
+      assert.truthy(message:find("bad argument #1 to 'plan' (" .. case[2], 1, true), message)
+    end
+    assert(asked { price = 0, resubmit = 100 })
+  end)
+
+  it("where submit would find no name in output", function()
+    for _, output in ipairs { "", "{foo}.png", "{id", "a}", "{id}/x.png", "a\0b", "a/.." } do
+      local plan, err = asked { output = output }
+      assert.is_nil(plan)
+      assert.same({ "invalid", "output", "no" }, { err.kind, err.field, err.billed })
+    end
+    assert(asked { output = "out/{id}-{index}.{format}" })
+    assert(asked { output = "out/" })
+  end)
+
+  it("with the request's own faults first", function()
+    local _, err = asked { output = "{foo}", size = "1x1" }
+    assert.equal("size", err.field)
+  end)
+end)
+
 describe("plans of edits", function()
   local photo, mask = pictures.png { width = 6, height = 4 },
     pictures.png { width = 6, height = 4, alpha = function(x) return x * 40 end }

@@ -235,6 +235,7 @@ describe("a task that is attached to", function()
       assert.is_nil(task)
       assert.equal("invalid", err.kind)
       assert.equal("id", err.field)
+      assert.is_nil(err.task_id) -- nothing to attach to
       assert.equal("id: a task's id has 1 to 256 characters, and no control characters.",
         err.message)
     end

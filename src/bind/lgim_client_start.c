@@ -13,8 +13,6 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#define RESUBMIT_MAX 100
-
 /* What a request or an attach may say beside its fields. */
 typedef struct choices {
   gim_str output;
@@ -55,19 +53,6 @@ static gim_job_options job_options(const choices *c, gim_str model) {
   return options;
 }
 
-/* What a request may say about money has to make sense. */
-static void check_money(lua_State *L, const lgim_argument *argument,
-                        const choices *c, int64_t *price_micro) {
-  if (c->resubmit < 0 || c->resubmit > RESUBMIT_MAX)
-    lgim_options_raise(L, argument, "resubmit",
-                       "an integer from 0 to %d expected, got %I",
-                       RESUBMIT_MAX, (LUAI_UACINT)c->resubmit);
-  if (c->has_price && !lgim_options_micro(c->price, price_micro))
-    lgim_options_raise(L, argument, "price",
-                       "credits from 0 to 1e9 expected, got %f",
-                       (lua_Number)c->price);
-}
-
 /* The new task at `index` becomes its job's; its client holds it. */
 static int own(lua_State *L, int index, int data, gim_hub *hub, gim_job *job) {
   lgim_task_own(L, index, job);
@@ -97,13 +82,14 @@ static int start(lua_State *L, const char *function, bool edit) {
   gim_rules rules;
   gim_err err;
   gim_job *job;
-  int64_t price_micro = -1;
+  int64_t price_micro;
   gim_source_pixels pixels = lgim_fields_pixels(L, 4);
   lua_settop(L, 3); /* 3: the method's name, if there is one */
   lgim_fields_read(L, 2, &argument, &others, &fields);
   fields.edit = edit;
   fields.mask_pixels = pixels;
-  check_money(L, &argument, &c, &price_micro);
+  price_micro = lgim_fields_check_money(L, &argument, c.resubmit,
+                                        c.has_price ? c.price : 0);
   lgim_task_push(L, 1);
   lua_insert(L, 4); /* 4: the task; what the fields lie in follows */
   lua_getiuservalue(L, 1, 1);
@@ -176,6 +162,8 @@ int lgim_client_attach(lua_State *L) {
   hub = lgim_client_check(L, 1, "attach"); /* a finalizer may have closed it */
   options = job_options(&c, none);
   if (gim_job_attach(&job, hub, id, &options, &err) != GIM_OK)
-    return lgim_fail(L, &err, lua_tostring(L, 2), GIM_BILLED_MAYBE);
+    return lgim_fail(L, &err, /* what is no id can never be attached to */
+                     strcmp(err.field, "id") == 0 ? NULL : id.p,
+                     GIM_BILLED_MAYBE);
   return own(L, 4, 5, hub, job);
 }

@@ -7,6 +7,8 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#define RESUBMIT_MAX 100
+
 #define TEXT(name)                                                            \
   { #name, LGIM_STRING, offsetof(gim_fields, name), LGIM_NOWHERE }
 
@@ -208,6 +210,20 @@ void lgim_fields_read(lua_State *L, int index, const lgim_argument *argument,
     read_pictures(L, index, argument, fields);
   else
     lua_pushnil(L); /* most requests have none: nothing to hold */
+}
+
+int64_t lgim_fields_check_money(lua_State *L, const lgim_argument *argument,
+                                int64_t resubmit, double price) {
+  int64_t price_micro = 0;
+  if (resubmit < 0 || resubmit > RESUBMIT_MAX)
+    lgim_options_raise(L, argument, "resubmit",
+                       "an integer from 0 to %d expected, got %I",
+                       RESUBMIT_MAX, (LUAI_UACINT)resubmit);
+  if (!lgim_options_micro(price, &price_micro))
+    lgim_options_raise(L, argument, "price",
+                       "credits from 0 to 1e9 expected, got %f",
+                       (lua_Number)price);
+  return price_micro;
 }
 
 gim_source_pixels lgim_fields_pixels(lua_State *L, int index) {

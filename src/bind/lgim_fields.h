@@ -30,6 +30,14 @@ void lgim_fields_read(lua_State *L, int index, const lgim_argument *argument,
                       const lgim_option_set *others, gim_fields *fields);
 
 /*
+** What a request says about money: raises where `resubmit` is not from 0 to
+** 100, or `price` (0: nothing is said) not from 0 to 1e9 credits. The price in
+** micro-units.
+*/
+int64_t lgim_fields_check_money(lua_State *L, const lgim_argument *argument,
+                                int64_t resubmit, double price);
+
+/*
 ** What the Lua layer saw of the pixels of the mask, which it can decode where
 ** gptimage.mask_core is: "opaque", "transparent" (none is opaque) or
 ** "damaged" at `index`; anything else, or nothing there: unseen.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lgim_plan.h"
 
+#include "gim_name.h"
 #include "gim_pixels.h"
 #include "lgim_error.h"
 #include "lgim_fields.h"
@@ -131,6 +132,9 @@ typedef struct plan_options {
   gim_str sizes;
   gim_str edit_path;
   gim_str files_url;
+  gim_str output;
+  int64_t resubmit;
+  double price;
   bool strict;
   bool allow_private;
   bool edit;
@@ -152,11 +156,11 @@ static int plan(lua_State *L) {
   /* The request's own strict comes later and wins. */
   static const lgim_option others[] = {
       {"strict", LGIM_BOOLEAN, AT(strict), LGIM_NOWHERE},
-      {"output", LGIM_STRING, LGIM_NOWHERE, LGIM_NOWHERE},
+      {"output", LGIM_STRING, AT(output), LGIM_NOWHERE},
       {"timeout", LGIM_TIMEOUT, LGIM_NOWHERE, LGIM_NOWHERE},
       {"on_progress", LGIM_FUNCTION, LGIM_NOWHERE, LGIM_NOWHERE},
-      {"resubmit", LGIM_INTEGER, LGIM_NOWHERE, LGIM_NOWHERE},
-      {"price", LGIM_NUMBER, LGIM_NOWHERE, LGIM_NOWHERE},
+      {"resubmit", LGIM_INTEGER, AT(resubmit), LGIM_NOWHERE},
+      {"price", LGIM_NUMBER, AT(price), LGIM_NOWHERE},
       {NULL, LGIM_ANY, 0, 0}};
 #undef AT
   const lgim_argument first = {"plan", 1, "field", 1};
@@ -177,6 +181,7 @@ static int plan(lua_State *L) {
   rules.provider = lgim_find_provider(L, &second, "provider", chosen.provider);
   rules.sizes = lgim_find_procedure(L, &second, "sizes", chosen.sizes);
   lgim_fields_read(L, 1, &first, &rest, &fields);
+  (void)lgim_fields_check_money(L, &first, chosen.resubmit, chosen.price);
   fields.edit = chosen.edit;
   fields.mask_pixels = pixels;
   rules.strict = chosen.strict;
@@ -193,6 +198,8 @@ static int plan(lua_State *L) {
   request = lgim_request_new(L);
   made = lua_gettop(L);
   status = gim_request_make(request, &fields, &rules, &err);
+  if (status == GIM_OK && chosen.output.p != NULL)
+    status = gim_name_check(chosen.output, &err);
   if (status != GIM_OK) return lgim_request_fail(L, made, &err);
   lgim_plan_push(L, request, &rules, credits);
   if (!request->known_model && fields.model.p != NULL) {
