@@ -175,7 +175,9 @@ describe("a client with a journal", function()
       local client <close> = clients.starmagic(at.sandbox)
       assert.has_error(function() client:recover() end,
         "client has no journal to recover from: give it the option 'journal'")
-      for path, reason in pairs { [J.path "none"] = "No such file", [J.path ""] = "Is a directory" } do
+      for path, reason in pairs {
+        [J.path "none"] = "No such file", [J.path ""] = "Is a directory",
+      } do
         local none, err = journal.lines(path)
         assert.is_nil(none)
         assert.equal("io", err.kind)
