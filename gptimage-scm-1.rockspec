@@ -35,6 +35,7 @@ build = {
         "src/bind/lgim_client.c",
         "src/bind/lgim_client_recover.c",
         "src/bind/lgim_client_start.c",
+        "src/bind/lgim_client_tell.c",
         "src/bind/lgim_core.c",
         "src/bind/lgim_error.c",
         "src/bind/lgim_fields.c",
