@@ -88,6 +88,7 @@ build = {
         "src/core/gim_simd.c",
         "src/core/gim_size.c",
         "src/core/gim_source.c",
+        "src/core/gim_source_judge.c",
         "src/core/gim_split.c",
         "src/core/gim_split_payload.c",
         "src/core/gim_task.c",
