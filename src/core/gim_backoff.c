@@ -69,17 +69,15 @@ static gim_str trim(gim_str s) {
 
 /*
 ** Digits with or without a fraction, times `scale`, rounded up: to come too
-** early is to be refused again. -1: something else, or over a day.
+** early is to be refused again. At most a day; -1: something else.
 */
 static int64_t read_number(gim_str s, int64_t scale) {
   int64_t value = 0, unit = scale;
   bool more = false;
   size_t i = 0;
   if (s.n == 0 || !is_digit(s.p[0])) return -1;
-  for (; i < s.n && is_digit(s.p[i]); i++) {
-    value = value * 10 + (s.p[i] - '0') * scale;
-    if (value > DAY_MS) return -1;
-  }
+  for (; i < s.n && is_digit(s.p[i]); i++)
+    value = smaller(value * 10 + (s.p[i] - '0') * scale, DAY_MS);
   if (i < s.n && s.p[i] == '.')
     for (i++; i < s.n && is_digit(s.p[i]); i++) {
       int64_t digit = s.p[i] - '0';
@@ -89,7 +87,7 @@ static int64_t read_number(gim_str s, int64_t scale) {
     }
   if (i < s.n) return -1;
   if (more) value++;
-  return value > DAY_MS ? -1 : value;
+  return smaller(value, DAY_MS);
 }
 
 /*

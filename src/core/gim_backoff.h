@@ -59,7 +59,9 @@ int64_t gim_backoff_poll_ms(const gim_poll *poll, int polls,
 ** Reads a Retry-After value (RFC 9110, 10.2.3): a number of seconds (a
 ** fraction is accepted) or an IMF-fixdate (the two obsolete forms as well).
 ** A date is taken relative to `now_unix_s`, the wall clock; one in the past
-** is 0. Nothing readable, negative or over 24 h: -1.
+** is 0. At most 24 h: who is told to come back later than that is not to come
+** back at once. Nothing readable, negative, or a date over 24 h away, which
+** rather tells of a clock that is wrong: -1.
 */
 int64_t gim_backoff_retry_after_ms(gim_str value, int64_t now_unix_s);
 
