@@ -44,6 +44,15 @@ describe("gim_link_check", function()
     assert.same("user_info", rules("http://u@127.0.0.1/", true, true))
   end)
 
+  it("say how a link has to begin, and name no plain http where that is not taken", function()
+    for _, text in ipairs { "ftp://a.b", "a.b", "" } do
+      local _, told = rules(text, true)
+      assert.equal("the link does not begin with https://", told[1].message)
+      _, told = rules(text, true, true)
+      assert.equal("the link does not begin with http:// or https://", told[1].message)
+    end
+  end)
+
   it("shows neither queries nor passwords", function()
     local _, issues = rules("https://10.0.0.1/a.png?signature=secret", true)
     assert.same("https://10.0.0.1/a.png", issues[1].got)

@@ -72,6 +72,7 @@ static void check_format(const gim_url *url, const gim_link_rule *rule,
 void gim_link_check(gim_str link, const gim_link_rule *rule, const char *field,
                     gim_report *report) {
   gim_utf8_facts facts = gim_utf8_read(link);
+  bool https = rule->https_only && !rule->allow_private;
   gim_url url;
   gim_url_fault fault;
   if (!facts.valid) {
@@ -93,10 +94,13 @@ void gim_link_check(gim_str link, const gim_link_rule *rule, const char *field,
                    fault == GIM_URL_TOO_LONG || facts.control ? GIM_SAFETY
                                                               : GIM_REFUSAL,
                    field, gim_url_fault_name(fault), shown(link), NULL,
-                   "the link %s", gim_url_fault_text(fault));
+                   "the link %s",
+                   fault == GIM_URL_SCHEME && https
+                       ? "does not begin with https://"
+                       : gim_url_fault_text(fault));
     return;
   }
-  if (rule->https_only && !url.https && !rule->allow_private)
+  if (https && !url.https)
     gim_report_add(report, GIM_REFUSAL, field, "https", shown(link), NULL,
                    "only https links are opened");
   if (!rule->allow_private) check_host(&url, link, field, report);
