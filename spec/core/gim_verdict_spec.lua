@@ -13,7 +13,7 @@ describe("the verdict on a refused request", function()
     for status, verdict in pairs {
       [0] = "protocol", [100] = "protocol", [200] = "protocol", [299] = "protocol",
       [301] = "protocol", [308] = "protocol", [400] = "invalid", [401] = "auth", [402] = "quota",
-      [403] = "auth", [404] = "not_found", [405] = "invalid", [407] = "network",
+      [403] = "auth", [404] = "not_found", [405] = "not_found", [407] = "network",
       [408] = "server, later", [409] = "invalid", [410] = "not_found", [413] = "too_big",
       [415] = "invalid", [422] = "invalid", [425] = "server, later",
       [429] = "rate_limited, later", [451] = "refused", [499] = "invalid",

@@ -131,6 +131,7 @@ static const status_row http_statuses[] = {
     {402, 402, {GIM_E_QUOTA, false, TOP_UP, -1}},
     {403, 403, {GIM_E_AUTH, false, CHECK_KEY, -1}},
     {404, 404, {GIM_E_NOT_FOUND, false, CHECK_PATH, -1}},
+    {405, 405, {GIM_E_NOT_FOUND, false, NO_ENDPOINT, -1}},
     {407,
      407,
      {GIM_E_NETWORK, false,
