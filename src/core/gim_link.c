@@ -90,14 +90,12 @@ void gim_link_check(gim_str link, const gim_link_rule *rule, const char *field,
                    (long long)rule->code_points_max);
   if (fault != GIM_URL_OK) {
     /* What is over our own limit, or would break a line, goes nowhere. */
-    gim_report_add(report,
-                   fault == GIM_URL_TOO_LONG || facts.control ? GIM_SAFETY
-                                                              : GIM_REFUSAL,
-                   field, gim_url_fault_name(fault), shown(link), NULL,
-                   "the link %s",
-                   fault == GIM_URL_SCHEME && https
-                       ? "does not begin with https://"
-                       : gim_url_fault_text(fault));
+    gim_report_add(
+        report,
+        fault == GIM_URL_TOO_LONG || facts.control ? GIM_SAFETY : GIM_REFUSAL,
+        field, gim_url_fault_name(fault), shown(link), NULL, "the link %s",
+        fault == GIM_URL_SCHEME && https ? "does not begin with https://"
+                                         : gim_url_fault_text(fault));
     return;
   }
   if (https && !url.https)
