@@ -149,8 +149,7 @@ describe("gim_recover", function()
     end)
 
     it("by the end of the picture where it does not", function()
-      local jpeg = "\255\216\255\224" .. ("x"):rep(40) .. "\255\217"
-      local webp = "RIFF" .. ("<I4"):pack(40) .. "WEBPVP8 " .. ("x"):rep(32)
+      local jpeg, webp = pictures.jpeg(8, 8), pictures.webp(8, 8)
       local png = pictures.png { width = 8, height = 8 }
       local whole = { [0] = png, [2] = jpeg, [4] = webp }
       for number, bytes in pairs(whole) do

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_recover.h"
 
-#include "gim_image.h"
+#include "gim_image_end.h"
 #include "gim_record.h"
 
 #include <fcntl.h>
@@ -14,8 +14,6 @@
 #define GAP_MAX 16
 
 #define FILE_MAX (2 * (size_t)GIM_LIMIT_PATH) /* bytes of a path in a line */
-
-#define TAIL 12 /* bytes that show the end of a picture */
 
 /* What is gathered while the lines of one request are read. */
 typedef struct gathering {
@@ -156,38 +154,21 @@ static gim_status take_spare(gathering *g, int i, int payload, int64_t size) {
   return GIM_OK;
 }
 
-static bool is_end(gim_image_type type, const unsigned char *head,
-                   const unsigned char *tail, int64_t size) {
-  static const unsigned char png[TAIL] = {0,   0,   0,   0,    'I',  'E',
-                                          'N', 'D', 174, 0x42, 0x60, 0x82};
-  int64_t riff = (int64_t)head[4] | (int64_t)head[5] << 8 |
-                 (int64_t)head[6] << 16 | (int64_t)head[7] << 24;
-  switch (type) {
-  case GIM_IMAGE_PNG: return memcmp(tail, png, TAIL) == 0;
-  case GIM_IMAGE_JPEG: return tail[TAIL - 2] == 0xFF && tail[TAIL - 1] == 0xD9;
-  case GIM_IMAGE_WEBP: return riff + 8 <= size;
-  default: return false;
-  }
-}
-
 /*
 ** A file has its name since it was whole; but when the power failed, and the
 ** journal does not say that it was synced, it may have lost its bytes since.
 */
-static bool looks_whole(const char *path, int64_t size) {
-  unsigned char head[TAIL], tail[TAIL];
-  gim_image image;
-  bool whole = false;
+static bool looks_whole(const char *path) {
+  unsigned char some[16 * 1024];
+  gim_image_end end;
+  ssize_t got;
   int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return false;
-  if (size >= 2 * TAIL && pread(fd, head, TAIL, 0) == TAIL &&
-      pread(fd, tail, TAIL, (off_t)(size - TAIL)) == TAIL) {
-    gim_image_init(&image);
-    gim_image_feed(&image, head, TAIL);
-    whole = is_end(image.type, head, tail, size);
-  }
+  gim_image_end_init(&end);
+  while (!end.seen && (got = read(fd, some, sizeof(some))) > 0)
+    gim_image_end_feed(&end, some, (size_t)got);
   close(fd);
-  return whole;
+  return end.seen;
 }
 
 /*
@@ -200,7 +181,7 @@ static gim_status take_told(gathering *g, int i, int payload, int64_t size) {
   if (!there) {
     path = spare_path(g, payload);
     if (path == NULL) return GIM_E_NO_MEMORY;
-    there = size_of(path) == size && looks_whole(path, size);
+    there = size_of(path) == size && looks_whole(path);
     free(path);
   }
   return there ? take_spare(g, i, payload, size) : GIM_OK;
@@ -309,7 +290,7 @@ static gim_status find_arrived(gathering *g) {
     if (path == NULL) return GIM_E_NO_MEMORY;
     size = size_of(path);
     gap = size < 0 ? gap + 1 : 0;
-    if (size > 0 && (size == g->arrived[i] || looks_whole(path, size)))
+    if (size > 0 && (size == g->arrived[i] || looks_whole(path)))
       status = take_spare(g, count++, i, size);
     free(path);
   }
