@@ -137,6 +137,7 @@ int luaopen_gptimage_core_test(lua_State *L) {
   lgim_window_journal(L);
   lgim_window_record(L);
   lgim_window_archive(L);
+  lgim_window_scribe(L);
   lgim_window_client(L);
   return 1;
 }

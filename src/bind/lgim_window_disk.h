@@ -7,6 +7,7 @@
 #define lgim_window_disk_h
 
 #include "gim_base.h"
+#include "gim_hub.h"
 
 #include <lua.h>
 
@@ -16,7 +17,17 @@
 void lgim_window_disk(lua_State *L);    /* faults of system calls */
 void lgim_window_journal(lua_State *L); /* gim_journal */
 void lgim_window_record(lua_State *L);  /* gim_record, gim_recovery */
-void lgim_window_archive(lua_State *L); /* gim_archive, _scribe, _recover */
+void lgim_window_archive(lua_State *L); /* gim_archive, gim_recover */
+void lgim_window_scribe(lua_State *L);  /* gim_scribe */
+
+/* The hub at 1; raises where it was closed. */
+gim_hub *lgim_window_hub(lua_State *L);
+
+/* One step of its net, which waits `wait_ms` at most; raises where it fails. */
+void lgim_window_hub_step(lua_State *L, gim_hub *hub, int64_t wait_ms);
+
+/* hub:scribe(key) -> scribe */
+int lgim_window_hub_scribe(lua_State *L);
 
 #pragma GCC visibility pop
 
