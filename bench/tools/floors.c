@@ -2,9 +2,9 @@
 /*
 ** What cannot be had for less: the parts of the work, each alone.
 **
-** usage: floors receive ROUNDS URL [CA_FILE]   POST, libcurl discards the reply
+** usage: floors receive ROUNDS URL [CA_FILE]   POST, whose reply libcurl drops
 **        floors write ROUNDS FOLDER COUNT BYTES  new files, 256 KiB at once
-**        floors decode ROUNDS BYTES   base64 from cache to cache, 16 KiB at once
+**        floors decode ROUNDS BYTES   base64, cache to cache, 16 KiB at once
 **        floors base64 ROUNDS BYTES   the decoder alone, memory to memory
 ** Prints a line of milliseconds for each round; base64 prints a name before
 ** each number.

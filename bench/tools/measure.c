@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
 ** usage: measure REPORT COMMAND [ARGUMENT...]
-** Runs a command and writes "wall_ms cpu_ms rss_kib status" to the file REPORT:
-** from fork to exit, user and system time, the most memory of any one process.
-** A parent this small adds nothing to what its child is said to have used.
+**
+** Runs a command and writes "wall_ms cpu_ms rss_kib status" to the file
+** REPORT: from fork to exit, user and system time, the most memory of any one
+** process. A parent this small adds nothing to what its child is said to have
+** used.
 */
 #include <stdio.h>
 #include <sys/resource.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** The floor of bench/scale.lua: what libcurl alone takes for the same requests,
-** COUNT tasks of the service of tasks.c, each one POST and POLLS queries a
-** second apart. One multi, socket_action, epoll that is told lazily, as many
-** pooled handles as the others have connections. No rules, no errors but the
-** end of the program, and a body that libcurl may send twice: nobody would
-** want to use this.
+** The floor of bench/scale.lua: what libcurl alone takes for the same
+** requests, COUNT tasks of the service of tasks.c, each one POST and POLLS
+** queries a second apart. One multi, socket_action, epoll that is told lazily,
+** as many pooled handles as the others have connections. No rules, no errors
+** but the end of the program, and a body that libcurl may send twice: nobody
+** would want to use this.
 **
 ** usage: polls COUNT POLLS BASE_URL
 ** Prints the seconds of processor time and of wall time, and the MiB that

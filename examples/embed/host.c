@@ -31,7 +31,7 @@ int luaopen_gptimage_core(lua_State *L);
 typedef struct host {
   lua_State *L; /* the client is at index 1 of its stack */
   int epoll, timer;
-  int client; /* its descriptor; -1: this build has none, each tick is a step */
+  int client; /* its descriptor; -1: the build has none, each tick is a step */
   long ticks, steps;
 } host;
 

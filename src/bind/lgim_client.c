@@ -110,7 +110,7 @@ static int core_idle(lua_State *L) {
   return 1;
 }
 
-/* core.opened(client) -> its user value; for what is no open client, nothing */
+/* core.opened(client) -> its user value; for what is not, nothing */
 static int core_opened(lua_State *L) {
   const client *c = luaL_testudata(L, 1, LGIM_CLIENT);
   if (c == NULL || trouble_of(c) != NULL) return 0;
@@ -210,7 +210,7 @@ static int client_warm_up(lua_State *L) {
   return 1;
 }
 
-/* client:tasks([into]) -> array of live tasks: `into`, with nothing else in it */
+/* client:tasks([into]) -> array of live tasks: `into`, with no others */
 static int client_tasks(lua_State *L) {
   gim_hub *hub = lgim_client_check(L, 1, "tasks");
   lua_Integer n = 0, left;

@@ -19,8 +19,8 @@
 
 /*
 ** Creates the metatable and adds client functions (client, generate, edit,
-** attach, recover, step, now, wake, close, data) to the module table on top, and
-** `client` to the table of methods at `methods`.
+** attach, recover, step, now, wake, close, data) to the module table on top,
+** and `client` to the table of methods at `methods`.
 */
 void lgim_client_open(lua_State *L, int methods);
 

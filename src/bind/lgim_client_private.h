@@ -15,8 +15,8 @@
 #pragma GCC visibility push(hidden)
 
 /*
-** The hub of the open client at 1; raises otherwise, as lgim_object_refuse, for
-** the method "step" and the line that `level` says.
+** The hub of the open client at 1; raises otherwise, as lgim_object_refuse,
+** for the method "step" and the line that `level` says.
 */
 gim_hub *lgim_client_check(lua_State *L, int level, const char *method);
 

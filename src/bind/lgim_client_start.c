@@ -124,15 +124,15 @@ static int start(lua_State *L, const char *function, bool edit) {
 }
 
 /*
-** core.generate(client, request [, name [, pixels]]) -> task | nil, err: `name`
-** is that of the method that the user called, for messages; `pixels` what was
-** seen of the mask's: see lgim_fields_pixels
+** core.generate(client, request [, name [, pixels]]) -> task | nil, err:
+** `name` is that of the method that the user called, for messages; `pixels`
+** what was seen of the mask's: see lgim_fields_pixels
 */
 int lgim_client_generate(lua_State *L) {
   return start(L, "generate", false);
 }
 
-/* core.edit(client, request [, name [, pixels]]) -> task | nil, err: likewise */
+/* core.edit(client, request [, name [, pixels]]) -> task | nil, err */
 int lgim_client_edit(lua_State *L) {
   return start(L, "edit", true);
 }

@@ -118,8 +118,8 @@ static int push_ended(lua_State *L) {
   return 2;
 }
 
-/* Calls `push` with the client's user value and the hub, which is held and lets
-   nothing go that is being told. */
+/* Calls `push` with the client's user value and the hub, which is held and
+   lets nothing go that is being told. */
 static int tell(lua_State *L, gim_hub *hub, lua_CFunction push) {
   bool told_of = hub->telling;
   int status;

@@ -22,9 +22,10 @@
 ** Files and bytes are looked at (gim_reference), which waits for the disk.
 ** Unknown keys, wrong types and lists that are no sequence of what they are to
 ** hold raise, by the rules of lgim_options_read_sets.
-** Pushes one value, nil where there are no pictures. `fields` is BORROWED from the table; but all that says
-** where pictures are, and the bytes that are in memory, from that value alone:
-** whoever keeps it may go on with gim_request.enclosed.
+** Pushes one value, nil where there are no pictures. `fields` is BORROWED from
+** the table; but all that says where pictures are, and the bytes that are in
+** memory, from that value alone: whoever keeps it may go on with
+** gim_request.enclosed.
 */
 void lgim_fields_read(lua_State *L, int index, const lgim_argument *argument,
                       const lgim_option_set *others, gim_fields *fields);
@@ -47,23 +48,23 @@ gim_source_pixels lgim_fields_pixels(lua_State *L, int index);
 /*
 ** Pushes a userdata that holds an empty gim_request and returns it, BORROWED
 ** from the userdata. What it holds is released with it, so that nothing leaks
-** when Lua raises. Who takes the request over copies the struct and zeroes this
-** one.
+** when Lua raises. Who takes the request over copies the struct and zeroes
+** this one.
 */
 gim_request *lgim_request_new(lua_State *L);
 
 /*
 ** Releases what the request of the userdata at `index` holds, and keeps the
-** userdata for the next one: thousands of requests leave no garbage. Until then
-** it is nobody else's: finalizers that run meanwhile make requests, too. Does
-** not raise.
+** userdata for the next one: thousands of requests leave no garbage. Until
+** then it is nobody else's: finalizers that run meanwhile make requests, too.
+** Does not raise.
 */
 void lgim_request_done(lua_State *L, int index);
 
 /*
 ** Pushes nil and the error of the request of the userdata at `index`, with its
-** issues, and returns 2: it was refused, or could not be submitted. Nothing was
-** billed. The request is done.
+** issues, and returns 2: it was refused, or could not be submitted. Nothing
+** was billed. The request is done.
 */
 int lgim_request_fail(lua_State *L, int index, const gim_err *err);
 

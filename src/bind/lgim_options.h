@@ -52,8 +52,8 @@ typedef struct lgim_argument {
   const char *function; /* "generate" */
   int number;           /* as the user counts: 1 for client:generate(r) */
   const char *noun;     /* "field" or "option" */
-  int level; /* whose line an error names, as of luaL_where: 1 calls us, 2 calls
-                that one. 0: nobody's */
+  int level; /* whose line an error names, as of luaL_where: 1 calls us, 2
+                calls that one. 0: nobody's */
 } lgim_argument;
 
 /*

@@ -4,13 +4,13 @@
 **
 ** plan(request [, options]) -> plan | nil, err
 **   options: provider, sizes, strict, prices, allow_private, edit_path as of
-**   a client, files_url, and edit (as if by `edit`). A request may hold what only a
-**   client uses (output, timeout, ...): those keys are checked for their
-**   types and left alone.
+**   a client, files_url, and edit (as if by `edit`). A request may hold what
+**   only a client uses (output, timeout, ...): those keys are checked for
+**   their types and left alone.
 **   plan: provider, model, edit, endpoint, method, body (JSON text), width,
 **   height, tier ("2K"), n, price = {unit, factor, credits}, scaled_down,
-**   multipart, uploads = {{field, name, mime, size, width, height}, ...}: files
-**   and bytes that would be sent; in the body their names stand in angle
+**   multipart, uploads = {{field, name, mime, size, width, height}, ...}:
+**   files and bytes that would be sent; in the body their names stand in angle
 **   brackets, for the links that they get. Files are looked at.
 **   assumes = {size, resolution, quality, n}: what the service takes for
 **   fields left out, warnings = {{field, rule, message, got, nearest}, ...}

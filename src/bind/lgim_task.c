@@ -151,8 +151,8 @@ static int core_outcome(lua_State *L) {
 
 /*
 ** core.waiter(task [, co]) -> the coroutine that waits for it, or nil. With
-** `co`, a coroutine or nil, that is the one from now on. Of thousands that wait
-** none needs a table for it.
+** `co`, a coroutine or nil, that is the one from now on. Of thousands that
+** wait none needs a table for it.
 */
 static int core_waiter(lua_State *L) {
   bool is_told = lua_gettop(L) > 1;

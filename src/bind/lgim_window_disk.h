@@ -23,7 +23,7 @@ void lgim_window_scribe(lua_State *L);  /* gim_scribe */
 /* The hub at 1; raises where it was closed. */
 gim_hub *lgim_window_hub(lua_State *L);
 
-/* One step of its net, which waits `wait_ms` at most; raises where it fails. */
+/* One step of its net, of at most `wait_ms`; raises where it fails. */
 void lgim_window_hub_step(lua_State *L, gim_hub *hub, int64_t wait_ms);
 
 /* hub:scribe(key) -> scribe */

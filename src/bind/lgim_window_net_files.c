@@ -136,7 +136,8 @@ static int sink_free(lua_State *L) {
   return 0;
 }
 
-/* window.pool(limit [, small writes [, replaces]]) -> pool; pool:used() -> bytes */
+/* window.pool(limit [, small writes [, replaces]]) -> pool
+   pool:used() -> bytes */
 static int window_pool(lua_State *L) {
   gim_pool *pool;
   lua_settop(L, 3);

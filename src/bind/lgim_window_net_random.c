@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Chance, as the specs want it: the objects under test are linked with these in
-   place of the kernel's source. */
+/* Chance, as the specs want it: the objects under test are linked with these
+   in place of the kernel's source. */
 #include "lgim_window_net.h"
 
 #include "gim_net.h"
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* What the source gives next, and the errno that it fails with; 0: it gives. */
+/* What the source gives next; the errno that it fails with, 0: it gives. */
 static unsigned char next_random[256];
 static size_t next_random_n;
 static int fault;
@@ -52,13 +52,14 @@ static int window_next_random(lua_State *L) {
   return 0;
 }
 
-/* window.random_fault([errno]): the kernel gives none; nothing: it does again */
+/* window.random_fault([errno]): the kernel gives none; without, it does */
 static int window_random_fault(lua_State *L) {
   fault = (int)luaL_optinteger(L, 1, 0);
   return 0;
 }
 
-/* window.random_bytes(n) -> n bytes | nil, errno; window.random() -> 32 bits */
+/* window.random_bytes(n) -> n bytes | nil, errno
+   window.random() -> 32 bits */
 static int window_random_bytes(lua_State *L) {
   size_t n = (size_t)luaL_checkinteger(L, 1);
   luaL_Buffer b;

@@ -15,8 +15,8 @@ static const char *const troubles[] = {"fine",       "missing",   "loop",
 
 /*
 ** window.look{path= | data= | link=, name=, number=} -> {seen, trouble, whole,
-**   size, device, inode, modified_ns, changed_ns, type, width, height, alpha, settled} and
-**   for a part {filename, mime}
+**   size, device, inode, modified_ns, changed_ns, type, width, height, alpha,
+**   settled} and for a part {filename, mime}
 */
 static int window_look(lua_State *L) {
   char filename[GIM_SOURCE_NAME];

@@ -211,9 +211,10 @@ static int record_free(lua_State *L) {
 }
 
 /*
-** net:start{class=, url=, post=, headers={}, body=, parts={}, timeout_ms=, max_bytes=,
-**   public_only=, resume_from=, if_range=, no_head=, fail_head=KIND,
-**   fail_data=KIND, fail_after=BYTES, discard=}, function(outcome) -> id | nil, err
+** net:start{class=, url=, post=, headers={}, body=, parts={}, timeout_ms=,
+**   max_bytes=, public_only=, resume_from=, if_range=, no_head=,
+**   fail_head=KIND, fail_data=KIND, fail_after=BYTES, discard=},
+**   function(outcome) -> id | nil, err
 */
 static int net_start(lua_State *L) {
   gim_net *net = check_net(L);

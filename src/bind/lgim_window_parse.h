@@ -37,8 +37,8 @@ bool lgim_window_flag(lua_State *L, int index, const char *key);
 /*
 ** The answer whose fields the table at `index` names: http_status (200 where
 ** it names none), content_type, retry_after, retry_after_ms, request_id, body,
-** secret, and the time, which is `now` or else `otherwise`. Its strings stay on
-** the stack, for which room is made.
+** secret, and the time, which is `now` or else `otherwise`. Its strings stay
+** on the stack, for which room is made.
 */
 gim_answer lgim_window_answer(lua_State *L, int index, int64_t otherwise);
 

@@ -175,7 +175,8 @@ static int window_image_end(lua_State *L) {
   return 3;
 }
 
-/* window.image({pieces}) -> {type, mime, width, height, alpha, settled, fed} */
+/* window.image({pieces})
+   -> {type, mime, width, height, alpha, settled, fed} */
 static int window_image(lua_State *L) {
   gim_image image;
   lua_Integer pieces = luaL_len(L, 1);
@@ -219,7 +220,8 @@ static int push_verdict(lua_State *L, gim_verdict verdict) {
   return 3;
 }
 
-/* window.verdict_http(status, code, type [, form]) -> kind, retryable, advice */
+/* window.verdict_http(status, code, type [, form])
+   -> kind, retryable, advice */
 static int window_verdict_http(lua_State *L) {
   gim_verdict verdict =
       gim_verdict_http((int)luaL_checkinteger(L, 1), lgim_window_str(L, 2),

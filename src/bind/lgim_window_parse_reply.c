@@ -62,9 +62,9 @@ static void push_collected(lua_State *L, const collector *c) {
 }
 
 /*
-** window.split({pieces} [, {max=, fail_at=, simd=}]) -> {image bytes..., skeleton=,
-** order=, offset=, longest=} | nil, err, the same so far, and the kind that
-** a further feed gives
+** window.split({pieces} [, {max=, fail_at=, simd=}]) -> {image bytes...,
+** skeleton=, order=, offset=, longest=} | nil, err, the same so far, and the
+** kind that a further feed gives
 */
 static int window_split(lua_State *L) {
   collector *c;
@@ -172,8 +172,8 @@ static void push_reply(lua_State *L, const gim_reply *reply) {
 
 /*
 ** window.reply({status=, content_type=, retry_after=, retry_after_ms=,
-** request_id=, body=, secret=, payloads=, now=, poll=}) -> {shape, state, ...} |
-** nil, kind
+** request_id=, body=, secret=, payloads=, now=, poll=})
+** -> {shape, state, ...} | nil, kind
 */
 static int window_reply(lua_State *L) {
   gim_reply_input input = input_of(L);

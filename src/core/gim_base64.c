@@ -74,15 +74,15 @@ static void put_two(uint32_t one, uint32_t two, unsigned char *to) {
 #endif
 }
 
-/* What a loop has done: from `eaten` bytes of text, 3 for each 4 characters. */
+/* What a loop has done: from `eaten` bytes of text, 3 for each 4. */
 typedef struct run {
   size_t eaten, written;
 } run;
 
 /*
-** The quantum that begins at `p`, four characters with one `\/` among them. BAD
-** when there is none, or another problem. Without a jump: at which of them it
-** is nobody can guess, and a wrong guess costs more than all of this.
+** The quantum that begins at `p`, four characters with one `\/` among them.
+** BAD when there is none, or another problem. Without a jump: at which of them
+** it is nobody can guess, and a wrong guess costs more than all of this.
 */
 static uint32_t escaped_quantum(const unsigned char p[5]) {
   size_t first_is = p[0] != '\\', second_is = first_is & (p[1] != '\\'),

@@ -2,12 +2,12 @@
 /*
 ** gim_base64.h - streaming decoder of base64   [floor 1]
 **
-** RFC 4648 section 4 (the alphabet with + and /). What services really send
-** is allowed beyond it: CR and LF anywhere, and padding that is missing or
-** short at the end. Everything else is strict: no other white space, `=` only
-** where padding belongs, nothing but CR and LF behind it, and no bits left
-** over (`aH==` is refused: its last four bits are not zero). Allocates
-** nothing. There is no encoder: uploads go as the bytes they are, by multipart.
+** RFC 4648 section 4 (the alphabet with + and /). What services really send is
+** allowed beyond it: CR and LF anywhere, and padding that is missing or short
+** at the end. Everything else is strict: no other white space, `=` only where
+** padding belongs, nothing but CR and LF behind it, and no bits left over
+** (`aH==` is refused: its last four bits are not zero). Allocates nothing.
+** There is no encoder: uploads go as the bytes they are, by multipart.
 */
 #ifndef gim_base64_h
 #define gim_base64_h
@@ -51,8 +51,8 @@ GIM_MUST_CHECK gim_status gim_base64_decode(gim_base64 *b, const char *p,
 /*
 ** The same within the text of a JSON string, where `\/` is a slash (some
 ** services write each one so). Stops before a `"`, before any other escape and
-** before a backslash that is the last byte, which are no base64 but no fault of
-** it either. `*eaten` says how many bytes of `p` are decoded, also after a
+** before a backslash that is the last byte, which are no base64 but no fault
+** of it either. `*eaten` says how many bytes of `p` are decoded, also after a
 ** failure; offsets count characters, of which `\/` is one.
 */
 GIM_MUST_CHECK gim_status gim_base64_decode_run(gim_base64 *b, const char *p,

@@ -251,7 +251,7 @@ SSSE3 size_t gim_base64_unescape_ssse3(const unsigned char *p, size_t n,
   return (size_t)(p - begin);
 }
 
-/* From `edge + 64 - i` on, 64 bytes of which those from number i are chosen. */
+/* From `edge + 64 - i` on, 64 bytes of which those from i on are chosen. */
 #define NONE_16 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 #define ALL_16 -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1
 static const signed char edge[128] = {NONE_16, NONE_16, NONE_16, NONE_16,

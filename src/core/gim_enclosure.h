@@ -55,8 +55,9 @@ int gim_enclosure_nth(const gim_enclosure *e, int nth);
 
 /*
 ** Appends `body` with the links of the pictures in its holes: links[i] is that
-** of source i; those of sources without a hole are not looked at. GIM_E_INVALID:
-** a link is missing, or no UTF-8; GIM_E_TOO_BIG; GIM_E_NO_MEMORY.
+** of source i; those of sources without a hole are not looked at.
+** GIM_E_INVALID: a link is missing, or no UTF-8; GIM_E_TOO_BIG;
+** GIM_E_NO_MEMORY.
 */
 GIM_MUST_CHECK gim_status gim_enclosure_fill(const gim_enclosure *e,
                                              gim_str body,

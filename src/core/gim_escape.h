@@ -28,7 +28,7 @@ size_t gim_escape_undo(const char *p, size_t n, char *to);
 /*
 ** The UTF-16 unit that the escape at `p` stands for, whose first byte is a
 ** backslash, or: CUT when its `n` > 0 bytes may become one, WRONG when nothing
-** makes them one. JSON has no others than these: \" \\ \/ \b \f \n \r \t \uXXXX
+** makes them one. JSON has no others than \" \\ \/ \b \f \n \r \t \uXXXX
 */
 #define GIM_ESCAPE_CUT (-1)
 #define GIM_ESCAPE_WRONG (-2)

@@ -49,8 +49,8 @@ void gim_image_init(gim_image *image);
 void gim_image_feed(gim_image *image, const void *p, size_t n);
 
 /*
-** How many of the next `n` bytes, from the first one on, say nothing: they count
-** as eaten and need not be read. What is fed next follows them.
+** How many of the next `n` bytes, from the first one on, say nothing: they
+** count as eaten and need not be read. What is fed next follows them.
 */
 uint64_t gim_image_pass(gim_image *image, uint64_t n);
 

@@ -4,11 +4,11 @@
 **
 ** Watches a file pass by and says whether it was cut: a Content-Length that is
 ** too small, or a service that sends half a picture, cannot be told from what
-** is whole otherwise. The end is the IEND chunk of a PNG (ISO/IEC 15948, 11.2.5),
-** the EOI marker of a JPEG (ITU-T T.81, B.1.1.3), the length that a WebP's RIFF
-** header names (RFC 9649, 2.4). What comes behind it does not matter: cameras
-** and editors append things. Checksums and pixels are not looked at. Allocates
-** nothing, never fails.
+** is whole otherwise. The end is the IEND chunk of a PNG (ISO/IEC 15948,
+** 11.2.5), the EOI marker of a JPEG (ITU-T T.81, B.1.1.3), the length that a
+** WebP's RIFF header names (RFC 9649, 2.4). What comes behind it does not
+** matter: cameras and editors append things. Checksums and pixels are not
+** looked at. Allocates nothing, never fails.
 */
 #ifndef gim_image_end_h
 #define gim_image_end_h

@@ -68,8 +68,8 @@ void gim_report_choice(gim_report *report, gim_severity severity,
                        const char *nearest);
 
 /*
-** What came of a report: GIM_OK where there is no issue; GIM_E_INVALID with the
-** first in err->message and err->field, and the others counted; GIM_E_IO,
+** What came of a report: GIM_OK where there is no issue; GIM_E_INVALID with
+** the first in err->message and err->field, and the others counted; GIM_E_IO,
 ** retryable, where all of them may be gone later; or, where an issue was lost,
 ** GIM_E_NO_MEMORY.
 */

@@ -96,8 +96,8 @@ void gim_pictures_expire(gim_pictures *p, int picture, const gim_err *err);
 */
 void gim_pictures_relink(gim_pictures *p, int picture, char *url);
 
-/* STALE ones have FAILED, for the reason they had. `gone`: there is no new link,
-   and will be none; else nobody could say. */
+/* STALE ones have FAILED, for the reason they had. `gone`: there is no new
+   link, and will be none; else nobody could say. */
 void gim_pictures_forsake(gim_pictures *p, bool gone);
 
 /* Its bytes are lost, whatever its state: FAILED with a COPY of `err`. */

@@ -20,9 +20,10 @@
 **                                                      is nobody's any more
 **
 ** `cut` is true, or absent: the answer's end was not seen, and there may have
-** been more pictures. `request` is the JSON body as it is sent (null: it is none), `output` is absent where pictures
-** are not to be filed, `file` is a name in the folder beside the journal. No
-** line holds a key of a service. What else a line has is left alone.
+** been more pictures. `request` is the JSON body as it is sent (null: it is
+** none), `output` is absent where pictures are not to be filed, `file` is a
+** name in the folder beside the journal. No line holds a key of a service.
+** What else a line has is left alone.
 */
 #ifndef gim_record_h
 #define gim_record_h

@@ -80,7 +80,7 @@ const gim_open *gim_recovery_find(const gim_recovery *r, const char *key);
 /* Marks it as told to the user. */
 void gim_recovery_report(gim_recovery *r, const gim_open *open);
 
-/* Forgets it: somebody works on it again. `open` may only be walked on from. */
+/* Forgets it: somebody works on it again. `open` is only to walk on from. */
 void gim_recovery_forget(gim_recovery *r, const gim_open *open);
 
 /* Is picture `index` (from 0) of it saved? */

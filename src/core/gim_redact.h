@@ -19,15 +19,15 @@
 #define GIM_SECRET_ANYWHERE 8
 
 /*
-** Copies `s` into `to` of `size` bytes (> 0) by the rules of gim_copy_text,
-** as one line: white space and control characters become single spaces, none
-** at the ends. Left out, with "***" in their place: `secret` (the caller's
-** key, empty: none; also one written in the escapes of JSON or of URLs, and
-** its first bytes at the end of `s`, which may have been cut there), what
-** follows `sk-` at the beginning of a word, what follows `Bearer` (any case; 6 characters or more,
-** or up to the end of the text, so that "a Bearer token is needed" stays
-** readable), and the query of a URL, where signatures stand. A text that is
-** cut never shows part of them. No more than 64 KiB are looked at.
+** Copies `s` into `to` of `size` bytes (> 0) by the rules of gim_copy_text, as
+** one line: white space and control characters become single spaces, none at
+** the ends. Left out, with "***" in their place: `secret` (the caller's key,
+** empty: none; also one written in the escapes of JSON or of URLs, and its
+** first bytes at the end of `s`, which may have been cut there), what follows
+** `sk-` at the beginning of a word, what follows `Bearer` (any case; 6
+** characters or more, or up to the end of the text, so that "a Bearer token is
+** needed" stays readable), and the query of a URL, where signatures stand. A
+** text that is cut never shows part of them. Only 64 KiB are looked at.
 */
 void gim_redact(char *to, size_t size, gim_str s, gim_str secret);
 

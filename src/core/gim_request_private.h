@@ -36,7 +36,7 @@ typedef struct gim_maker {
 ** A `field` must be one of the enum.
 */
 
-/* Did the caller give it? `images` counts as image_urls, `mask` as mask_url. */
+/* Was it given? `images` counts as image_urls, `mask` as mask_url. */
 bool gim_maker_is_given(const gim_maker *m, gim_field field);
 
 /* A field that is a text, BORROWED from the caller; p NULL: it is none

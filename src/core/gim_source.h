@@ -93,8 +93,8 @@ void gim_source_name(const gim_source *source, char to[GIM_SOURCE_NAME]);
 */
 const char *gim_source_mime(const gim_source *source);
 
-/* Bytes of a picture, at most, where the model's page says nothing: the same as
-   where one does (gim_model.c). */
+/* Bytes of a picture, at most, where the model's page says nothing: the same
+   as where one does (gim_model.c). */
 #define GIM_SOURCE_USUAL_BYTES 52428800
 
 /* By what a source is judged. */

@@ -244,7 +244,7 @@ static void finish_saving(gim_task *t) {
   gim_task_finish(t, status, err);
 }
 
-/* The next picture of `all` to bring, which is `kind`, or when to look again. */
+/* The next picture of `all` to bring, as a `kind`, or when to look again. */
 static gim_action next_picture(gim_task *t, gim_pictures *all,
                                gim_action_kind kind, int64_t now_ms) {
   gim_action action = {GIM_ACTION_WAIT, t->deadline_ms, 0, 0};

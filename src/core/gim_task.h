@@ -3,9 +3,9 @@
 ** gim_task.h - one job as a state machine without I/O   [floor 5]
 **
 ** A task says what to do next (gim_task_next) and is told what came of it
-** (gim_task_uploaded, _sent, _fetched, _saved). It never does anything itself: retries,
-** polling, deadlines, cancelling, wrong replies and billing are decided here,
-** from reports and a clock that the caller passes in.
+** (gim_task_uploaded, _sent, _fetched, _saved). It never does anything itself:
+** retries, polling, deadlines, cancelling, wrong replies and billing are
+** decided here, from reports and a clock that the caller passes in.
 **
 ** What was billed is worked out from evidence alone: gim_evidence.h has the
 ** table of all that can be seen. A later row of it counts before an earlier
@@ -16,8 +16,8 @@
 ** request (`resubmit`): the task then starts over, without its id.
 **
 ** A link that has expired (a SAVE that failed with GIM_E_NOT_FOUND) is no loss
-** yet: once nothing else is left to bring, the task is queried again, once, and
-** pictures that have new links by then are brought by those. Queries that
+** yet: once nothing else is left to bring, the task is queried again, once,
+** and pictures that have new links by then are brought by those. Queries that
 ** break or meet a passing trouble are repeated as `retry` says.
 */
 #ifndef gim_task_h
@@ -48,7 +48,7 @@ typedef struct gim_action {
   gim_action_kind kind;
   int64_t at_ms; /* ask again no later than this */
   int picture;   /* UPLOAD, SAVE: which, from 0 */
-  int attempt; /* UPLOAD, SEND, FETCH, SAVE: 0 for the first try of this kind */
+  int attempt;   /* UPLOAD, SEND, FETCH, SAVE: 0 for the first try of it */
 } gim_action;
 
 /* What is decided for all tasks of a client. */
@@ -140,10 +140,10 @@ gim_task_init_picture(gim_task *t, const gim_task_options *options,
                       const gim_task_picture *of, int64_t now_ms);
 
 /*
-** A job whose request was paid for in an earlier life: its pictures, `count` of
-** them (> 0), have been known since `linked_unix_s`. They are empty yet: fill
-** them in with gim_pictures_put. `id` (p NULL: none) is COPIED. Otherwise as
-** above.
+** A job whose request was paid for in an earlier life: its pictures, `count`
+** of them (> 0), have been known since `linked_unix_s`. They are empty yet:
+** fill them in with gim_pictures_put. `id` (p NULL: none) is COPIED. Otherwise
+** as above.
 */
 GIM_MUST_CHECK gim_status gim_task_init_paid(gim_task *t,
                                              const gim_task_options *options,
@@ -227,9 +227,10 @@ bool gim_task_is_renewing(const gim_task *t);
 bool gim_task_may_send(const gim_task *t);
 
 /*
-** For users: "uploading", "submitting", "pending", "processing", "saving", "completed",
-** "failed", "cancelled". Of a task whose time was over while it went on at
-** the service: "pending" or "processing", as that last said. Static storage.
+** For users: "uploading", "submitting", "pending", "processing", "saving",
+** "completed", "failed", "cancelled". Of a task whose time was over while it
+** went on at the service: "pending" or "processing", as that last said. Static
+** storage.
 */
 const char *gim_task_status_name(const gim_task *t);
 

@@ -251,9 +251,9 @@ static void fetch_again(gim_task *t, const gim_err *why, int64_t now_ms,
 }
 
 /*
-** Answers that are not taken at their word for a while: a fresh id is not found
-** everywhere yet, and what has no code of the service's may be the word of a
-** proxy. What was paid is not given up for either.
+** Answers that are not taken at their word for a while: a fresh id is not
+** found everywhere yet, and what has no code of the service's may be the word
+** of a proxy. What was paid is not given up for either.
 */
 static bool is_tolerated(gim_task *t, const gim_err *err) {
   bool not_found = err->status == GIM_E_NOT_FOUND;

@@ -48,11 +48,11 @@ typedef struct gim_archive {
 
 /*
 ** Opens the journal at `path` (COPIED) and has `net` (BORROWED until
-** gim_archive_close) wake for it. Blocks for the disk. Left-overs of a crash in
-** the folder beside the journal are removed: halves, and pictures of requests
-** of which the journal says that they are over. What it says nothing of stays.
-** As gim_journal_open, and GIM_E_IO when it cannot be read. `*archive` is
-** OWNED.
+** gim_archive_close) wake for it. Blocks for the disk. Left-overs of a crash
+** in the folder beside the journal are removed: halves, and pictures of
+** requests of which the journal says that they are over. What it says nothing
+** of stays. As gim_journal_open, and GIM_E_IO when it cannot be read.
+** `*archive` is OWNED.
 */
 GIM_MUST_CHECK gim_status gim_archive_open(gim_archive **archive,
                                            const char *path, gim_net *net,

@@ -22,7 +22,7 @@ static bool is_over(int64_t until_us) {
   return until_us >= 0 && gim_net_now_us() >= until_us;
 }
 
-/* When the first of queue `i` may start; -1: none waits, or no slot is free. */
+/* When the first of queue `i` may start; -1: none waits, or has a slot. */
 static int64_t start_at_ms(const gim_hub *hub, int i, int64_t now_ms) {
   if (gim_list_first(&hub->queues[i]) == NULL ||
       !gim_net_has_slot(hub->net, (gim_class)i))

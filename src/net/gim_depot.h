@@ -5,10 +5,10 @@
 **
 ** A file is uploaded once, however many requests name it, as long as it stays
 ** the same (device, inode, size, times of writing and of change: who renames
-** it or gives it another mode has it uploaded again) and its link lives. Several
-** that want it at once share one upload; when the last of them has left, that
-** ends. Bytes that a caller gave have no identity: they are uploaded for each
-** request.
+** it or gives it another mode has it uploaded again) and its link lives.
+** Several that want it at once share one upload; when the last of them has
+** left, that ends. Bytes that a caller gave have no identity: they are
+** uploaded for each request.
 */
 #ifndef gim_depot_h
 #define gim_depot_h

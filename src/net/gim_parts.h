@@ -68,7 +68,7 @@ size_t gim_parts_total(const gim_parts *parts);
 /* NULL, or why a source ended the transfer: GIM_E_IO. BORROWED. */
 const gim_err *gim_parts_fault(const gim_parts *parts);
 
-/* Nothing is read any more, what is borrowed least of all. Files are closed. */
+/* Nothing is read any more, least of all what is borrowed. Closes files. */
 void gim_parts_close(gim_parts *parts);
 
 /* The easy handle must not be in a multi, or be gone. NULL is allowed. */

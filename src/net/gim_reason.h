@@ -2,8 +2,8 @@
 /*
 ** gim_reason.h - what a failed transfer means, in a sentence   [floor 2]
 **
-** Turns libcurl's result into a status and into advice. Names hosts and ports, never
-** paths or queries (result links are signed) and never a header.
+** Turns libcurl's result into a status and into advice. Names hosts and ports,
+** never paths or queries (result links are signed) and never a header.
 */
 #ifndef gim_reason_h
 #define gim_reason_h
