@@ -29,6 +29,7 @@ build = {
     ["gptimage.mask_core"] = {
       sources = {
         "src/bind/lgim_options.c",
+        "src/bind/lgim_table.c",
         "src/core/gim_base.c",
         "src/core/gim_image.c",
         "src/mask/gim_mask.c",

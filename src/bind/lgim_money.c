@@ -2,6 +2,7 @@
 #include "lgim_money.h"
 
 #include "lgim_plan.h"
+#include "lgim_table.h"
 
 #include <lauxlib.h>
 
@@ -33,16 +34,6 @@ int64_t lgim_money_price(lua_State *L, int data, gim_str model,
   credits = lgim_prices_find(L, -1, &argument, model);
   lua_pop(L, 1);
   return lgim_plan_price(request, credits);
-}
-
-static void set_credits(lua_State *L, const char *name, int64_t micro) {
-  lua_pushnumber(L, (lua_Number)micro / 1e6);
-  lua_setfield(L, -2, name);
-}
-
-static void set_count(lua_State *L, const char *name, int64_t count) {
-  lua_pushinteger(L, (lua_Integer)count);
-  lua_setfield(L, -2, name);
 }
 
 void lgim_money_push_spent(lua_State *L, const gim_hub *hub) {
@@ -77,17 +68,16 @@ int lgim_money_push_ledger(lua_State *L, const gim_hub *hub) {
   const gim_ledger *ledger = &hub->ledger;
   luaL_checkstack(L, 6, "no stack for a ledger");
   lua_createtable(L, 0, 9);
-  set_count(L, "sent", ledger->sent);
+  lgim_set_integer(L, "sent", ledger->sent);
   for (int i = GIM_STANDING_REFUSED; i < GIM_STANDING_COUNT; i++)
-    set_count(L, gim_standing_name((gim_standing)i), ledger->counts[i]);
-  set_count(L, "attached", ledger->attached);
-  set_count(L, "saved", ledger->saved);
+    lgim_set_integer(L, gim_standing_name((gim_standing)i), ledger->counts[i]);
+  lgim_set_integer(L, "attached", ledger->attached);
+  lgim_set_integer(L, "saved", ledger->saved);
   lua_createtable(L, 0, 4);
-  set_credits(L, "spent", ledger->spent_micro);
-  set_credits(L, "estimated", ledger->estimated_micro);
-  set_credits(L, "pending", ledger->pending_micro);
-  if (ledger->budget_micro >= 0)
-    set_credits(L, "budget", ledger->budget_micro);
+  lgim_set_micro(L, "spent", ledger->spent_micro);
+  lgim_set_micro(L, "estimated", ledger->estimated_micro);
+  lgim_set_micro(L, "pending", ledger->pending_micro);
+  lgim_set_micro(L, "budget", ledger->budget_micro);
   lua_setfield(L, -2, "credits");
   push_ids(L, ledger);
   lua_setfield(L, -2, "ids");

@@ -2,28 +2,12 @@
 #include "lgim_result.h"
 
 #include "lgim_error.h"
+#include "lgim_table.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
 
 #define LINK_LIFE_S (24 * 3600) /* seeds: links are valid for 24 hours */
-
-static void set_text(lua_State *L, const char *name, const char *text) {
-  if (text == NULL) return;
-  lua_pushstring(L, text);
-  lua_setfield(L, -2, name);
-}
-
-static void set_integer(lua_State *L, const char *name, int64_t value) {
-  lua_pushinteger(L, (lua_Integer)value);
-  lua_setfield(L, -2, name);
-}
-
-static void set_credits(lua_State *L, const char *name, int64_t micro) {
-  if (micro < 0) return;
-  lua_pushnumber(L, (lua_Number)micro / 1e6);
-  lua_setfield(L, -2, name);
-}
 
 void lgim_result_push_usage(lua_State *L, const gim_task *task) {
   if (task->credits_reserved_micro < 0 && task->credits_used_micro < 0) {
@@ -31,8 +15,8 @@ void lgim_result_push_usage(lua_State *L, const gim_task *task) {
     return;
   }
   lua_createtable(L, 0, 2);
-  set_credits(L, "credits_reserved", task->credits_reserved_micro);
-  set_credits(L, "credits_used", task->credits_used_micro);
+  lgim_set_micro(L, "credits_reserved", task->credits_reserved_micro);
+  lgim_set_micro(L, "credits_used", task->credits_used_micro);
 }
 
 /* A failure without detail is one for which there was no memory. */
@@ -50,31 +34,31 @@ static void push_image(lua_State *L, gim_job *job, int i) {
   const gim_slot *slot =
       job->filing.slots == NULL ? NULL : &job->filing.slots[i];
   lua_createtable(L, 0, 8);
-  set_text(L, "url", picture->url);
-  set_text(L, "revised_prompt", picture->revised_prompt);
+  lgim_set_text(L, "url", picture->url);
+  lgim_set_text(L, "revised_prompt", picture->revised_prompt);
   if (picture->url != NULL && job->task.linked_unix_s > 0)
-    set_integer(L, "expires_at", job->task.linked_unix_s + LINK_LIFE_S);
+    lgim_set_integer(L, "expires_at", job->task.linked_unix_s + LINK_LIFE_S);
   if (picture->state == GIM_PICTURE_FAILED) {
     push_error(L, picture->err, job);
     lua_setfield(L, -2, "error");
   }
   if (slot == NULL) return;
-  set_text(L, "path", slot->path);
+  lgim_set_text(L, "path", slot->path);
   if (slot->size == 0) return;
-  set_integer(L, "size", slot->size);
-  set_text(L, "format", gim_image_type_name(slot->image.type));
+  lgim_set_integer(L, "size", slot->size);
+  lgim_set_text(L, "format", gim_image_type_name(slot->image.type));
   if (slot->image.width_px == 0) return;
-  set_integer(L, "width", slot->image.width_px);
-  set_integer(L, "height", slot->image.height_px);
+  lgim_set_integer(L, "width", slot->image.width_px);
+  lgim_set_integer(L, "height", slot->image.height_px);
 }
 
 /* Appends a warning of the same shape as the request's to the array on top. */
 static void append(lua_State *L, const char *field, const char *rule,
                    const char *message) {
   lua_createtable(L, 0, 5);
-  set_text(L, "field", field);
-  set_text(L, "rule", rule);
-  set_text(L, "message", message);
+  lgim_set_text(L, "field", field);
+  lgim_set_text(L, "rule", rule);
+  lgim_set_text(L, "message", message);
   lgim_issue_push_metatable(L);
   lua_setmetatable(L, -2);
   lua_pushvalue(L, -1);
@@ -121,7 +105,7 @@ static void push_warnings(lua_State *L, const gim_job *job) {
                    "picture %d has %s pixels, planned were %s", i + 1, got,
                    planned);
     append(L, "size", "delivered", message);
-    set_text(L, "got", got);
+    lgim_set_text(L, "got", got);
     lua_pop(L, 1);
   }
 }
@@ -129,12 +113,13 @@ static void push_warnings(lua_State *L, const gim_job *job) {
 static void push_result(lua_State *L, gim_job *job) {
   const gim_task *task = &job->task;
   lua_createtable(L, 0, 9);
-  set_text(L, "id", task->id);
-  set_text(L, "model", task->model != NULL ? task->model : task->asked_model);
+  lgim_set_text(L, "id", task->id);
+  lgim_set_text(L, "model",
+                task->model != NULL ? task->model : task->asked_model);
   if (task->created_unix_s != 0)
-    set_integer(L, "created", task->created_unix_s);
-  set_text(L, "billed", gim_billed_name(gim_job_billed(job)));
-  set_text(L, "request_id", task->request_id);
+    lgim_set_integer(L, "created", task->created_unix_s);
+  lgim_set_text(L, "billed", gim_billed_name(gim_job_billed(job)));
+  lgim_set_text(L, "request_id", task->request_id);
   lgim_result_push_usage(L, task);
   lua_setfield(L, -2, "usage");
   push_warnings(L, job);

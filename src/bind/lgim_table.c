@@ -7,10 +7,13 @@ void lgim_set_text(lua_State *L, const char *name, const char *text) {
   lua_setfield(L, -2, name);
 }
 
-void lgim_set_count(lua_State *L, const char *name, int64_t value) {
-  if (value <= 0) return;
+void lgim_set_integer(lua_State *L, const char *name, int64_t value) {
   lua_pushinteger(L, (lua_Integer)value);
   lua_setfield(L, -2, name);
+}
+
+void lgim_set_count(lua_State *L, const char *name, int64_t value) {
+  if (value > 0) lgim_set_integer(L, name, value);
 }
 
 void lgim_set_micro(lua_State *L, const char *name, int64_t micro) {

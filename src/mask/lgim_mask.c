@@ -3,6 +3,7 @@
 
 #include "gim_mask.h"
 #include "lgim_options.h"
+#include "lgim_table.h"
 
 #include <lauxlib.h>
 #include <limits.h>
@@ -143,11 +144,6 @@ static int mask_invert(lua_State *L) {
   return answer(L, gim_mask_invert(mask, output, &err), output, &err);
 }
 
-static void set_integer(lua_State *L, const char *name, int64_t value) {
-  lua_pushinteger(L, (lua_Integer)value);
-  lua_setfield(L, -2, name);
-}
-
 /* mask.check{mask=, image=} -> {width, height, transparent, opaque, partial}
    | nil, kind, message */
 static int mask_check(lua_State *L) {
@@ -178,17 +174,12 @@ static int mask_check(lua_State *L) {
   }
   if (status != GIM_OK) return fail(L, &err);
   lua_createtable(L, 0, 5);
-  set_integer(L, "width", count.width_px);
-  set_integer(L, "height", count.height_px);
-  set_integer(L, "transparent", count.transparent);
-  set_integer(L, "opaque", count.opaque);
-  set_integer(L, "partial", count.partial);
+  lgim_set_integer(L, "width", count.width_px);
+  lgim_set_integer(L, "height", count.height_px);
+  lgim_set_integer(L, "transparent", count.transparent);
+  lgim_set_integer(L, "opaque", count.opaque);
+  lgim_set_integer(L, "partial", count.partial);
   return 1;
-}
-
-static void set_boolean(lua_State *L, const char *name, bool value) {
-  lua_pushboolean(L, value);
-  lua_setfield(L, -2, name);
 }
 
 /* mask.look{mask= or data=} -> {width, height, transparent, opaque, partial,
@@ -212,12 +203,12 @@ static int mask_look(lua_State *L) {
   status = gim_mask_look(mask, r.data, &seen, &err);
   if (status != GIM_OK) return fail(L, &err);
   lua_createtable(L, 0, 6);
-  set_integer(L, "width", seen.width_px);
-  set_integer(L, "height", seen.height_px);
-  set_boolean(L, "transparent", seen.transparent);
-  set_boolean(L, "opaque", seen.opaque);
-  set_boolean(L, "partial", seen.partial);
-  set_boolean(L, "whole", seen.whole);
+  lgim_set_integer(L, "width", seen.width_px);
+  lgim_set_integer(L, "height", seen.height_px);
+  lgim_set_flag(L, "transparent", seen.transparent);
+  lgim_set_flag(L, "opaque", seen.opaque);
+  lgim_set_flag(L, "partial", seen.partial);
+  lgim_set_flag(L, "whole", seen.whole);
   return 1;
 }
 

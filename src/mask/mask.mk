@@ -12,8 +12,8 @@ PNG_LIBS   = $(shell $(PKGCONFIG) --libs libpng)
 
 MASK_WINDOW_SOURCES := $(wildcard src/mask/lgim_window*.c)
 MASK_SOURCES := $(filter-out $(MASK_WINDOW_SOURCES),$(wildcard src/mask/*.c)) \
-  src/bind/lgim_options.c src/core/gim_base.c src/core/gim_image.c src/net/gim_clock.c \
-  src/net/gim_file.c src/net/gim_file_room.c src/net/gim_final.c
+  src/bind/lgim_options.c src/bind/lgim_table.c src/core/gim_base.c src/core/gim_image.c \
+  src/net/gim_clock.c src/net/gim_file.c src/net/gim_file_room.c src/net/gim_final.c
 MASK_HEADERS := $(wildcard src/mask/*.h)
 MASK_OBJECTS := $(MASK_SOURCES:src/%.c=$(BUILD)/obj/%.o)
 MASK_WINDOW_OBJECTS := $(MASK_WINDOW_SOURCES:src/%.c=$(BUILD)/obj/%.o)
