@@ -3,6 +3,7 @@
 -- numbers: what would end a handler later is refused when it is armed.
 local bending = require "gptimage.sandbox.bending"
 local faults = require "gptimage.sandbox.faults"
+local json = require "gptimage.sandbox.json"
 
 describe("arming a fault", function()
   it("refuses numbers that are none, or that no clock holds", function()
@@ -31,6 +32,28 @@ describe("arming a fault", function()
     } do
       assert.same({ nil, message }, { armed:arm(item) })
     end
+  end)
+
+  it("refuses values of another type, by which a request would end without an answer", function()
+    local armed = faults.new()
+    for message, item in pairs {
+      ["'match' is an object"] = { match = "x", fault = { status = 500 } },
+      ["match 'nth' is a number, not 'x'"] = { match = { nth = "x" }, fault = { status = 500 } },
+      ["match 'kind' is a string, not '5'"] = { match = { kind = 5 }, fault = { status = 500 } },
+      ["'times' is an integer, not 'x'"] = { times = "x", fault = { status = 500 } },
+      ["fault 'headers' is a table, not '5'"] = { fault = { headers = 5 } },
+      ["fault 'headers' is a table, not 'null'"] = { fault = { headers = json.null } },
+      ["fault 'raw' is a string, not '5'"] = { fault = { raw = 5 } },
+      ["fault 'gzip' is a boolean, not 'yes'"] = { fault = { gzip = "yes" } },
+      ["fault 'drip' needs the number 'seconds'"] = { fault = { drip = { bytes = 1 } } },
+      ["fault 'sip' needs the number 'bytes'"] = { fault = { sip = { bytes = "1" } } },
+      ["fault 'pixels' needs the number '2'"] = { fault = { pixels = { 16 } } },
+    } do
+      assert.same({ nil, message }, { armed:arm(item) })
+    end
+    assert.same({}, armed:list())
+    assert(armed:arm { match = { reused = true, nth = 2 }, times = -1, fault = { body = json.null,
+      drip = { bytes = 1, seconds = 0.5 }, fail = "service_error", pixels = { 16, 16 } } })
   end)
 
   it("writes the seconds of Retry-After as they were given", function()

@@ -72,8 +72,8 @@ end
 handlers["POST clock"] = function(world, request)
   local body = json.decode(request.body)
   local seconds = type(body) == "table" and body.advance
-  if type(seconds) ~= "number" or seconds < 0 then
-    return bad("advance: seconds, not negative")
+  if type(seconds) ~= "number" or not (seconds >= 0 and seconds <= 1e9) then
+    return bad("advance: seconds, from 0 to 1e9")
   end
   world.clock:advance(seconds)
   world.tasks:settle_all()

@@ -99,7 +99,9 @@ local function set(text)
   return members
 end
 
-local match_fields = set "service kind method path task key agent http reused nth"
+local match_fields = { service = "string", kind = "string", method = "string", path = "string",
+  task = "string", key = "string", agent = "string", http = "string", reused = "boolean",
+  nth = "number" }
 local fault_fields = set [[
   reset how close status body base64 error headers accept html retry_after retry_after_date
   retry_after_ms empty raw content_type chunked gzip json delay stall at seconds drip sip early
@@ -118,11 +120,42 @@ local numbers = set [[
   expired gone]]
 local NUMBER_MAX = 1e9
 
+-- The others, but for those that may be anything.
+local types = {}
+for expected, names in pairs {
+  string = "base64 content_type raw task_id link task_status redirect first etag",
+  boolean = "accept empty chunked gzip early html_body ignore_range cancel",
+  table = "error headers json drip sip pixels omit",
+} do
+  for name in names:gmatch("%S+") do types[name] = expected end
+end
+
+-- The numbers that some of the objects must have.
+local members = { drip = { "bytes", "seconds" }, sip = { "bytes", "seconds" }, pixels = { 1, 2 } }
+
 local methods = {}
 local faults_mt = { __name = "sandbox.faults", __index = methods }
 
 function M.new()
   return setmetatable({ armed = {}, last_id = 0 }, faults_mt)
+end
+
+local function check_value(name, value)
+  if choices[name] then
+    return choices[name][value] or nil, ("fault '%s' has no choice '%s'"):format(name,
+      tostring(value))
+  elseif numbers[name] then
+    return type(value) == "number" and math.abs(value) <= NUMBER_MAX or nil,
+      ("fault '%s' is a number up to 1e9, not '%s'"):format(name, tostring(value))
+  elseif types[name] and (type(value) ~= types[name] or value == json.null) then
+    return nil, ("fault '%s' is a %s, not '%s'"):format(name, types[name], tostring(value))
+  end
+  for _, member in ipairs(members[name] or {}) do
+    if not (math.type(value[member]) and value[member] >= 0 and value[member] <= NUMBER_MAX) then
+      return nil, ("fault '%s' needs the number '%s'"):format(name, member)
+    end
+  end
+  return true
 end
 
 local function check(item)
@@ -134,18 +167,26 @@ local function check(item)
       return nil, ("unknown field '%s'"):format(name)
     end
   end
-  for name in pairs(item.match or {}) do
+  if item.match ~= nil and type(item.match) ~= "table" then
+    return nil, "'match' is an object"
+  elseif item.times ~= nil and not math.tointeger(item.times) then
+    return nil, ("'times' is an integer, not '%s'"):format(tostring(item.times))
+  end
+  for name, value in pairs(item.match or {}) do
     if not match_fields[name] then
       return nil, ("unknown match '%s'"):format(name)
+    elseif type(value) ~= match_fields[name] then
+      return nil, ("match '%s' is a %s, not '%s'"):format(name, match_fields[name],
+        tostring(value))
     end
   end
   for name, value in pairs(item.fault) do
     if not fault_fields[name] then
       return nil, ("unknown fault '%s'"):format(name)
-    elseif choices[name] and not choices[name][value] then
-      return nil, ("fault '%s' has no choice '%s'"):format(name, tostring(value))
-    elseif numbers[name] and not (type(value) == "number" and math.abs(value) <= NUMBER_MAX) then
-      return nil, ("fault '%s' is a number up to 1e9, not '%s'"):format(name, tostring(value))
+    end
+    local ok, message = check_value(name, value)
+    if not ok then
+      return nil, message
     end
   end
   return true
