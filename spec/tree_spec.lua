@@ -45,6 +45,14 @@ describe("bin/gptimage", function()
     end
   end)
 
+  it("says what is missing where nothing was built yet", function()
+    assert(os.execute(("cd %s && mkdir bin && cp %s/bin/gptimage bin && ln -s %s/lua lua"):format(
+      files.quote(folder.path), files.quote(program.root), files.quote(program.root))))
+    local output, status = run "LUA_CPATH='./?.so' lua5.4 bin/gptimage -V"
+    assert.equal(1, status)
+    assert.equal("gptimage: its module in C is neither installed nor built: `make build`\n", output)
+  end)
+
   it("says what is missing where there is no library", function()
     local source, copy = program.root .. "/bin/gptimage", folder.path .. "/copy"
     assert(os.execute(("cp %s %s"):format(files.quote(source), files.quote(copy))))

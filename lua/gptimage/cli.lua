@@ -7,7 +7,13 @@ local M = {}
 local commands = { "sandbox" }
 
 local function print_version()
-  print("gptimage " .. require("gptimage").version)
+  local found, gptimage = pcall(require, "gptimage")
+  if not found then
+    io.stderr:write("gptimage: ", tostring(gptimage):match "module 'gptimage.core' not found"
+      and "its module in C is neither installed nor built: `make build`" or gptimage, "\n")
+    os.exit(1, true)
+  end
+  print("gptimage " .. gptimage.version)
   os.exit(0, true)
 end
 
