@@ -112,6 +112,7 @@ build = {
         "src/net/gim_filing.c",
         "src/net/gim_filing_name.c",
         "src/net/gim_final.c",
+        "src/net/gim_headers.c",
         "src/net/gim_hub.c",
         "src/net/gim_job.c",
         "src/net/gim_job_journal.c",

@@ -56,6 +56,22 @@ describe("gim_transfer", function()
       assert.equal(11, outcome.response.version)
     end)
 
+    it("as many headers as it is given, in their order, and without a name where it has none",
+      function()
+        serve()
+        local headers, expected = {}, {}
+        for i = 1, 40 do
+          headers[i] = ("X-%d: %s"):format(i, ("v"):rep(i))
+          expected[i] = headers[i] .. "\r\n"
+        end
+        fetch { headers = headers }
+        assert.truthy(server.requests[1].raw:find(table.concat(expected), 1, true))
+        net:free()
+        net = assert(window.net {})
+        fetch {}
+        assert.is_nil(server.requests[2].headers["user-agent"])
+      end)
+
     it("large bodies whole, also without Expect", function()
       serve()
       local body = ("0123456789abcdef"):rep(200000) -- 3.2 MB

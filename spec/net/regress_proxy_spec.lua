@@ -77,6 +77,16 @@ describe("behind a proxy", function()
     assert.is_nil(proxy.requests[1].raw:find("KEY", 1, true))
   end)
 
+  for scheme, method in pairs { https = "CONNECT", http = "POST" } do
+    it("the proxy is told who we are, once, by a " .. method, function()
+      open(refusal "403 Forbidden", { user_agent = "gptimage/test" })
+      paid(scheme .. "://service.invalid/v1/pay")
+      local request = proxy.requests[1]
+      assert.equal(method, request.method)
+      assert.equal(1, select(2, request.raw:gsub("User%-Agent: gptimage/test\r\n", "")))
+    end)
+  end
+
   it("a proxy that is not there, or hangs up, is a network error", function()
     open(function(conn) conn:request() conn:close() end)
     local outcome = paid()

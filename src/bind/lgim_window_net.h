@@ -13,9 +13,9 @@
 #pragma GCC visibility push(hidden)
 
 /* The rooms: each adds its functions to the table on top of the stack. */
-void lgim_window_net_transfers(lua_State *L); /* gim_net */
-void lgim_window_net_heads(lua_State *L);     /* gim_response, _proxy, _wait */
-void lgim_window_net_files(lua_State *L);     /* gim_file, gim_sink */
+void lgim_window_net_transfers(lua_State *L);  /* gim_net */
+void lgim_window_net_heads(lua_State *L);      /* gim_response .. gim_wait */
+void lgim_window_net_files(lua_State *L);      /* gim_file, gim_sink */
 void lgim_window_net_references(lua_State *L); /* gim_reference */
 void lgim_window_net_process(lua_State *L);    /* fork, limits, signals */
 void lgim_window_net_random(lua_State *L);     /* chance, and none */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lgim_window_net.h"
 
+#include "gim_headers.h"
 #include "gim_proxy.h"
 #include "gim_response.h"
 #include "gim_system.h"
@@ -13,6 +14,8 @@
 #include <string.h>
 
 #define WAIT "gptimage.window.wait"
+#define HEADERS "gptimage.window.headers"
+#define LINES_MAX 15
 
 static int release_response(lua_State *L) {
   gim_response_free(lua_touserdata(L, 1));
@@ -49,6 +52,59 @@ static int window_head(lua_State *L) {
   lgim_window_set_text(L, "location", r->location);
   lgim_set_flag(L, "replayed", r->replayed);
   lgim_set_flag(L, "whole_without_body", gim_response_is_whole(r, 0));
+  return 1;
+}
+
+/* window.headers() -> the lines of a request, none so far */
+static int window_headers(lua_State *L) {
+  gim_headers *h = lua_newuserdatauv(L, sizeof(*h), 0);
+  memset(h, 0, sizeof(*h));
+  luaL_setmetatable(L, HEADERS);
+  return 1;
+}
+
+static int headers_free(lua_State *L) {
+  gim_headers_free(luaL_checkudata(L, 1, HEADERS));
+  return 0;
+}
+
+/* The array at `index`, BORROWED; NULL where it is nil. */
+static const char *const *check_lines(lua_State *L, int index,
+                                      const char *lines[LINES_MAX + 1]) {
+  lua_Integer n = lua_isnil(L, index) ? 0 : luaL_len(L, index);
+  luaL_argcheck(L, n <= LINES_MAX, index, "too many lines");
+  for (lua_Integer i = 0; i < n; i++) {
+    lua_geti(L, index, i + 1);
+    lines[i] = luaL_checkstring(L, -1);
+    lua_pop(L, 1); /* the table has it */
+  }
+  lines[n] = NULL;
+  return lua_isnil(L, index) ? NULL : lines;
+}
+
+/* headers:set(lines | nil, more) -> is there a list? | nil, err */
+static int headers_set(lua_State *L) {
+  gim_headers *h = luaL_checkudata(L, 1, HEADERS);
+  const char *lines[LINES_MAX + 1], *more[LINES_MAX + 1];
+  const char *const *first = check_lines(L, 2, lines);
+  void *list;
+  gim_err err;
+  if (gim_headers_set(h, first, check_lines(L, 3, more), &list, &err) !=
+      GIM_OK)
+    return lgim_window_fail(L, &err);
+  lua_pushboolean(L, list != NULL);
+  return 1;
+}
+
+static int headers_clear(lua_State *L) {
+  gim_headers_clear(luaL_checkudata(L, 1, HEADERS));
+  return 0;
+}
+
+/* headers:bytes() -> all of the memory that they may lie in */
+static int headers_bytes(lua_State *L) {
+  const gim_headers *h = luaL_checkudata(L, 1, HEADERS);
+  lua_pushlstring(L, h->size == 0 ? "" : h->block, h->size);
   return 1;
 }
 
@@ -162,11 +218,18 @@ void lgim_window_net_heads(lua_State *L) {
                                      {"__gc", wait_free},
                                      {NULL, NULL}};
   static const luaL_Reg functions[] = {{"head", window_head},
+                                       {"headers", window_headers},
                                        {"proxy", window_proxy},
                                        {"proxy_named", window_proxy_named},
                                        {"proxy_fault", window_proxy_fault},
                                        {"wait", window_wait},
                                        {NULL, NULL}};
+  static const luaL_Reg methods_of_headers[] = {{"set", headers_set},
+                                                {"clear", headers_clear},
+                                                {"bytes", headers_bytes},
+                                                {"__gc", headers_free},
+                                                {NULL, NULL}};
+  lgim_window_class(L, HEADERS, methods_of_headers);
   lgim_window_class(L, WAIT, methods);
   lua_pushboolean(L, GIM_LINUX); /* window.has_descriptor */
   lua_setfield(L, -2, "has_descriptor");

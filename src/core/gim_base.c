@@ -119,3 +119,9 @@ gim_status gim_fail(gim_err *err, gim_status status, const char *format, ...) {
   gim_copy_text(err->message, sizeof(err->message), gim_str_of(text));
   return status;
 }
+
+void gim_wipe(void *p, size_t n) {
+  /* A call that may be to anything. */
+  void *(*volatile fill)(void *, int, size_t) = memset;
+  if (n > 0) (void)fill(p, 0, n);
+}

@@ -157,6 +157,12 @@ gim_status gim_fail(gim_err *err, gim_status status, const char *format, ...)
 */
 void gim_copy_text(char *to, size_t size, gim_str s);
 
+/*
+** Zeroes `n` bytes at `p` (may be NULL when `n` is 0) that held a key. Not
+** memset: a compiler may drop what nothing reads afterwards.
+*/
+void gim_wipe(void *p, size_t n);
+
 #pragma GCC visibility pop
 
 #endif

@@ -2,6 +2,9 @@
 #include "gim_easy.h"
 
 #include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* A synchronous reply takes minutes, and routers forget silent connections. */
 #define KEEPALIVE_IDLE_S 30L
@@ -24,10 +27,26 @@ static bool set_protocols(CURL *easy) {
 #endif
 }
 
+#define USER_AGENT "User-Agent: "
+
+bool gim_easy_agent(const char *name, char **line) {
+  size_t n = name == NULL ? 0 : sizeof(USER_AGENT) + strlen(name);
+  *line = n == 0 ? NULL : malloc(n);
+  if (*line != NULL) (void)snprintf(*line, n, USER_AGENT "%s", name);
+  return n == 0 || *line != NULL;
+}
+
+/* Requests have it among their headers. Where there is a proxy, it is told who
+   asks it for a tunnel. */
+static bool set_user_agent(CURL *easy, const gim_carrier *carrier) {
+  bool proxied = carrier->proxy == NULL || carrier->proxy[0] != '\0';
+  if (!proxied || carrier->user_agent == NULL) return true;
+  return SET(CURLOPT_USERAGENT, carrier->user_agent + sizeof(USER_AGENT) - 1);
+}
+
 static bool set_for_good(CURL *easy, const gim_carrier *carrier, bool http2) {
   return set_protocols(easy) && SET(CURLOPT_NOSIGNAL, 1L) &&
-         SET(CURLOPT_SHARE, carrier->share) &&
-         SET(CURLOPT_USERAGENT, carrier->user_agent) &&
+         SET(CURLOPT_SHARE, carrier->share) && set_user_agent(easy, carrier) &&
          SET(CURLOPT_CONNECTTIMEOUT_MS, (long)carrier->connect_timeout_ms) &&
          SET(CURLOPT_FOLLOWLOCATION, 0L) &&
          SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) &&

@@ -311,9 +311,7 @@ void gim_hub_close(gim_hub *hub) {
   if (hub->net != NULL) gim_net_free(hub->net);
   hub->net = NULL;
   if (hub->authorization != NULL) {
-    /* Not memset: a compiler may drop a store that nothing reads. */
-    volatile char *p = hub->authorization;
-    for (size_t n = strlen(hub->authorization); n > 0; n--) *p++ = '\0';
+    gim_wipe(hub->authorization, strlen(hub->authorization));
     free(hub->authorization);
   }
   hub->authorization = NULL;

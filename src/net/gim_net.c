@@ -67,7 +67,7 @@ static gim_status net_init(gim_net *net, const gim_net_options *options,
   if (status != GIM_OK) return status;
   net->carrier.share = gim_library_share();
   if (net->carrier.share == NULL || !keep(&net->proxy, options->proxy) ||
-      !keep(&net->user_agent, options->user_agent))
+      !gim_easy_agent(options->user_agent, &net->user_agent))
     return gim_fail(err, GIM_E_NO_MEMORY, "not enough memory for a client");
   net->carrier.wait = net->wait;
   net->carrier.brake = &net->brake;

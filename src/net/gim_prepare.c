@@ -28,40 +28,32 @@
 #define UPLOAD_BYTES (64 * 1024L)
 #define SMALL_UPLOAD_BYTES (16 * 1024L)
 
+#define MORE_HEADERS 3 /* beside the caller's */
+
 #define SET(option, value) (curl_easy_setopt(easy, option, value) == CURLE_OK)
-
-static bool add_header(gim_transfer *t, const char *line) {
-  struct curl_slist *more = curl_slist_append(t->headers, line);
-  if (more == NULL) return false;
-  t->headers = more;
-  return true;
-}
-
-/* A line end in a value would be a header, or a request, of somebody else. */
-static bool is_header(const char *line) {
-  return strpbrk(line, "\r\n") == NULL && strchr(line, ':') != NULL;
-}
 
 static gim_status set_headers(gim_transfer *t, const gim_transfer_spec *spec,
                               gim_err *err) {
   char line[160];
-  const char *const *h;
-  for (h = spec->headers; h != NULL && *h != NULL; h++) {
-    if (!is_header(*h))
-      return gim_fail(err, GIM_E_INVALID,
-                      "a header has a line end or no name");
-    if (!add_header(t, *h)) return GIM_E_NO_MEMORY;
-  }
+  const char *more[MORE_HEADERS + 1];
+  int count = 0;
+  void *list;
+  gim_status status;
+  /* Here: given as an option, libcurl would write it for each request twice. */
+  if (t->carrier->user_agent != NULL) more[count++] = t->carrier->user_agent;
   /* libcurl would wait a second for a 100 that few servers send. */
-  if (spec->post && !add_header(t, "Expect:")) return GIM_E_NO_MEMORY;
+  if (spec->post) more[count++] = "Expect:";
   if (spec->resume_from > 0 && spec->if_range != NULL) {
     int n = snprintf(line, sizeof(line), "If-Range: %s", spec->if_range);
-    if (n < 0 || (size_t)n >= sizeof(line) || !is_header(line))
+    if (n < 0 || (size_t)n >= sizeof(line) || strpbrk(line, "\r\n") != NULL)
       return gim_fail(err, GIM_E_INVALID, "if_range is no ETag");
-    if (!add_header(t, line)) return GIM_E_NO_MEMORY;
+    more[count++] = line;
   }
+  more[count] = NULL;
+  status = gim_headers_set(&t->headers, spec->headers, more, &list, err);
+  if (status != GIM_OK) return status;
   return curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER,
-                          (struct curl_slist *)t->headers) == CURLE_OK
+                          (struct curl_slist *)list) == CURLE_OK
              ? GIM_OK
              : GIM_E_NO_MEMORY;
 }

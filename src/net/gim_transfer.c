@@ -220,7 +220,7 @@ void gim_transfer_delete(gim_transfer *t) {
   if (t->easy != NULL) curl_easy_cleanup(t->easy);
   curl_url_cleanup(t->parsed);
   free(t->origin);
-  curl_slist_free_all(t->headers);
+  gim_headers_free(&t->headers);
   gim_parts_free(t->parts);
   gim_response_free(&t->response);
   free(t);
@@ -235,8 +235,7 @@ void gim_transfer_clear(gim_transfer *t) {
   /* Neither can fail: they take something away. */
   (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
   (void)curl_easy_setopt(easy, CURLOPT_URL, NULL);
-  curl_slist_free_all(t->headers);
-  t->headers = NULL;
+  gim_headers_clear(&t->headers);
   if (t->parts != NULL)
     (void)curl_easy_setopt(easy, CURLOPT_MIMEPOST, (curl_mime *)NULL);
   gim_parts_free(t->parts);

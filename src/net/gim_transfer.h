@@ -16,6 +16,7 @@
 
 #include "gim_base.h"
 #include "gim_easy.h"
+#include "gim_headers.h"
 #include "gim_list.h"
 #include "gim_parts.h"
 #include "gim_reason.h"
@@ -114,10 +115,10 @@ struct gim_transfer {
   gim_transfer_callbacks calls;
   void *ud;
 
-  void *parsed;     /* CURLU *, OWNED: a URL of `origin`; NULL: none */
-  char *origin;     /* OWNED: "https://example.com:8080"; NULL: none */
-  void *headers;    /* curl_slist *, OWNED: holds the key */
-  gim_parts *parts; /* OWNED; NULL: `body` */
+  void *parsed;        /* CURLU *, OWNED: a URL of `origin`; NULL: none */
+  char *origin;        /* OWNED: "https://example.com:8080"; NULL: none */
+  gim_headers headers; /* the key is among them */
+  gim_parts *parts;    /* OWNED; NULL: `body` */
   const char *body;
   size_t body_n;
   bool post;
