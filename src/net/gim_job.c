@@ -82,11 +82,11 @@ static void finish(gim_job *job) {
   gim_job_return_links(job);
   leave(job);
   if (job->scribe != NULL) gim_scribe_end(job->scribe, t);
+  note_billing(job);
   gim_hub_log(job->hub, "state", name_of(job), 0, "%s, billed %s (%s)%s%s",
               gim_task_status_name(t), gim_billed_name(t->billed),
               gim_evidence_text(t->evidence), t->err == NULL ? "" : ": ",
               t->err == NULL ? "" : t->err->message);
-  note_billing(job);
   tell(job, GIM_NEWS_DONE);
 }
 
@@ -108,9 +108,9 @@ static void look_for_free_bytes(gim_job *job) {
 }
 
 static void note_handed(gim_job *job) {
-  if (job->exchange != NULL && gim_task_needs_body(&job->task))
-    gim_task_handed(&job->task, gim_exchange_handed(job->exchange),
-                    gim_exchange_total(job->exchange));
+  if (job->exchange == NULL || !gim_task_needs_body(&job->task)) return;
+  gim_task_handed(&job->task, gim_exchange_handed(job->exchange),
+                  gim_exchange_total(job->exchange));
   note_billing(job);
 }
 
@@ -220,10 +220,10 @@ static bool start_over(gim_job *job) {
 
 static void on_exchanged(void *ud, const gim_exchanged *e) {
   gim_job *job = ud;
-  int64_t now_ms = gim_net_now_ms();
+  int64_t now_us = gim_net_now_us(), now_ms = now_us / 1000;
   /* What is due a while from now is not to come the rest of a millisecond
      early. */
-  int64_t answered_ms = (gim_net_now_us() + 999) / 1000;
+  int64_t answered_ms = (now_us + 999) / 1000;
   bool sent = gim_task_needs_body(&job->task), anew;
   bool renewing = gim_task_is_renewing(&job->task);
   gim_task_report report;
