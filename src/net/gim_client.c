@@ -82,12 +82,13 @@ static void advance_due(gim_hub *hub, int64_t until_us) {
 void gim_client_arm(gim_hub *hub) {
   const gim_due *first = gim_heap_first(&hub->heap);
   int64_t at_ms = first == NULL ? -1 : first->at_ms;
+  int64_t now_ms = gim_net_now_ms();
   if (hub->net == NULL) return;
   for (int i = 0; i < GIM_CLASS_COUNT; i++) {
-    int64_t start_ms = start_at_ms(hub, i, gim_net_now_ms());
+    int64_t start_ms = start_at_ms(hub, i, now_ms);
     if (start_ms >= 0 && (at_ms < 0 || start_ms < at_ms)) at_ms = start_ms;
   }
-  if (gim_list_first(&hub->events) != NULL) at_ms = gim_net_now_ms();
+  if (gim_list_first(&hub->events) != NULL) at_ms = now_ms;
   gim_net_alarm(hub->net, at_ms);
 }
 

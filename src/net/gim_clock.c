@@ -21,9 +21,7 @@ int64_t gim_clock_ms(void) {
 }
 
 int64_t gim_clock_unix_s(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  return (int64_t)now.tv_sec;
+  return (int64_t)time(NULL);
 }
 
 /* At most 256 bytes by a call of the kernel; how many, or less than 1. */

@@ -26,7 +26,10 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ud,
 static int on_timer(CURLM *multi, long timeout_ms, void *ud) {
   gim_lane *lane = ud;
   (void)multi;
-  lane->due_ms = timeout_ms < 0 ? -1 : gim_clock_ms() + timeout_ms;
+  /* 0, as for each request that is added, is long past. */
+  lane->due_ms = timeout_ms > 0    ? gim_clock_ms() + timeout_ms
+                 : timeout_ms == 0 ? 0
+                                   : -1;
   return 0;
 }
 
