@@ -115,6 +115,33 @@ describe("gim_transfer", function()
       assert.equal("/v1/tasks/../%2e%2e/a//b?x=[1]", server.requests[1].target)
     end)
 
+    it("queries one after the other, each as it is asked for, whatever was asked for before it",
+      function()
+        serve()
+        for _, request in ipairs {
+          { path = "/a" }, { path = "/b", headers = { "X: 1" } }, { path = "/c" },
+          { path = "/d", resume_from = 7 }, { path = "/e" }, { path = "/f" },
+          { path = "/g", class = "paid", post = true, body = "x" }, { path = "/h" },
+        } do
+          assert.equal("ok", fetch { url = server.url .. request.path, post = request.post,
+            class = request.class or "poll", body = request.body, headers = request.headers,
+            resume_from = request.resume_from }.status)
+          local sent = table.remove(server.requests)
+          assert.equal(request.path, sent.target)
+          assert.equal(request.post and "POST" or "GET", sent.method)
+          assert.equal(request.headers and "1", sent.headers.x)
+          assert.equal(request.resume_from and "bytes=7-", sent.headers.range)
+          assert.equal(request.post and "1", sent.headers["content-length"])
+        end
+        for _, bad in ipairs { "@evil.example/a", "\\a", "/a b", "/\127", "/a\\b",
+          "/" .. ("a"):rep(10000) } do
+          assert.equal("ok", fetch({ url = server.url .. "/a", class = "poll" }).status)
+          local id, err = net:start({ url = server.url .. bad, class = "poll" }, error)
+          assert.is_nil(id)
+          assert.equal("invalid", err.kind)
+        end
+      end)
+
     it("to the host and target that each names, whatever its handle did before", function()
       local servers = { serve(), misbehave.server(misbehave.polite) }
       local targets = { ["/v1/tasks/a"] = "/v1/tasks/a", ["/v1/tasks/b"] = "/v1/tasks/b",

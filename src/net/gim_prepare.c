@@ -116,14 +116,38 @@ static bool set_buffer(gim_transfer *t, const gim_transfer_spec *spec) {
   return code == CURLE_OK || code == CURLE_BAD_FUNCTION_ARGUMENT;
 }
 
-/* Can it stand in a URL's parts as it is: would libcurl, given the whole URL,
-   change nothing in it either? */
-static bool is_plain(gim_str path) {
-  for (size_t i = 0; i < path.n; i++)
-    if (path.p[i] <= 0x20 || path.p[i] >= 0x7F || path.p[i] == '%' ||
-        (path.p[i] == '.' && path.p[i - 1] == '/'))
+/* Is this all of a URL from its path on, and can the path stand in a URL's
+   parts as it is: would libcurl, given the whole URL, change nothing in it
+   either? */
+static bool is_plain(const char *path) {
+  if (path[0] != '/') return false;
+  for (const char *p = path + 1; *p != '\0'; p++)
+    if (*p <= 0x20 || *p >= 0x7F || *p == '%' || *p == '?' || *p == '#' ||
+        *p == '\\' || (*p == '.' && p[-1] == '/'))
       return false;
   return true;
+}
+
+/* With nothing about it that other queries do not have. */
+static bool is_query(const gim_transfer_spec *spec) {
+  return spec->transfer_class == GIM_CLASS_POLL && !spec->post &&
+         !spec->connect_only && !spec->public_only && spec->resume_from <= 0;
+}
+
+/*
+** The path of a query that is made where the handle made the last one: what
+** libcurl was told then is true of this one as well, but for the path and the
+** headers. NULL: it is another request.
+*/
+static const char *next_path(const gim_transfer *t,
+                             const gim_transfer_spec *spec) {
+  size_t n;
+  if (!t->queried || !is_query(spec)) return NULL;
+  n = strlen(t->origin);
+  if (strncmp(spec->url, t->origin, n) != 0 ||
+      strlen(spec->url) > GIM_LIMIT_URL)
+    return NULL;
+  return is_plain(spec->url + n) ? spec->url + n : NULL;
 }
 
 /* `t->parsed` is a URL of the same origin (scheme, host and port) afterwards. */
@@ -142,6 +166,10 @@ static bool parse(gim_transfer *t, const char *text, gim_str origin) {
   return t->origin != NULL;
 }
 
+static bool set_path(gim_transfer *t, const char *path) {
+  return curl_url_set(t->parsed, CURLUPART_PATH, path, 0) == CURLUE_OK;
+}
+
 /*
 ** Taking a URL apart and putting it together again is a seventh of what libcurl
 ** does for a query. Queries differ in their paths alone: the rest is kept as
@@ -152,11 +180,9 @@ static bool set_url(gim_transfer *t, const gim_transfer_spec *spec,
                     const gim_url *url) {
   CURL *easy = t->easy;
   gim_str origin = {spec->url, (size_t)(url->path.p - spec->url)};
-  bool kept =
-      t->lane != GIM_LANE_DOWNLOADS && url->path.n > 0 &&
-      url->path.p[url->path.n] == '\0' && is_plain(url->path) &&
-      parse(t, spec->url, origin) &&
-      curl_url_set(t->parsed, CURLUPART_PATH, url->path.p, 0) == CURLUE_OK;
+  bool kept = t->lane != GIM_LANE_DOWNLOADS && is_plain(url->path.p) &&
+              parse(t, spec->url, origin) && set_path(t, url->path.p);
+  t->queried = kept && is_query(spec);
   /* CURLOPT_URL all the same: libcurl would put one together. */
   return SET(CURLOPT_CURLU, kept ? t->parsed : NULL) &&
          SET(CURLOPT_URL, spec->url);
@@ -165,8 +191,6 @@ static bool set_url(gim_transfer *t, const gim_transfer_spec *spec,
 static bool set_limits(gim_transfer *t, const gim_transfer_spec *spec,
                        const gim_url *url) {
   CURL *easy = t->easy;
-  t->timeout_ms =
-      spec->transfer_class == GIM_CLASS_PAID ? 0 : spec->timeout_ms;
   /* No CURLOPT_TIMEOUT: libcurl would count the time that the host keeps a
      transfer waiting. The net judges. */
   return SET(CURLOPT_MAXAGE_CONN, spec->post ? POST_IDLE_S : IDLE_S) &&
@@ -178,8 +202,8 @@ static bool set_limits(gim_transfer *t, const gim_transfer_spec *spec,
          set_url(t, spec, url);
 }
 
-static gim_status check_url(const gim_transfer_spec *spec, gim_url *url,
-                            gim_err *err) {
+static gim_status check_url(gim_transfer *t, const gim_transfer_spec *spec,
+                            gim_url *url, gim_err *err) {
   gim_url_fault fault =
       gim_url_split(gim_str_of(spec->url), GIM_LIMIT_URL, url);
   if (fault != GIM_URL_OK)
@@ -190,23 +214,36 @@ static gim_status check_url(const gim_transfer_spec *spec, gim_url *url,
     gim_copy_text(host, sizeof(host), url->host);
     return gim_fail(err, GIM_E_INVALID, "the host %s is not public", host);
   }
+  gim_copy_text(t->host, sizeof(t->host), url->host);
   return GIM_OK;
 }
 
-gim_status gim_prepare(gim_transfer *t, const gim_transfer_spec *spec,
-                       const gim_transfer_callbacks *calls, void *ud,
-                       gim_err *err) {
+static gim_status set_request(gim_transfer *t, const gim_transfer_spec *spec,
+                              gim_err *err) {
+  CURL *easy = t->easy;
   gim_url url;
-  gim_status status = check_url(spec, &url, err);
-  if (status != GIM_OK) return status;
-  gim_copy_text(t->host, sizeof(t->host), url.host);
-  if (spec->post && spec->parts_n > 0)
+  gim_status status;
+  const char *path = next_path(t, spec);
+  if (path != NULL) {
+    if (!set_path(t, path) || !SET(CURLOPT_URL, spec->url))
+      return GIM_E_NO_MEMORY;
+    return set_headers(t, spec, err);
+  }
+  status = check_url(t, spec, &url, err);
+  if (status == GIM_OK && spec->post && spec->parts_n > 0)
     status = gim_parts_open(&t->parts, t->easy, spec->parts, spec->parts_n,
                             &t->handed, err);
   if (status == GIM_OK) status = set_headers(t, spec, err);
   if (status == GIM_OK && !(set_method(t, spec) && set_route(t, spec, &url) &&
                             set_limits(t, spec, &url)))
     status = GIM_E_NO_MEMORY;
+  return status;
+}
+
+gim_status gim_prepare(gim_transfer *t, const gim_transfer_spec *spec,
+                       const gim_transfer_callbacks *calls, void *ud,
+                       gim_err *err) {
+  gim_status status = set_request(t, spec, err);
   if (status != GIM_OK) {
     gim_transfer_clear(t);
     if (status == GIM_E_NO_MEMORY)
@@ -222,6 +259,8 @@ gim_status gim_prepare(gim_transfer *t, const gim_transfer_spec *spec,
   t->body_n = !spec->post        ? 0
               : t->parts != NULL ? gim_parts_total(t->parts)
                                  : spec->body_n;
+  t->timeout_ms =
+      spec->transfer_class == GIM_CLASS_PAID ? 0 : spec->timeout_ms;
   t->max_bytes = spec->max_bytes;
   t->detail[0] = '\0';
   t->state = GIM_TRANSFER_RUNNING;

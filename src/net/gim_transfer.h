@@ -117,6 +117,7 @@ struct gim_transfer {
 
   void *parsed;        /* CURLU *, OWNED: a URL of `origin`; NULL: none */
   char *origin;        /* OWNED: "https://example.com:8080"; NULL: none */
+  bool queried;        /* the last request was an ordinary query there */
   gim_headers headers; /* the key is among them */
   gim_parts *parts;    /* OWNED; NULL: `body` */
   const char *body;
