@@ -26,9 +26,9 @@ after_each(function()
 end)
 
 local function submit(more)
-  more = more or {}
-  more.output = more.output or folder.path .. "/{id}-{index}.{format}"
-  return assert(client:submit(services.request(more)))
+  local request = { output = folder.path .. "/{id}-{index}.{format}" }
+  for name, value in pairs(more or {}) do request[name] = value end
+  return assert(client:submit(services.request(request)))
 end
 
 -- Says nothing until the other side goes away.
