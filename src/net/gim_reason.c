@@ -183,6 +183,9 @@ static gim_status explain(const gim_reason *reason, const char *host,
   case CURLE_OK:
   case CURLE_UNSUPPORTED_PROTOCOL:
   case CURLE_WEIRD_SERVER_REPLY:
+    /* Headers that end with the connection are an end like any to libcurl. */
+    if (reason->code == CURLE_OK && reason->in_head)
+      return explain_break(reason, route_of(&way, reason, host), err);
     return gim_fail(err, GIM_E_NETWORK, "the answer of %s is not HTTP%s",
                     route_of(&way, reason, host),
                     remark_of(&r, reason->detail));
