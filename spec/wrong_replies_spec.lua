@@ -334,7 +334,7 @@ local replies = {
     message = ("long "):rep(59) .. "lon" },
   { "a wait that is too long", status = 429, retry_after = "999999",
     body = "",
-    kind = "rate_limited", retryable = true,
+    kind = "rate_limited", retryable = true, retry_after_ms = 86400000,
     message = "HTTP 429 with an empty body. Ask again later and less often." },
   { "a wait until a date",
     status = 503, now = 1782907200, retry_after = "Wed, 01 Jul 2026 12:00:30 GMT",
