@@ -145,6 +145,18 @@ describe("an error", function()
       .. "%)$"), tostring(err))
   end)
 
+  it("of a disk that takes no picture says that it is paid, and how to get it", function()
+    start { poll = function(conn, _, _, s)
+      folder:shell "rm -r in && touch in" -- now no picture can be filed there
+      return services.defaults.poll(conn, nil, nil, s)
+    end }
+    local _, err = outcome { output = folder:at "in/x.png" }
+    assert.same({ "io", "yes" }, { err.kind, err.billed })
+    assert.matches("Not a directory%. It is paid: image:save can write it elsewhere%.$",
+      err.message)
+    assert.is_nil(err.result.images[1].error.message:find("paid", 1, true))
+  end)
+
   it("of what failed at the service carries its code, and no result", function()
     start { poll = function(conn)
       conn:reply(('{"id":"%s","status":"failed","error":{"code":"content_policy_violation",'

@@ -169,7 +169,8 @@ describe("the output", function()
     local result, err = service:generate { output = at("{id}" .. ("n"):rep(240)) }
     assert.is_nil(result)
     assert.equal("io", err.kind)
-    assert.equal("The file name that `output` makes is longer than a name may be.", err.message)
+    assert.equal("The file name that `output` makes is longer than a name may be. It is paid: "
+      .. "image:save can write it elsewhere.", err.message)
     assert.equal(PICTURE, err.result.images[1]:data())
     assert.equal(1, #service.downloads)
   end)

@@ -136,6 +136,18 @@ static void push_result(lua_State *L, gim_job *job) {
   lua_setfield(L, -2, "images");
 }
 
+/* The disk's trouble is ours alone: what was paid for is there all the same. */
+static void advise_to_save(lua_State *L) {
+  const char *message;
+  size_t n;
+  lua_getfield(L, -1, "message");
+  message = lua_tolstring(L, -1, &n);
+  lua_pushfstring(L, "%s%s It is paid: image:save can write it elsewhere.",
+                  message, n > 0 && message[n - 1] == '.' ? "" : ".");
+  lua_setfield(L, -3, "message");
+  lua_pop(L, 1);
+}
+
 int lgim_result_push(lua_State *L, gim_job *job) {
   luaL_checkstack(L, 12, "no stack for a result");
   if (job->task.status == GIM_OK) {
@@ -156,6 +168,7 @@ int lgim_result_push(lua_State *L, gim_job *job) {
   if (job->task.pictures.count > 0) {
     push_result(L, job);
     lua_setfield(L, -2, "result");
+    if (job->task.status == GIM_E_IO && job->task.save) advise_to_save(L);
   }
   return 2;
 }
