@@ -10,6 +10,8 @@
 #define TAIL ((size_t)4096) /* bytes of a message that are searched */
 #define QUOTED 80           /* bytes of a foreign body that an error shows */
 #define CONTENT_TYPE 48     /* and of its type */
+#define KEY(literal)                                                          \
+  { "" literal, sizeof("" literal) - 1 }
 
 /* The parts of a complaint: slices of the body, or GIM_JSON_NONE. */
 typedef struct parts {
@@ -21,46 +23,68 @@ typedef struct parts {
   bool says_no; /* there is an error, or success is false */
 } parts;
 
-/* A member that is a string and not "", or NONE. */
-static gim_json text_at(const gim_json *object, const char *key) {
-  gim_json value;
-  if (gim_json_member(object, gim_str_of(key), &value) &&
-      (value.type != GIM_JSON_STRING || value.text.n == 2))
+/* Where they are looked for: in the reply, and in its `error`. */
+enum {
+  AT_MESSAGE, /* three names for it, in the order in which they count */
+  AT_MSG,
+  AT_DETAIL,
+  AT_CODE,
+  AT_TYPE,
+  AT_PARAM,
+  AT_REQUEST_ID,
+  AT_ERROR,
+  AT_SUCCESS,
+  AT_COUNT
+};
+
+static void look_into(const gim_json *object, gim_json at[AT_COUNT]) {
+  static const gim_str keys[AT_COUNT] = {
+      [AT_MESSAGE] = KEY("message"), [AT_MSG] = KEY("msg"),
+      [AT_DETAIL] = KEY("detail"),   [AT_CODE] = KEY("code"),
+      [AT_TYPE] = KEY("type"),       [AT_PARAM] = KEY("param"),
+      [AT_ERROR] = KEY("error"),     [AT_REQUEST_ID] = KEY("request_id"),
+      [AT_SUCCESS] = KEY("success")};
+  gim_json_members(object, keys, at, AT_COUNT);
+}
+
+/* The value where it is a string and not "", else NONE. */
+static gim_json text_of(gim_json value) {
+  if (value.type != GIM_JSON_STRING || value.text.n == 2)
     value.type = GIM_JSON_NONE;
   return value;
 }
 
-static gim_json message_at(const gim_json *object) {
-  static const char *const keys[] = {"message", "msg", "detail"};
-  gim_json value = {GIM_JSON_NONE, {NULL, 0}};
-  for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-    if (value.type == GIM_JSON_NONE) value = text_at(object, keys[i]);
+static gim_json message_of(const gim_json at[AT_COUNT]) {
+  gim_json value = text_of(at[AT_MESSAGE]);
+  if (value.type == GIM_JSON_NONE) value = text_of(at[AT_MSG]);
+  if (value.type == GIM_JSON_NONE) value = text_of(at[AT_DETAIL]);
   return value;
 }
 
 static parts take_apart(const gim_json *root) {
   parts of;
-  gim_json error, success, holder = *root;
+  gim_json outer[AT_COUNT], inner[AT_COUNT], *at = outer, error;
   bool good;
-  (void)gim_json_member(root, GIM_STR("error"), &error);
-  if (error.type == GIM_JSON_OBJECT) holder = error;
-  if (error.type == GIM_JSON_STRING) error = text_at(root, "error");
-  of.says_no = error.type == GIM_JSON_OBJECT || error.type == GIM_JSON_STRING;
-  if (gim_json_member(root, GIM_STR("success"), &success) &&
-      gim_json_get_bool(&success, &good) && !good)
-    of.says_no = true;
-  of.message = message_at(&holder);
-  if (of.message.type == GIM_JSON_NONE && error.type == GIM_JSON_STRING)
-    of.message = error;
-  if (of.message.type == GIM_JSON_NONE) of.message = message_at(root);
-  if (gim_json_member(&holder, GIM_STR("code"), &of.code) &&
-      of.code.type != GIM_JSON_NUMBER)
-    of.code = text_at(&holder, "code");
-  of.type = text_at(&holder, "type");
-  of.param = text_at(&holder, "param");
-  of.request_id = text_at(&holder, "request_id");
+  look_into(root, outer);
+  error = outer[AT_ERROR];
+  if (error.type == GIM_JSON_OBJECT) {
+    look_into(&error, inner);
+    at = inner;
+  }
+  else
+    error = text_of(error);
+  of.says_no = error.type != GIM_JSON_NONE ||
+               (gim_json_get_bool(&outer[AT_SUCCESS], &good) && !good);
+  of.message = message_of(at);
+  if (of.message.type == GIM_JSON_NONE) of.message = text_of(error);
+  if (of.message.type == GIM_JSON_NONE) of.message = message_of(outer);
+  of.code = at[AT_CODE];
+  if (of.code.type != GIM_JSON_NUMBER) of.code = text_of(of.code);
+  of.type = text_of(at[AT_TYPE]);
+  of.param = text_of(at[AT_PARAM]);
+  of.request_id = text_of(at[AT_REQUEST_ID]);
   if (of.request_id.type == GIM_JSON_NONE)
-    of.request_id = text_at(root, "request_id");
+    of.request_id = text_of(outer[AT_REQUEST_ID]);
   return of;
 }
 
