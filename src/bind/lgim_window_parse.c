@@ -59,6 +59,32 @@ gim_answer lgim_window_answer(lua_State *L, int index, int64_t otherwise) {
   return answer;
 }
 
+static int release_check(lua_State *L) {
+  gim_json_check *check = lua_touserdata(L, 1);
+  gim_json_check_free(check);
+  gim_json_check_free(check); /* idempotent */
+  return 0;
+}
+
+gim_json_check *lgim_window_check(lua_State *L, int depth, size_t values) {
+  gim_json_check *check = lgim_window_hold(
+      L, sizeof(*check), "gptimage.window.json_check", release_check);
+  gim_json_check_init(check, depth, values);
+  gim_json_check_index(check);
+  return check;
+}
+
+gim_json lgim_window_root(lua_State *L, gim_str body) {
+  gim_json_check *check =
+      lgim_window_check(L, GIM_LIMIT_JSON_DEPTH, GIM_LIMIT_JSON_VALUES);
+  gim_json root;
+  gim_status status;
+  gim_json_check_feed(check, body.p, body.n);
+  status = gim_json_root(check, body, &root, NULL);
+  (void)status; /* as gim_exchange does */
+  return root;
+}
+
 gim_simd lgim_window_simd(lua_State *L, int index) {
   const char *name = luaL_optstring(L, index, NULL);
   if (name == NULL) return gim_simd_best();

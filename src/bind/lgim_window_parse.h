@@ -8,6 +8,7 @@
 #include "gim_answer.h"
 #include "gim_base.h"
 #include "gim_buffer.h"
+#include "gim_json.h"
 #include "gim_simd.h"
 
 #include <lauxlib.h>
@@ -41,6 +42,13 @@ bool lgim_window_flag(lua_State *L, int index, const char *key);
 ** on the stack, for which room is made.
 */
 gim_answer lgim_window_answer(lua_State *L, int index, int64_t otherwise);
+
+/* Pushes a check with an index, which the collector frees. */
+gim_json_check *lgim_window_check(lua_State *L, int depth, size_t values);
+
+/* Its body as gim_split finds it, an index included, which stays on the stack;
+   GIM_JSON_NONE where it is no JSON. */
+gim_json lgim_window_root(lua_State *L, gim_str body);
 
 /*
 ** The instruction set whose name is the string at `index`; the best there is

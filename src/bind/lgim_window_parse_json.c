@@ -93,6 +93,42 @@ static int window_json_check(lua_State *L) {
   return 1;
 }
 
+/* The pieces at 1 in one, and at the top; `check` is fed with each alone. */
+static gim_str feed_pieces(lua_State *L, gim_json_check *check) {
+  gim_buffer *b = lgim_window_buffer(L, SIZE_MAX);
+  for (lua_Integer i = 1; i <= luaL_len(L, 1); i++) {
+    gim_str piece;
+    lua_geti(L, 1, i);
+    piece = lgim_window_str(L, -1);
+    gim_json_check_feed(check, piece.p, piece.n);
+    insist(L, gim_buffer_append_str(b, piece));
+    lua_pop(L, 1);
+  }
+  return gim_buffer_str(b);
+}
+
+/*
+** window.json_pieces({pieces} [, depth [, values]]) -> value, whether it has an
+** index | nil, err, and the kind that is said when it is asked again
+*/
+static int window_json_pieces(lua_State *L) {
+  int depth = (int)luaL_optinteger(L, 2, GIM_LIMIT_JSON_DEPTH);
+  size_t values = (size_t)luaL_optinteger(L, 3, LUA_MAXINTEGER);
+  gim_json_check *check = lgim_window_check(L, depth, values);
+  gim_str text;
+  gim_json root;
+  gim_err err;
+  text = feed_pieces(L, check);
+  if (gim_json_root(check, text, &root, &err) != GIM_OK) {
+    lgim_window_fail(L, &err);
+    lua_pushstring(L, gim_status_name(gim_json_check_finish(check, NULL)));
+    return 3;
+  }
+  push_value(L, &root);
+  lua_pushboolean(L, check->index.nodes != NULL);
+  return 2;
+}
+
 /* window.json_member(text, key) -> its text | nil */
 static int window_json_member(lua_State *L) {
   gim_json root = parsed(L);
@@ -187,6 +223,7 @@ void lgim_window_parse_json(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"json_read", window_json_read},
       {"json_check", window_json_check},
+      {"json_pieces", window_json_pieces},
       {"json_member", window_json_member},
       {"json_count", window_json_count},
       {"json_number", window_json_number},

@@ -41,6 +41,7 @@
 #define GIM_LIMIT_SKELETON (1024 * 1024) /* reply without its pictures */
 #define GIM_LIMIT_JSON_DEPTH 64          /* nested arrays and objects */
 #define GIM_LIMIT_JSON_VALUES 4096       /* in one reply: 32 to a picture */
+#define GIM_LIMIT_JSON_NUMBER 1024       /* characters of one that is read */
 #define GIM_LIMIT_HEADER (64 * 1024)     /* all headers of one reply */
 #define GIM_LIMIT_URL 8192               /* any URL, also a result link */
 #define GIM_LIMIT_CALLBACK_URL 2048      /* seeds: callback_url */

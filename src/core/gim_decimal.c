@@ -5,6 +5,8 @@
 
 /* Past this an exponent only says "nothing" or "far too much". */
 #define EXPONENT_MAX 1000000000
+/* Digits that cannot pass INT64_MAX, whatever the scale: 6 is the most. */
+#define SHORT 12
 
 static bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -27,6 +29,19 @@ static bool push_digit(uint64_t *to, unsigned digit, uint64_t most) {
   return true;
 }
 
+/* The usual number: a few digits and nothing else. */
+static bool read_short(gim_str text, int scale, int64_t *to) {
+  int64_t value = 0;
+  if (text.n == 0 || text.n > SHORT) return false;
+  for (size_t i = 0; i < text.n; i++) {
+    if (!is_digit(text.p[i])) return false;
+    value = value * 10 + (text.p[i] - '0');
+  }
+  while (scale-- > 0) value *= 10;
+  *to = value;
+  return true;
+}
+
 bool gim_decimal_read(gim_str text, int scale, int64_t *to, bool *exact) {
   const char *p = text.p, *end = text.p + text.n, *digits, *q;
   bool negative = p < end && *p == '-';
@@ -35,6 +50,7 @@ bool gim_decimal_read(gim_str text, int scale, int64_t *to, bool *exact) {
   int64_t whole = 0; /* how many of the digits stand before the point */
   int64_t i = 0;
   bool lost = false, up = false;
+  if (read_short(text, scale, to)) return *exact = true;
   if (negative) p++;
   digits = p;
   while (p < end && is_digit(*p)) p++;

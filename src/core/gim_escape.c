@@ -34,14 +34,16 @@ size_t gim_escape_length(const char *p) {
   return p[1] == 'u' ? 6 : 2;
 }
 
-/* Of four digits that were checked: letters have bit 6, and begin at 1. */
+/* Of four digits that were checked. */
 static uint32_t read_hex4(const char *p) {
-  uint32_t code = 0;
-  for (int i = 0; i < 4; i++) {
-    unsigned c = (unsigned char)p[i];
-    code = code << 4 | ((c & 15) + (c >> 6) * 9);
-  }
-  return code;
+  static const uint8_t hex[256] = {
+      ['0'] = 0,  ['1'] = 1,  ['2'] = 2,  ['3'] = 3,  ['4'] = 4,  ['5'] = 5,
+      ['6'] = 6,  ['7'] = 7,  ['8'] = 8,  ['9'] = 9,  ['a'] = 10, ['b'] = 11,
+      ['c'] = 12, ['d'] = 13, ['e'] = 14, ['f'] = 15, ['A'] = 10, ['B'] = 11,
+      ['C'] = 12, ['D'] = 13, ['E'] = 14, ['F'] = 15};
+  const unsigned char *digits = (const unsigned char *)p;
+  return (uint32_t)hex[digits[0]] << 12 | (uint32_t)hex[digits[1]] << 8 |
+         (uint32_t)hex[digits[2]] << 4 | hex[digits[3]];
 }
 
 static size_t put_utf8(uint32_t code, char out[4]) {
@@ -69,14 +71,10 @@ static size_t put_utf8(uint32_t code, char out[4]) {
 
 /* What the letter of an escape stands for, which is not 'u'. */
 static char byte_of(char letter) {
-  switch (letter) {
-  case 'b': return '\b';
-  case 'f': return '\f';
-  case 'n': return '\n';
-  case 'r': return '\r';
-  case 't': return '\t';
-  default: return letter;
-  }
+  static const char bytes[256] = {
+      ['"'] = '"',  ['/'] = '/',  ['\\'] = '\\', ['b'] = '\b',
+      ['f'] = '\f', ['n'] = '\n', ['r'] = '\r',  ['t'] = '\t'};
+  return bytes[(unsigned char)letter];
 }
 
 /* Reads the escape at *p, steps over it, and returns its bytes in `out`. */
@@ -106,26 +104,67 @@ static size_t take_one(const char **p, const char *end, char out[4]) {
 }
 
 #define NEAR 16
+#define ONE 4 /* bytes that an escape stands for, at most */
 
-size_t gim_escape_undo(const char *p, size_t n, char *to) {
-  const char *end = p + n;
-  char *begin = to;
-  while (p < end) {
-    const char *stop;
-    while (p < end && *p == '\\') {
-      const char *escape = p;
-      to += take_one(&escape, end, to);
-      p = escape;
+/* Escapes in a row, while there is room for any of them. */
+static char *undo_row(const char **from, const char *end, char *to,
+                      const char *full) {
+  const char *p = *from;
+  while (p < end && *p == '\\' && full - to >= ONE) {
+    if (p[1] == 'u')
+      to += take_one(&p, end, to);
+    else {
+      *to++ = byte_of(p[1]);
+      p += 2;
     }
-    /* Where escapes are close together two calls for each would cost more. */
-    for (stop = end - p > NEAR ? p + NEAR : end; p < stop && *p != '\\';)
-      *to++ = *p++;
-    if (p < stop || p == end) continue;
+  }
+  *from = p;
+  return to;
+}
+
+/* The same of one for which there may be no room: then nothing is done. */
+static char *undo_last(const char **from, const char *end, char *to,
+                       const char *full) {
+  const char *p = *from;
+  char out[ONE];
+  size_t n = take_one(&p, end, out);
+  if (n > (size_t)(full - to)) return to;
+  memcpy(to, out, n);
+  *from = p;
+  return to + n;
+}
+
+/* What stands for itself, up to an escape or as much as there is room for. */
+static char *undo_run(const char **from, const char *end, char *to,
+                      const char *full) {
+  const char *p = *from, *stop;
+  size_t n;
+  if (end - p > full - to) end = p + (full - to);
+  /* Where escapes are close together a call for each would cost more. */
+  for (stop = end - p > NEAR ? p + NEAR : end; p < stop && *p != '\\';)
+    *to++ = *p++;
+  if (p == stop && p < end) {
     stop = memchr(p, '\\', (size_t)(end - p));
-    if (stop == NULL) stop = end;
-    memcpy(to, p, (size_t)(stop - p));
-    to += stop - p;
-    p = stop;
+    n = (size_t)((stop == NULL ? end : stop) - p);
+    memcpy(to, p, n);
+    p += n;
+    to += n;
+  }
+  *from = p;
+  return to;
+}
+
+size_t gim_escape_undo(const char **p, const char *end, char *to,
+                       size_t room) {
+  char *const begin = to, *const full = to + room;
+  while (*p < end) {
+    const char *before = *p;
+    to = undo_row(p, end, to, full);
+    if (*p < end && **p == '\\')
+      to = undo_last(p, end, to, full);
+    else if (*p < end)
+      to = undo_run(p, end, to, full);
+    if (*p == before) break;
   }
   return (size_t)(to - begin);
 }

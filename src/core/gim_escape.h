@@ -20,10 +20,11 @@
 gim_str gim_escape_take(const char **p, const char *end, char out[4]);
 
 /*
-** Undoes all of them in `n` bytes of such a string: into `to`, which has room
-** for as many. Returns how many there are. Half a pair is U+FFFD.
+** Undoes all of them in such a string, or as many as there is `room` for (bytes
+** at `to`): `*p` moves behind what was done. Returns how many bytes were
+** written. Half a pair is U+FFFD.
 */
-size_t gim_escape_undo(const char *p, size_t n, char *to);
+size_t gim_escape_undo(const char **p, const char *end, char *to, size_t room);
 
 /*
 ** The UTF-16 unit that the escape at `p` stands for, whose first byte is a

@@ -3,12 +3,7 @@
 
 #include "gim_decimal.h"
 #include "gim_escape.h"
-#include "gim_json_private.h"
-
-#include <string.h>
-#if defined(__SSE2__) && !defined(GIM_PORTABLE)
-#include <emmintrin.h>
-#endif
+#include "gim_json_scan.h"
 
 static gim_str slice(const char *p, const char *end) {
   gim_str s;
@@ -17,7 +12,9 @@ static gim_str slice(const char *p, const char *end) {
   return s;
 }
 
-gim_json_type gim_json_type_of(char first) {
+/* What the value is that begins with `first` (RFC 8259, 3), in a text that was
+   found to be JSON: whatever begins with nothing else is a number. */
+static gim_json_type type_of(char first) {
   switch (first) {
   case '{': return GIM_JSON_OBJECT;
   case '[': return GIM_JSON_ARRAY;
@@ -29,45 +26,47 @@ gim_json_type gim_json_type_of(char first) {
   }
 }
 
-/* 0x80 in each byte of `w` that is `c`, 0 in the others. */
-static uint64_t equal(uint64_t w, char c) {
-  const uint64_t ones = 0x0101010101010101u, low = ones * 0x7F;
-  w ^= ones * (unsigned char)c;
-  return ~(((w & low) + low) | w | low);
+static const gim_json none = {GIM_JSON_NONE, {NULL, 0}, NULL};
+
+gim_status gim_json_root(gim_json_check *check, gim_str text, gim_json *root,
+                         gim_err *err) {
+  gim_status status = gim_json_check_finish(check, err);
+  *root = none;
+  if (status != GIM_OK) return status;
+  root->text.p = text.p + check->before;
+  root->text.n = text.n - check->before - check->after;
+  root->type = type_of(*root->text.p);
+  root->node = check->index.nodes;
+  return GIM_OK;
 }
 
-/* Eight at a time, where there are so many: texts may be indented deeply. */
-const char *gim_json_skip_spaces(const char *p, const char *end) {
-  uint64_t w;
-  while (p < end && gim_json_is_space(*p)) {
-    p++;
-    while (end - p >= 8) {
-      memcpy(&w, p, sizeof(w));
-      w = equal(w, ' ') | equal(w, '\n') | equal(w, '\r') | equal(w, '\t');
-      if (w != 0x0101010101010101u * 0x80) break;
-      p += 8;
-    }
-  }
-  return p;
+gim_status gim_json_parse(gim_str text, int max_depth, gim_json *root,
+                          gim_err *err) {
+  return gim_json_parse_few(text, max_depth, SIZE_MAX, root, err);
 }
 
-static const gim_json none = {GIM_JSON_NONE, {NULL, 0}};
+gim_status gim_json_parse_few(gim_str text, int max_depth, size_t max_values,
+                              gim_json *root, gim_err *err) {
+  gim_json_check check;
+  gim_json_check_init(&check, max_depth, max_values);
+  gim_json_check_feed(&check, text.p, text.n);
+  return gim_json_root(&check, text, root, err);
+}
 
 /* ---- walking checked text: nothing below judges the grammar again ---- */
 
 #define BLOCK 64
+#define ESCAPE_MAX 6 /* bytes of one */
 
 /* A bit for each byte of the block at `p` that is `c`. */
-#if defined(__SSE2__) && !defined(GIM_PORTABLE)
-static inline uint64_t bits_of_16(const char *p, __m128i wanted) {
-  __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
-  return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, wanted));
+#if GIM_JSON_SSE2
+static inline uint64_t bits_of_16(const char *p, char c) {
+  return (unsigned)_mm_movemask_epi8(gim_json_equal(gim_json_load(p), c));
 }
 
 static inline uint64_t bits_of(const char *p, char c) {
-  const __m128i wanted = _mm_set1_epi8(c);
-  return bits_of_16(p, wanted) | bits_of_16(p + 16, wanted) << 16 |
-         bits_of_16(p + 32, wanted) << 32 | bits_of_16(p + 48, wanted) << 48;
+  return bits_of_16(p, c) | bits_of_16(p + 16, c) << 16 |
+         bits_of_16(p + 32, c) << 32 | bits_of_16(p + 48, c) << 48;
 }
 #else
 static inline uint64_t bits_of(const char *p, char c) {
@@ -110,79 +109,109 @@ static const char *escaped_string_end(const char *p, const char *end) {
   }
 }
 
-/* Most strings have no escape: then the first quote is the end. */
-static const char *string_end(const char *p, const char *end) {
-  const char *quote = memchr(p + 1, '"', (size_t)(end - p) - 1);
-  if (quote[-1] != '\\') return quote + 1;
-  return escaped_string_end(p + 1, end);
+static const char *far_string_end(const char *p, const char *end) {
+  const char *quote;
+  p = gim_json_skip_plain(p, end);
+  quote = memchr(p, '"', (size_t)(end - p));
+  return quote == p || quote[-1] != '\\' ? quote + 1
+                                         : escaped_string_end(p, end);
 }
 
-/* The end of the value that begins at p. */
-static const char *value_end(const char *p, const char *end) {
+/* Most strings are short and plain: one look finds their end. */
+static inline const char *string_end(const char *p, const char *end) {
+  p = gim_json_skip_short(p + 1, end);
+  return *p == '"' ? p + 1 : far_string_end(p, end);
+}
+
+static const char *container_end(const char *p, const char *end) {
   size_t depth = 0;
-  if (*p == '"') return string_end(p, end);
-  if (*p != '{' && *p != '[') {
-    while (p < end && !gim_json_is_space(*p) && *p != ',' && *p != ']' &&
-           *p != '}')
-      p++;
-    return p;
-  }
   while (true) {
+    p = gim_json_skip_filler(p, end);
     if (*p == '"') {
       p = string_end(p, end);
       continue;
     }
-    if (gim_json_is_space(*p)) {
-      p = gim_json_skip_spaces(p, end);
-      continue;
-    }
-    if (*p == '{' || *p == '[') depth++;
-    if (*p == '}' || *p == ']') depth--;
+    if (*p == '{' || *p == '[')
+      depth++;
+    else
+      depth--;
     p++;
     if (depth == 0) return p;
   }
 }
 
-static gim_json take_value(const char **p, const char *end) {
-  gim_json value;
-  const char *begin = *p;
-  *p = value_end(begin, end);
-  value.type = gim_json_type_of(*begin);
-  value.text = slice(begin, *p);
-  return value;
+/* Takes the value that begins at `p`; returns the place behind it. */
+static inline const char *take_value(const char *p, const char *end,
+                                     gim_json *value) {
+  const char *begin = p;
+  value->type = type_of(*p);
+  if (value->type == GIM_JSON_STRING)
+    p = string_end(p, end);
+  else if (value->type == GIM_JSON_OBJECT || value->type == GIM_JSON_ARRAY)
+    p = container_end(p, end);
+  else
+    p = gim_json_skip_scalar(p, end);
+  value->text = slice(begin, p);
+  value->node = NULL;
+  return p;
 }
 
 /* Over white space and the one mark that may stand between two values. */
-static const char *skip_mark(const char *p, const char *end, char mark) {
+static inline const char *skip_mark(const char *p, const char *end,
+                                    char mark) {
   p = gim_json_skip_space(p, end);
   if (p < end && *p == mark) p = gim_json_skip_space(p + 1, end);
   return p;
 }
 
+/* The same with an index. */
+static bool next_node(gim_json_cursor *at) {
+  const gim_json_node *node = at->node;
+  const char *text = at->p;
+  if (node == at->last) {
+    at->key = at->value = none;
+    return false;
+  }
+  if (at->members) {
+    at->key.type = GIM_JSON_STRING;
+    at->key.text = slice(text + node->key, text + node->key_end);
+  }
+  at->value.type = type_of(text[node->begin]);
+  at->value.text = slice(text + node->begin, text + node->end);
+  at->value.node = node;
+  at->node += node->size;
+  return true;
+}
+
 bool gim_json_first(const gim_json *container, gim_json_cursor *at) {
+  const gim_json_node *node = container->node;
   at->key = at->value = none;
   at->p = at->end = NULL;
+  at->node = at->last = NULL;
   at->members = container->type == GIM_JSON_OBJECT;
   if (!at->members && container->type != GIM_JSON_ARRAY) return false;
+  if (node != NULL) {
+    at->p = container->text.p - node->begin;
+    at->node = node + 1;
+    at->last = node + node->size;
+    return next_node(at);
+  }
   at->p = container->text.p + 1;
   at->end = container->text.p + container->text.n - 1;
   return gim_json_next(at);
 }
 
 bool gim_json_next(gim_json_cursor *at) {
-  const char *p = at->p;
-  if (p != NULL) p = skip_mark(p, at->end, ',');
-  if (p == at->end) {
+  const char *p = at->p, *end = at->end;
+  if (at->node != NULL) return next_node(at);
+  if (p != end) p = skip_mark(p, end, ',');
+  if (p == end) {
     at->key = at->value = none;
-    at->p = at->end;
+    at->p = end;
     return false;
   }
-  if (at->members) {
-    at->key = take_value(&p, at->end);
-    p = skip_mark(p, at->end, ':');
-  }
-  at->value = take_value(&p, at->end);
-  at->p = p;
+  if (at->members) p = skip_mark(take_value(p, end, &at->key), end, ':');
+  at->p = take_value(p, end, &at->value);
   return true;
 }
 
@@ -195,20 +224,44 @@ size_t gim_json_count(const gim_json *container) {
   return n;
 }
 
+/* Which of the keys it is, or `count`. Number `next` is looked at first. */
+static size_t find_key(gim_str key, const gim_str *keys, size_t count,
+                       size_t next) {
+  for (size_t left = count; left > 0; left--, next++) {
+    if (next == count) next = 0;
+    if (keys[next].n == key.n && memcmp(keys[next].p, key.p, key.n) == 0)
+      return next;
+  }
+  return count;
+}
+
+/* The same, with its escapes undone where it has any: no further than to what
+   is longer than all keys. */
+static size_t find_member(const gim_json *key, const gim_str *keys,
+                          size_t count, size_t next) {
+  gim_str text = {key->text.p + 1, key->text.n - 2};
+  size_t i = find_key(text, keys, count, next), longest = 0;
+  char room[GIM_JSON_KEY_MAX];
+  if (i < count || memchr(text.p, '\\', text.n) == NULL) return i;
+  for (i = 0; i < count; i++)
+    if (keys[i].n > longest) longest = keys[i].n;
+  if (text.n > ESCAPE_MAX * longest) return count;
+  text = gim_json_text(key, room, longest);
+  return text.p == NULL ? count : find_key(text, keys, count, next);
+}
+
 void gim_json_members(const gim_json *object, const gim_str *keys,
                       gim_json *values, size_t count) {
   gim_json_cursor at;
+  size_t next = 0;
   for (size_t i = 0; i < count; i++) values[i] = none;
   if (object->type != GIM_JSON_OBJECT) return;
   for (bool more = gim_json_first(object, &at); more;
        more = gim_json_next(&at)) {
-    const char *p = at.key.text.p + 1;
-    size_t n = at.key.text.n - 2;
-    bool plain = memchr(p, '\\', n) == NULL;
-    for (size_t i = 0; i < count; i++)
-      if (plain ? n == keys[i].n && memcmp(p, keys[i].p, n) == 0
-                : gim_json_string_is(&at.key, keys[i]))
-        values[i] = at.value;
+    size_t i = find_member(&at.key, keys, count, next);
+    if (i == count) continue;
+    values[i] = at.value;
+    next = i + 1;
   }
 }
 
@@ -219,10 +272,15 @@ bool gim_json_member(const gim_json *object, gim_str key, gim_json *value) {
   return found.type != GIM_JSON_NONE;
 }
 
+static bool is_readable(const gim_json *number) {
+  return number->type == GIM_JSON_NUMBER &&
+         number->text.n <= GIM_LIMIT_JSON_NUMBER;
+}
+
 bool gim_json_get_int64(const gim_json *value, int64_t *to) {
   int64_t read;
   bool exact;
-  if (value->type != GIM_JSON_NUMBER) return false;
+  if (!is_readable(value)) return false;
   if (!gim_decimal_read(value->text, 0, &read, &exact) || !exact) return false;
   *to = read;
   return true;
@@ -230,8 +288,7 @@ bool gim_json_get_int64(const gim_json *value, int64_t *to) {
 
 bool gim_json_get_micro(const gim_json *value, int64_t *to) {
   bool exact;
-  return value->type == GIM_JSON_NUMBER &&
-         gim_decimal_read(value->text, 6, to, &exact);
+  return is_readable(value) && gim_decimal_read(value->text, 6, to, &exact);
 }
 
 bool gim_json_get_bool(const gim_json *value, bool *to) {
@@ -258,7 +315,7 @@ gim_status gim_json_get_string(const gim_json *value, gim_buffer *b) {
   /* Escapes are never shorter than what they stand for. */
   status = gim_buffer_reserve(b, (size_t)(end - p));
   if (status == GIM_OK) {
-    b->n += gim_escape_undo(p, (size_t)(end - p), b->p + b->n);
+    b->n += gim_escape_undo(&p, end, b->p + b->n, (size_t)(end - p));
     b->p[b->n] = '\0';
     return GIM_OK;
   }
@@ -269,6 +326,20 @@ gim_status gim_json_get_string(const gim_json *value, gim_buffer *b) {
   }
   if (status != GIM_OK) gim_buffer_cut(b, before);
   return status;
+}
+
+gim_str gim_json_text(const gim_json *value, char *room, size_t size) {
+  static const gim_str nothing = {NULL, 0};
+  gim_str text;
+  const char *p, *end;
+  if (value->type != GIM_JSON_STRING) return nothing;
+  p = value->text.p + 1;
+  end = value->text.p + value->text.n - 1;
+  text = slice(p, end);
+  if (memchr(p, '\\', text.n) == NULL) return text.n <= size ? text : nothing;
+  text.p = room;
+  text.n = gim_escape_undo(&p, end, room, size);
+  return p == end ? text : nothing;
 }
 
 bool gim_json_copy_string(const gim_json *value, char *to, size_t size) {

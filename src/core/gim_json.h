@@ -20,6 +20,7 @@
 
 #include "gim_base.h"
 #include "gim_buffer.h"
+#include "gim_json_check.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -58,33 +59,30 @@ typedef struct gim_json {
   gim_json_type type;
   gim_str text; /* the value as it stands there, quotes and brackets
                    included; BORROWED as long as the text lives */
+  const gim_json_node *node; /* BORROWED from the check; NULL: it has none */
 } gim_json;
-
-/* Deepest nesting that can be asked for. */
-#define GIM_JSON_DEPTH_MAX 1024
 
 /*
 ** Checks all of `text` (BORROWED as long as `root` and what is taken from it
-** are used): one value, white space around it, a byte order mark before it.
-** Strict, but that the escape of half a surrogate pair is accepted and read
-** as U+FFFD. Linear in the text.
-** Returns
-**   GIM_OK          `root` is the value
-**   GIM_E_PROTOCOL  no JSON, or no UTF-8; err->offset is the bad byte's
-**   GIM_E_TOO_BIG   more than `max_depth` arrays and objects in one another
-** `root` is GIM_JSON_NONE unless GIM_OK.
+** are used), at most GIM_JSON_DEPTH_MAX deep: see gim_json_check.h, which also
+** has the results. What escapes say of half a surrogate pair is read as
+** U+FFFD. `root` is the value, and GIM_JSON_NONE unless GIM_OK.
 */
 GIM_MUST_CHECK gim_status gim_json_parse(gim_str text, int max_depth,
                                          gim_json *root, gim_err *err);
 
-/*
-** As gim_json_parse, with GIM_E_TOO_BIG also for more than `max_values` values,
-** those in one another counted each: a text that is short may take long to be
-** read all the same.
-*/
+/* The same with a limit for the values, too (> 0). */
 GIM_MUST_CHECK gim_status gim_json_parse_few(gim_str text, int max_depth,
                                              size_t max_values, gim_json *root,
                                              gim_err *err);
+
+/*
+** The same where `check` was fed with all of `text` before, as it came. Its
+** index, where it has one, is BORROWED likewise: then none of the walks below
+** looks at what it passes over.
+*/
+GIM_MUST_CHECK gim_status gim_json_root(gim_json_check *check, gim_str text,
+                                        gim_json *root, gim_err *err);
 
 /*
 ** The member `key` (compared unescaped) of an object into `value`; the last
@@ -97,7 +95,10 @@ bool gim_json_member(const gim_json *object, gim_str key, gim_json *value);
 /*
 ** The same for `count` keys at once, in one walk: values[i] is the member
 ** keys[i], GIM_JSON_NONE where it is absent. `object` is not among `values`.
+** Keys that are asked for have no backslash, and GIM_JSON_KEY_MAX bytes at
+** most; it takes least time in the order in which they come.
 */
+#define GIM_JSON_KEY_MAX 32
 void gim_json_members(const gim_json *object, const gim_str *keys,
                       gim_json *values, size_t count);
 
@@ -106,8 +107,9 @@ typedef struct gim_json_cursor {
   gim_json key; /* of a member; GIM_JSON_NONE in an array */
   gim_json value;
   /* private: */
-  const char *p;
+  const char *p; /* with an index: the text's first byte */
   const char *end;
+  const gim_json_node *node, *last;
   bool members;
 } gim_json_cursor;
 
@@ -122,6 +124,8 @@ bool gim_json_next(gim_json_cursor *at);
 size_t gim_json_count(const gim_json *container);
 
 /*
+** Numbers of more than GIM_LIMIT_JSON_NUMBER characters are none below.
+**
 ** A number as int64_t, exactly: 1.0 and 1e3 count, 1.5 and 1e19 do not.
 ** False, and `*to` untouched, where `value` is no such number.
 */
@@ -143,6 +147,13 @@ bool gim_json_get_bool(const gim_json *value, bool *to);
 */
 GIM_MUST_CHECK gim_status gim_json_get_string(const gim_json *value,
                                               gim_buffer *b);
+
+/*
+** The unescaped bytes of a string, BORROWED: from the text where there are no
+** escapes in it, else from `room`. {NULL, 0} where it is no string, or longer
+** than the `size` bytes of `room`.
+*/
+gim_str gim_json_text(const gim_json *value, char *room, size_t size);
 
 /*
 ** Copies a string into `to` of `size` bytes (> 0) by the rules of
