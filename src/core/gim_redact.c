@@ -24,6 +24,18 @@ static void put(line *out, gim_str s) {
   out->n += s.n;
 }
 
+/* The same of bytes that may be cut anywhere, and stand as they are. */
+static void put_words(line *out, gim_str s) {
+  size_t room = out->full ? 0 : out->size - 1 - out->n;
+  if (s.n > room) {
+    out->full = true;
+    s.n = room;
+  }
+  memcpy(out->to + out->n, s.p, s.n);
+  out->n += s.n;
+  out->to[out->n] = '\0';
+}
+
 static bool is_alnum(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
          (c >= 'A' && c <= 'Z');
@@ -115,37 +127,50 @@ static size_t match_secret(gim_str s, gim_str secret, char before,
   return at;
 }
 
+/* Is there anything that may be another spelling? Hardly any text has it. */
+static bool has_escapes(gim_str s) {
+  return s.n > 0 &&
+         (memchr(s.p, '%', s.n) != NULL || memchr(s.p, '\\', s.n) != NULL);
+}
+
 /*
 ** Length in `s` of the key that it begins with, or 0. `before` stands in
-** front of it.
+** front of it; `escapes` as of has_escapes.
 */
-static size_t own_secret(gim_str s, gim_str secret, char before) {
+static size_t own_secret(gim_str s, gim_str secret, char before,
+                         bool escapes) {
   size_t n;
   /* Hardly any place of a text: looked at for every one of them. */
   if (secret.n == 0 ||
       (s.p[0] != secret.p[0] && s.p[0] != '%' && s.p[0] != '\\'))
     return 0;
   n = match_secret(s, secret, before, false);
-  return n > 0 ? n : match_secret(s, secret, before, true);
+  return n > 0 || !escapes ? n : match_secret(s, secret, before, true);
 }
 
 /* How many bytes of `s`, from the first on, begin no spelling of `secret`. */
-static size_t harmless(gim_str s, gim_str secret) {
+static size_t harmless(gim_str s, gim_str secret, bool escapes) {
+  const char *first;
   size_t n = 0;
   if (secret.n == 0) return s.n;
+  if (!escapes) {
+    first = memchr(s.p, secret.p[0], s.n);
+    return first == NULL ? s.n : (size_t)(first - s.p);
+  }
   while (n < s.n && s.p[n] != secret.p[0] && s.p[n] != '%' && s.p[n] != '\\')
     n++;
   return n;
 }
 
 bool gim_redact_finds(gim_str s, gim_str secret) {
+  bool escapes = has_escapes(s);
   char before = '\0';
   for (; s.n > 0; s = behind(s, 1)) {
-    size_t n = harmless(s, secret);
+    size_t n = harmless(s, secret, escapes);
     if (n > 0) before = s.p[n - 1];
     s = behind(s, n);
     if (s.n == 0) break;
-    if (own_secret(s, secret, before) > 0) return true;
+    if (own_secret(s, secret, before, escapes) > 0) return true;
     before = s.p[0];
   }
   return false;
@@ -153,9 +178,10 @@ bool gim_redact_finds(gim_str s, gim_str secret) {
 
 void gim_redact_secret(char *text, gim_str secret) {
   gim_str rest = gim_str_of(text);
+  bool escapes = has_escapes(rest);
   char before = '\0', *to = text;
   while (rest.n > 0) {
-    size_t n = harmless(rest, secret);
+    size_t n = harmless(rest, secret, escapes);
     if (n > 0) {
       if (to != rest.p) memmove(to, rest.p, n);
       before = rest.p[n - 1];
@@ -163,7 +189,7 @@ void gim_redact_secret(char *text, gim_str secret) {
       rest = behind(rest, n);
       continue;
     }
-    n = own_secret(rest, secret, before);
+    n = own_secret(rest, secret, before, escapes);
     before = rest.p[0];
     if (n == 0) {
       *to++ = before;
@@ -174,6 +200,23 @@ void gim_redact_secret(char *text, gim_str secret) {
     for (size_t i = 0; i < n && i < 3; i++) *to++ = '*';
   }
   *to = '\0';
+}
+
+/*
+** How many bytes of `s` are those of words in which nothing begins that is left
+** out; `word` as below.
+*/
+static size_t wordy(gim_str s, gim_str secret, bool word) {
+  size_t n;
+  for (n = 0; n < s.n; n++) {
+    char c = s.p[n];
+    bool letter = is_alnum(c);
+    if (!letter && c != '-' && c != '_' && c != '.') break;
+    if (word && (c == 's' || c == 'b' || c == 'B')) break; /* sk-, bearer */
+    if (secret.n > 0 && c == secret.p[0]) break;
+    word = !letter;
+  }
+  return n;
 }
 
 /*
@@ -206,10 +249,11 @@ static size_t replace_secret(line *out, gim_str s, bool word, bool url) {
 
 void gim_redact(char *to, size_t size, gim_str s, gim_str secret) {
   line out = {to, size, 0, false};
-  bool word = true, url = false, gap = false;
+  bool word = true, url = false, gap = false, escapes;
   char before = '\0';
   to[0] = '\0';
   if (s.n > SEEN) s.n = SEEN;
+  escapes = has_escapes(s);
   while (s.n > 0 && !out.full) {
     gim_str piece = s;
     size_t n;
@@ -223,14 +267,22 @@ void gim_redact(char *to, size_t size, gim_str s, gim_str secret) {
     }
     if (gap) put(&out, GIM_STR(" "));
     gap = false;
-    n = own_secret(s, secret, before);
+    n = wordy(s, secret, word);
+    if (n > 0) {
+      put_words(&out, (gim_str){s.p, n});
+      before = s.p[n - 1];
+      word = !is_alnum(before);
+      s = behind(s, n);
+      continue;
+    }
+    n = own_secret(s, secret, before, escapes);
     if (n > 0)
       put(&out, GIM_STR("***"));
     else
       n = replace_secret(&out, s, word, url);
     /* A key may have characters that end those patterns. */
     for (size_t i = 1, own; i < n; i++) {
-      own = own_secret(behind(s, i), secret, s.p[i - 1]);
+      own = own_secret(behind(s, i), secret, s.p[i - 1], escapes);
       if (i + own > n) n = i + own;
     }
     if (n > 0) {
