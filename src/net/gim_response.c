@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_response.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 void gim_response_init(gim_response *response) {
-  memset(response, 0, sizeof(*response));
-  response->content_length = -1;
+  gim_response *r = response;
+  r->http_status = r->http_version = 0;
+  r->content_length = -1;
+  /* Texts are long, and "" by their first byte. */
+  r->content_type[0] = r->retry_after[0] = r->retry_after_ms[0] = '\0';
+  r->request_id[0] = r->etag[0] = '\0';
+  r->content_range[0] = r->content_encoding[0] = '\0';
+  r->replayed = r->chunked = r->whole = false;
+  r->location = NULL;
+  r->head_bytes = 0;
 }
 
 void gim_response_free(gim_response *response) {
@@ -15,12 +22,19 @@ void gim_response_free(gim_response *response) {
   gim_response_init(response);
 }
 
+static bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
+
 static gim_str trimmed(gim_str s) {
-  while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t')) {
+  while (s.n > 0 && is_blank(s.p[0])) {
     s.p++;
     s.n--;
   }
-  while (s.n > 0 && strchr(" \t\r\n", s.p[s.n - 1]) != NULL) s.n--;
+  for (; s.n > 0; s.n--) {
+    char last = s.p[s.n - 1];
+    if (!is_blank(last) && last != '\r' && last != '\n') break;
+  }
   return s;
 }
 
@@ -69,50 +83,82 @@ static gim_status keep_location(gim_response *response, gim_str value) {
   return GIM_OK;
 }
 
-#define TEXT(name, field)                                                     \
-  {                                                                           \
-    {"" name, sizeof("" name) - 1}, offsetof(gim_response, field),            \
-        sizeof(((gim_response *)0)->field)                                    \
-  }
+/* ---- headers: few of those that come matter ---- */
 
-static gim_status read_header(gim_response *response, gim_str name,
-                              gim_str value) {
-  static const struct {
-    gim_str name;
-    size_t at, size;
-  } texts[] = {
-      TEXT("content-type", content_type),
-      TEXT("retry-after", retry_after),
-      TEXT("retry-after-ms", retry_after_ms),
-      TEXT("x-request-id", request_id),
-      TEXT("content-range", content_range),
-      TEXT("content-encoding", content_encoding),
-  };
-  size_t i;
-  for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-    if (name.n == texts[i].name.n &&
-        gim_str_equal_nocase(name, texts[i].name)) {
-      if (value.n > 0)
-        gim_copy_text((char *)response + texts[i].at, texts[i].size, value);
-      return GIM_OK;
-    }
-  if (gim_str_equal_nocase(name, GIM_STR("x-oneapi-request-id"))) {
-    if (response->request_id[0] == '\0')
-      gim_copy_text(response->request_id, sizeof(response->request_id), value);
+typedef enum header {
+  OTHER,
+  CONTENT_TYPE,
+  CONTENT_LENGTH,
+  CONTENT_RANGE,
+  CONTENT_ENCODING,
+  TRANSFER_ENCODING,
+  RETRY_AFTER,
+  RETRY_AFTER_MS,
+  X_REQUEST_ID,
+  X_ONEAPI_REQUEST_ID,
+  IDEMPOTENCY_REPLAYED,
+  ETAG,
+  LOCATION
+} header;
+
+static header if_named(gim_str name, const char *wanted, header it) {
+  return gim_str_equal_nocase(name, (gim_str){wanted, name.n}) ? it : OTHER;
+}
+
+/* By the length, which hardly two of them share. */
+static header header_of(gim_str name) {
+  switch (name.n) {
+  case 4: return if_named(name, "etag", ETAG);
+  case 8: return if_named(name, "location", LOCATION);
+  case 11: return if_named(name, "retry-after", RETRY_AFTER);
+  case 12:
+    return name.p[0] == 'x' || name.p[0] == 'X'
+               ? if_named(name, "x-request-id", X_REQUEST_ID)
+               : if_named(name, "content-type", CONTENT_TYPE);
+  case 13: return if_named(name, "content-range", CONTENT_RANGE);
+  case 14:
+    return name.p[0] == 'c' || name.p[0] == 'C'
+               ? if_named(name, "content-length", CONTENT_LENGTH)
+               : if_named(name, "retry-after-ms", RETRY_AFTER_MS);
+  case 16: return if_named(name, "content-encoding", CONTENT_ENCODING);
+  case 17: return if_named(name, "transfer-encoding", TRANSFER_ENCODING);
+  case 19: return if_named(name, "x-oneapi-request-id", X_ONEAPI_REQUEST_ID);
+  case 20: return if_named(name, "idempotency-replayed", IDEMPOTENCY_REPLAYED);
+  default: return OTHER;
   }
-  else if (gim_str_equal_nocase(name, GIM_STR("etag"))) {
+}
+
+/* One that says nothing leaves what another said. */
+static void keep_text(char *to, size_t size, gim_str value) {
+  if (value.n > 0) gim_copy_text(to, size, value);
+}
+
+#define KEEP(field) keep_text(r->field, sizeof(r->field), value)
+
+static gim_status read_header(gim_response *r, gim_str name, gim_str value) {
+  switch (header_of(name)) {
+  case CONTENT_TYPE: KEEP(content_type); break;
+  case CONTENT_RANGE: KEEP(content_range); break;
+  case CONTENT_ENCODING: KEEP(content_encoding); break;
+  case RETRY_AFTER: KEEP(retry_after); break;
+  case RETRY_AFTER_MS: KEEP(retry_after_ms); break;
+  case X_REQUEST_ID: KEEP(request_id); break;
+  case X_ONEAPI_REQUEST_ID:
+    if (r->request_id[0] == '\0') KEEP(request_id);
+    break;
+  case ETAG:
     /* A tag that was cut is another tag: better none. */
-    if (value.n < sizeof(response->etag))
-      gim_copy_text(response->etag, sizeof(response->etag), value);
+    if (value.n < sizeof(r->etag))
+      gim_copy_text(r->etag, sizeof(r->etag), value);
+    break;
+  case CONTENT_LENGTH: r->content_length = read_length(value); break;
+  case TRANSFER_ENCODING: r->chunked = true; break;
+  case IDEMPOTENCY_REPLAYED:
+    r->replayed = gim_str_equal_nocase(value, GIM_STR("true"));
+    break;
+  case LOCATION: return keep_location(r, value);
+  case OTHER: break;
   }
-  else if (gim_str_equal_nocase(name, GIM_STR("content-length")))
-    response->content_length = read_length(value);
-  else if (gim_str_equal_nocase(name, GIM_STR("transfer-encoding")))
-    response->chunked = true;
-  else if (gim_str_equal_nocase(name, GIM_STR("idempotency-replayed")))
-    response->replayed = gim_str_equal_nocase(value, GIM_STR("true"));
-  else if (gim_str_equal_nocase(name, GIM_STR("location")))
-    return keep_location(response, value);
   return GIM_OK;
 }
 
@@ -131,8 +177,7 @@ gim_status gim_response_line(gim_response *response, gim_str line,
   }
   response->head_bytes = bytes;
   /* Trailers; and lines that go on from the one before. */
-  if (response->whole || (line.n > 0 && (line.p[0] == ' ' || *line.p == '\t')))
-    return GIM_OK;
+  if (response->whole || (line.n > 0 && is_blank(line.p[0]))) return GIM_OK;
   line = trimmed(line);
   if (line.n == 0) {
     response->whole = *ended = response->http_status >= 200;
