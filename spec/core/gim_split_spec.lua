@@ -84,6 +84,8 @@ describe("gim_split", function()
         assert.is_nil(err, cut)
         assert.same({ skeleton = case[2], order = table.concat(order), offset = #case[1],
           table.unpack(case, 3) }, facts(result), cut)
+        -- As it comes it is checked no other than as a whole.
+        assert.equal(window.json_check(case[2]) == true, result.json, cut)
       end)
     end)
   end
@@ -186,17 +188,21 @@ describe("gim_split", function()
 
   it("survives every failing allocation", function()
     local body = '{"x":"' .. ("y"):rep(2000) .. '","b64_json":"aGVsbG8=","z":1}'
-    local n, result = 0
+    local n, without, left = 0, 0
     repeat
       n = n + 1
       window.fail_allocation(n)
-      local err
-      result, err = window.split(cuts.pieces(body, 100))
-      window.fail_allocation(0)
-      assert.is_true(result ~= nil or err.kind == "no_memory")
-    until result
+      local result, err = window.split(cuts.pieces(body, 100))
+      left = window.fail_allocation(0)
+      if result then
+        assert.same({ "hello", true }, { result[1], result.json })
+        without = without + (left == 0 and 1 or 0)
+      else
+        assert.same("no_memory", err.kind)
+      end
+    until left > 0
     assert.is_true(n > 5)
-    assert.same("hello", result[1])
+    assert.same(1, without) -- the index of the skeleton is done without
   end)
 
   it("knows its placeholders from everything else", function()

@@ -46,13 +46,17 @@ static gim_status collect(void *ud, gim_split_event event, int image,
   return status;
 }
 
-static void push_collected(lua_State *L, const collector *c) {
+static void push_collected(lua_State *L, collector *c) {
   gim_str skeleton = gim_split_skeleton(&c->split);
+  gim_json root;
   lua_newtable(L);
   lua_pushlstring(L, skeleton.n == 0 ? "" : skeleton.p, skeleton.n);
   lua_setfield(L, -2, "skeleton");
   lgim_window_push(L, &c->order);
   lua_setfield(L, -2, "order");
+  lua_pushboolean(L, gim_json_root(&c->split.check, skeleton, &root, NULL) ==
+                         GIM_OK);
+  lua_setfield(L, -2, "json");
   lgim_window_set_integer(L, "offset", c->split.offset);
   lgim_window_set_integer(L, "longest", (int64_t)c->longest);
   for (int i = 0; i < c->split.images; i++) {
@@ -63,8 +67,8 @@ static void push_collected(lua_State *L, const collector *c) {
 
 /*
 ** window.split({pieces} [, {max=, fail_at=, simd=}]) -> {image bytes...,
-** skeleton=, order=, offset=, longest=} | nil, err, the same so far, and the
-** kind that a further feed gives
+** skeleton=, json=, order=, offset=, longest=} | nil, err, the same so far, and
+** the kind that a further feed gives
 */
 static int window_split(lua_State *L) {
   collector *c;
@@ -131,6 +135,7 @@ static gim_reply_input input_of(lua_State *L) {
   input.payloads = (int)lgim_window_integer(L, 1, "payloads", 0);
   input.poll = lgim_window_flag(L, 1, "poll");
   input.form = lgim_window_flag(L, 1, "form");
+  input.root = lgim_window_root(L, input.answer.body);
   return input;
 }
 
@@ -146,13 +151,17 @@ static void push_images(lua_State *L, const gim_reply *reply) {
   }
 }
 
+static void set_name(lua_State *L, const char *field, const char *name) {
+  if (name[0] != '\0') lgim_window_set_text(L, field, name);
+}
+
 static void push_reply(lua_State *L, const gim_reply *reply) {
   static const char *const shapes[] = {"error", "task", "images"};
   lua_newtable(L);
   lgim_window_set_text(L, "shape", shapes[reply->shape]);
   lgim_window_set_text(L, "state", gim_task_state_name(reply->state));
-  lgim_window_set_text(L, "id", reply->id);
-  lgim_window_set_text(L, "model", reply->model);
+  set_name(L, "id", reply->id);
+  set_name(L, "model", reply->model);
   lgim_window_set_text(L, "request_id", reply->request_id);
   lgim_window_set_integer(L, "progress", reply->progress);
   lgim_window_set_integer(L, "estimated_ms", reply->estimated_ms);

@@ -121,12 +121,9 @@ static int release_reply(lua_State *L) {
 
 /* As gim_exchange does it: pictures that came whole, without their words. */
 static bool salvage(gim_reply *reply, int payloads) {
-  memset(reply, 0, sizeof(*reply));
+  gim_reply_init(reply);
   reply->shape = GIM_REPLY_IMAGES;
   reply->state = GIM_TASK_COMPLETED;
-  reply->progress = reply->can_cancel = -1;
-  reply->estimated_ms = -1;
-  reply->credits_reserved_micro = reply->credits_used_micro = -1;
   if (payloads == 0) return false;
   reply->images = calloc((size_t)payloads, sizeof(*reply->images));
   if (reply->images == NULL) return false;
@@ -154,6 +151,7 @@ static void read_report(lua_State *L, bool poll, gim_task_report *report,
   input.answer = lgim_window_answer(L, 3, report->now_unix_s);
   input.payloads = (int)lgim_window_integer(L, 3, "payloads", 0);
   input.poll = poll;
+  input.root = lgim_window_root(L, input.answer.body);
   reply = lgim_window_hold(L, sizeof(*reply), REPLY, release_reply);
   report->reply = reply;
   if (report->status != GIM_OK) {

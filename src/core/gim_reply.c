@@ -12,22 +12,24 @@
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-/* A longer name of a model is none. */
-#define MODEL_MAX 1024
+/* A longer one in a body is none. */
+#define REQUEST_ID_MAX 4096
 #define KEY(literal)                                                          \
   { "" literal, sizeof("" literal) - 1 }
 
-/* Members of an answer that every reply is asked for. */
+/* Members of an answer that every reply is asked for; those of a task first,
+   as they come. */
 enum {
-  AT_DATA,
-  AT_ID,
-  AT_TASK_ID,
-  AT_STATUS,
-  AT_PROGRESS,
-  AT_TASK_INFO,
   AT_CREATED,
-  AT_USAGE,
+  AT_ID,
   AT_MODEL,
+  AT_PROGRESS,
+  AT_STATUS,
+  AT_TASK_INFO,
+  AT_USAGE,
+  AT_DATA,
+  AT_TASK_ID,
+  AT_ERROR,
   AT_REQUEST_ID,
   AT_COUNT
 };
@@ -36,32 +38,33 @@ enum {
 typedef struct reading {
   gim_reply *reply;
   const gim_reply_input *input;
-  gim_json root;         /* NONE: the body is no JSON */
-  gim_json at[AT_COUNT]; /* its members */
+  gim_json at[AT_COUNT]; /* members of the body */
   gim_status status;     /* GIM_E_NO_MEMORY from when that happened */
 } reading;
 
 static const struct {
-  const char *word;
+  gim_str word;
   gim_task_state state;
 } states[] = {
-    {"pending", GIM_TASK_PENDING},     {"processing", GIM_TASK_PROCESSING},
-    {"completed", GIM_TASK_COMPLETED}, {"failed", GIM_TASK_FAILED},
-    {"cancelled", GIM_TASK_CANCELLED}, {"canceled", GIM_TASK_CANCELLED},
+    {KEY("pending"), GIM_TASK_PENDING},
+    {KEY("processing"), GIM_TASK_PROCESSING},
+    {KEY("completed"), GIM_TASK_COMPLETED},
+    {KEY("failed"), GIM_TASK_FAILED},
+    {KEY("cancelled"), GIM_TASK_CANCELLED},
+    {KEY("canceled"), GIM_TASK_CANCELLED},
 };
 
 const char *gim_task_state_name(gim_task_state state) {
   for (size_t i = 0; i < COUNT(states); i++)
-    if (states[i].state == state) return states[i].word;
+    if (states[i].state == state) return states[i].word.p;
   return "unknown";
 }
 
 static gim_task_state state_of(const gim_json *status) {
-  char word[16];
-  (void)gim_json_copy_string(status, word, sizeof(word));
+  char room[16];
+  gim_str word = gim_json_text(status, room, sizeof(room));
   for (size_t i = 0; i < COUNT(states); i++)
-    if (gim_str_equal_nocase(gim_str_of(word), gim_str_of(states[i].word)))
-      return states[i].state;
+    if (gim_str_equal_nocase(word, states[i].word)) return states[i].state;
   return GIM_TASK_UNKNOWN;
 }
 
@@ -70,70 +73,70 @@ static bool is_over(gim_task_state state) {
          state == GIM_TASK_CANCELLED;
 }
 
-/* ---- strings that the reply owns ---- */
+/* ---- strings: what is too long, or holds what it must not, is absent ---- */
 
-/* Room for what a value says, and no more: a task may keep it for long. */
-static void init_taken(gim_buffer *b, const gim_json *value, size_t limit) {
-  gim_buffer_init(b, value->text.n < limit ? value->text.n : limit);
+/* Do all its bytes lie above `lowest`, and is none DEL? */
+static bool is_clean(gim_str s, unsigned char lowest) {
+  for (size_t i = 0; i < s.n; i++)
+    if ((unsigned char)s.p[i] < lowest || s.p[i] == 0x7F) return false;
+  return true;
 }
 
-/* Unescaped; NULL: no string, "", or longer than `limit`. All are absent. */
-static char *take_string(reading *r, const gim_json *value, size_t limit) {
-  gim_buffer b;
-  gim_status status;
-  size_t n;
-  init_taken(&b, value, limit);
-  status = gim_json_get_string(value, &b);
-  if (status == GIM_E_NO_MEMORY) r->status = status;
-  if (status != GIM_OK) gim_buffer_free(&b);
-  return gim_buffer_take(&b, &n);
-}
-
-/*
-** Takes a string whose bytes all lie above `lowest` and are no DEL. A NUL is
-** below: what comes back is as long as it looks.
-*/
-static char *take_clean(reading *r, const gim_json *value, size_t limit,
-                        unsigned char lowest) {
-  char *s = take_string(r, value, limit);
-  bool clean = s != NULL && gim_json_string_is(value, gim_str_of(s));
-  for (const char *p = s; clean && *p != '\0'; p++)
-    clean = (unsigned char)*p >= lowest && *p != 0x7F;
-  if (clean) return s;
-  free(s);
-  return NULL;
-}
-
-static char *take_number(reading *r, const gim_json *value, size_t limit) {
-  gim_buffer b;
-  size_t n;
-  init_taken(&b, value, limit);
-  if (gim_buffer_append_str(&b, value->text) == GIM_E_NO_MEMORY)
-    r->status = GIM_E_NO_MEMORY;
-  return gim_buffer_take(&b, &n);
+/* Into `to` of `size` bytes, of which the text takes less. */
+static void put_text(char *to, size_t size, gim_str text) {
+  if (text.n >= size) text.n = 0;
+  if (text.n > 0) memmove(to, text.p, text.n); /* it may be there */
+  to[text.n] = '\0';
 }
 
 /* An id is a string or, with some gateways, a number. */
-static char *take_id(reading *r, const gim_json *value) {
-  char *id = value->type == GIM_JSON_NUMBER
-                 ? take_number(r, value, GIM_LIMIT_TASK_ID)
-                 : take_clean(r, value, GIM_LIMIT_TASK_ID, 0x20);
-  if (!gim_redact_finds(gim_str_of(id), r->input->answer.secret)) return id;
-  free(id);
-  return NULL;
+static void read_id(reading *r, const gim_json *value) {
+  char *id = r->reply->id;
+  size_t size = sizeof(r->reply->id);
+  gim_str text = value->type == GIM_JSON_NUMBER
+                     ? value->text
+                     : gim_json_text(value, id, size - 1);
+  if (!is_clean(text, 0x20) || gim_redact_finds(text, r->input->answer.secret))
+    text.n = 0;
+  put_text(id, size, text);
 }
 
-static char *take_url(reading *r, const gim_json *value) {
-  static const gim_str schemes[] = {{"https://", 8}, {"http://", 7}};
-  char *url = take_clean(r, value, GIM_LIMIT_URL, 0x21);
-  gim_str text = gim_str_of(url);
+static void read_model(reading *r) {
+  char *model = r->reply->model;
+  size_t size = sizeof(r->reply->model);
+  put_text(model, size, gim_json_text(&r->at[AT_MODEL], model, size - 1));
+  gim_redact_secret(model, r->input->answer.secret);
+}
+
+static bool is_link(gim_str s) {
+  static const gim_str schemes[] = {KEY("https://"), KEY("http://")};
   for (size_t i = 0; i < COUNT(schemes); i++) {
-    gim_str begin = {text.p, schemes[i].n};
-    if (text.n > begin.n && gim_str_equal_nocase(begin, schemes[i]))
-      return url;
+    gim_str begin = {s.p, schemes[i].n};
+    if (s.n > begin.n && gim_str_equal_nocase(begin, schemes[i]))
+      return is_clean(s, 0x21);
   }
-  free(url);
-  return NULL;
+  return false;
+}
+
+/* A copy that the reply owns, or NULL: none, or no memory. */
+static char *take_url(reading *r, const gim_json *value) {
+  char room[GIM_LIMIT_URL], *url;
+  gim_str text = gim_json_text(value, room, sizeof(room));
+  if (!is_link(text)) return NULL;
+  url = gim_str_copy(text);
+  if (url == NULL) r->status = GIM_E_NO_MEMORY;
+  return url;
+}
+
+/* The same of a string that may be of any length; NULL where it is "". */
+static char *take_prompt(reading *r, const gim_json *value) {
+  gim_buffer b;
+  gim_status status;
+  size_t n;
+  gim_buffer_init(&b, value->text.n);
+  status = gim_json_get_string(value, &b);
+  if (status == GIM_E_NO_MEMORY) r->status = status;
+  return gim_buffer_take(&b, &n);
 }
 
 /* ---- pictures ---- */
@@ -186,7 +189,7 @@ static void add_image(reading *r, const gim_json *item) {
     free(image.url);
     return;
   }
-  image.revised_prompt = take_string(r, &in[IN_PROMPT], in[IN_PROMPT].text.n);
+  image.revised_prompt = take_prompt(r, &in[IN_PROMPT]);
   images = r->status == GIM_OK ? realloc(reply->images, size) : NULL;
   if (images == NULL) {
     free(image.url);
@@ -199,26 +202,29 @@ static void add_image(reading *r, const gim_json *item) {
 }
 
 /* A list of pictures, or one that stands alone. */
-static void add_images(reading *r, const char *key) {
-  gim_json value;
+static void add_images(reading *r, const gim_json *value) {
   gim_json_cursor at;
-  if (!gim_json_member(&r->root, gim_str_of(key), &value)) return;
-  if (value.type != GIM_JSON_ARRAY) {
-    add_image(r, &value);
+  if (value->type != GIM_JSON_ARRAY) {
+    add_image(r, value);
     return;
   }
-  for (bool more = gim_json_first(&value, &at); more;
-       more = gim_json_next(&at))
+  for (bool more = gim_json_first(value, &at); more; more = gim_json_next(&at))
     add_image(r, &at.value);
 }
 
-/* Of a task the first place with a picture counts: others repeat it. */
+/* Of a task the first place with a picture counts: others repeat it. A list
+   `data` was looked into before, and had none. */
 static void add_results(reading *r) {
-  static const char *const keys[] = {"results", "data",       "result_url",
-                                     "url",     "file_url",   "output_url",
-                                     "result",  "result_data"};
+  static const gim_str keys[] = {KEY("results"),    KEY("data"),
+                                 KEY("result_url"), KEY("url"),
+                                 KEY("file_url"),   KEY("output_url"),
+                                 KEY("result"),     KEY("result_data")};
+  const gim_json *data = &r->at[AT_DATA];
+  gim_json values[COUNT(keys)];
+  gim_json_members(&r->input->root, keys, values, COUNT(keys));
   for (size_t i = 0; i < COUNT(keys) && r->reply->image_count == 0; i++)
-    add_images(r, keys[i]);
+    if (data->type != GIM_JSON_ARRAY || values[i].text.p != data->text.p)
+      add_images(r, &values[i]);
 }
 
 /* ---- numbers ---- */
@@ -243,22 +249,20 @@ static void read_usage(reading *r) {
 
 static void read_details(reading *r) {
   gim_reply *reply = r->reply;
-  static const gim_str keys[] = {KEY("estimated_time"), KEY("can_cancel")};
+  static const gim_str keys[] = {KEY("can_cancel"), KEY("estimated_time")};
   gim_json info[COUNT(keys)];
   bool can_cancel;
   int64_t number = micro_of(&r->at[AT_PROGRESS]);
   if (number >= 0)
     reply->progress = number > 100000000 ? 100 : (int)(number / 1000000);
   gim_json_members(&r->at[AT_TASK_INFO], keys, info, COUNT(keys));
-  number = micro_of(&info[0]);
+  if (gim_json_get_bool(&info[0], &can_cancel)) reply->can_cancel = can_cancel;
+  number = micro_of(&info[1]);
   if (number >= 0) reply->estimated_ms = number / 1000;
-  if (gim_json_get_bool(&info[1], &can_cancel)) reply->can_cancel = can_cancel;
   if (gim_json_get_int64(&r->at[AT_CREATED], &number) && number > 0)
     reply->created_unix_s = number;
   read_usage(r);
-  reply->model = take_string(r, &r->at[AT_MODEL], MODEL_MAX);
-  if (reply->model != NULL)
-    gim_redact_secret(reply->model, r->input->answer.secret);
+  read_model(r);
 }
 
 /* ---- shapes ---- */
@@ -266,7 +270,7 @@ static void read_details(reading *r) {
 static gim_complaint complaint_of(const reading *r) {
   gim_complaint c;
   c.answer = &r->input->answer;
-  c.root = r->root;
+  c.root = r->input->root;
   c.form = r->input->form;
   c.upload = false;
   return c;
@@ -279,13 +283,10 @@ static void settle_request_id(reading *r) {
   if (reply->request_id[0] == '\0')
     memcpy(reply->request_id, err->request_id, sizeof(reply->request_id));
   if (reply->request_id[0] == '\0') {
-    const gim_json *value = &r->at[AT_REQUEST_ID];
-    if (value->type == GIM_JSON_STRING) {
-      char *whole = take_string(r, value, value->text.n);
-      gim_redact(reply->request_id, sizeof(reply->request_id),
-                 gim_str_of(whole), r->input->answer.secret);
-      free(whole);
-    }
+    char room[REQUEST_ID_MAX];
+    gim_redact(reply->request_id, sizeof(reply->request_id),
+               gim_json_text(&r->at[AT_REQUEST_ID], room, sizeof(room)),
+               r->input->answer.secret);
   }
   if (err->status != GIM_OK)
     memcpy(err->request_id, reply->request_id, sizeof(err->request_id));
@@ -308,11 +309,9 @@ static void read_error(reading *r, const char *without) {
   reply->err.retry_after_ms = after;
 }
 
-static bool says_error(const gim_json *root) {
-  gim_json error;
-  (void)gim_json_member(root, GIM_STR("error"), &error);
-  return error.type == GIM_JSON_OBJECT ||
-         (error.type == GIM_JSON_STRING && error.text.n > 2);
+static bool says_error(const gim_json *error) {
+  return error->type == GIM_JSON_OBJECT ||
+         (error->type == GIM_JSON_STRING && error->text.n > 2);
 }
 
 /*
@@ -323,14 +322,13 @@ static bool says_error(const gim_json *root) {
 static bool read_task(reading *r) {
   gim_reply *reply = r->reply;
   const gim_json *status = &r->at[AT_STATUS];
-  reply->id = take_id(
-      r, &r->at[r->at[AT_ID].type != GIM_JSON_NONE ? AT_ID : AT_TASK_ID]);
+  read_id(r, &r->at[r->at[AT_ID].type != GIM_JSON_NONE ? AT_ID : AT_TASK_ID]);
   reply->state = state_of(status);
-  if (reply->id == NULL && !is_over(reply->state) &&
+  if (reply->id[0] == '\0' && !is_over(reply->state) &&
       !(r->input->poll && reply->state != GIM_TASK_UNKNOWN))
     return false;
   if (status->type == GIM_JSON_NONE &&
-      (r->input->poll || says_error(&r->root)))
+      (r->input->poll || says_error(&r->at[AT_ERROR])))
     return false;
   reply->shape = GIM_REPLY_TASK;
   if (reply->state == GIM_TASK_COMPLETED) add_results(r);
@@ -347,7 +345,7 @@ static void read_success(reading *r) {
   gim_reply *reply = r->reply;
   bool data = r->at[AT_DATA].type == GIM_JSON_ARRAY;
   read_details(r);
-  if (data) add_images(r, "data");
+  if (data) add_images(r, &r->at[AT_DATA]);
   if (reply->image_count > 0) {
     reply->shape = GIM_REPLY_IMAGES;
     reply->state = GIM_TASK_COMPLETED;
@@ -357,33 +355,45 @@ static void read_success(reading *r) {
   read_error(r, data ? "a picture in its data" : "pictures or a task");
 }
 
-gim_status gim_reply_read(gim_reply *reply, const gim_reply_input *input) {
-  static const gim_str keys[AT_COUNT] = {
-      [AT_DATA] = KEY("data"),         [AT_ID] = KEY("id"),
-      [AT_TASK_ID] = KEY("task_id"),   [AT_STATUS] = KEY("status"),
-      [AT_PROGRESS] = KEY("progress"), [AT_TASK_INFO] = KEY("task_info"),
-      [AT_CREATED] = KEY("created"),   [AT_USAGE] = KEY("usage"),
-      [AT_MODEL] = KEY("model"),       [AT_REQUEST_ID] = KEY("request_id")};
-  const gim_answer *answer = &input->answer;
-  reading r;
-  memset(&r, 0, sizeof(r));
-  r.reply = reply;
-  r.input = input;
-  memset(reply, 0, sizeof(*reply));
+/* Texts are long, and "" by their first byte. */
+static void clear(gim_err *err) {
+  err->status = GIM_OK;
+  err->message[0] = err->field[0] = err->code[0] = err->param[0] = '\0';
+  err->request_id[0] = '\0';
+  err->http_status = 0;
+  err->retryable = false;
+  err->retry_after_ms = err->offset = -1;
+}
+
+void gim_reply_init(gim_reply *reply) {
+  memset(reply, 0, offsetof(gim_reply, err));
+  clear(&reply->err);
+  reply->request_id[0] = reply->id[0] = reply->model[0] = '\0';
   reply->state = GIM_TASK_UNKNOWN;
   reply->progress = reply->can_cancel = -1;
   reply->estimated_ms = -1;
   reply->credits_reserved_micro = reply->credits_used_micro = -1;
-  reply->err.retry_after_ms = reply->err.offset = -1;
+}
+
+gim_status gim_reply_read(gim_reply *reply, const gim_reply_input *input) {
+  static const gim_str keys[AT_COUNT] = {
+      [AT_CREATED] = KEY("created"),      [AT_ID] = KEY("id"),
+      [AT_MODEL] = KEY("model"),          [AT_PROGRESS] = KEY("progress"),
+      [AT_STATUS] = KEY("status"),        [AT_TASK_INFO] = KEY("task_info"),
+      [AT_USAGE] = KEY("usage"),          [AT_DATA] = KEY("data"),
+      [AT_TASK_ID] = KEY("task_id"),      [AT_ERROR] = KEY("error"),
+      [AT_REQUEST_ID] = KEY("request_id")};
+  const gim_answer *answer = &input->answer;
+  reading r;
+  r.reply = reply;
+  r.input = input;
+  r.status = GIM_OK;
+  gim_reply_init(reply);
   gim_redact(reply->request_id, sizeof(reply->request_id), answer->request_id,
              answer->secret);
-  /* Why it is no JSON matters less than what it is: that gets quoted. */
-  if (gim_json_parse_few(answer->body, GIM_LIMIT_JSON_DEPTH,
-                         GIM_LIMIT_JSON_VALUES, &r.root, NULL) != GIM_OK)
-    r.root.type = GIM_JSON_NONE;
-  gim_json_members(&r.root, keys, r.at, AT_COUNT);
+  gim_json_members(&input->root, keys, r.at, AT_COUNT);
   if (answer->http_status >= 200 && answer->http_status <= 299 &&
-      r.root.type == GIM_JSON_OBJECT)
+      input->root.type == GIM_JSON_OBJECT)
     read_success(&r);
   else
     read_error(&r, "pictures or a task");
@@ -397,9 +407,8 @@ void gim_reply_free(gim_reply *reply) {
     free(reply->images[i].revised_prompt);
   }
   free(reply->images);
-  free(reply->id);
-  free(reply->model);
-  memset(reply, 0, sizeof(*reply));
+  reply->images = NULL;
+  reply->image_count = 0;
 }
 
 bool gim_reply_is_unclear(const gim_reply *reply) {

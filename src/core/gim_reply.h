@@ -16,6 +16,7 @@
 
 #include "gim_answer.h"
 #include "gim_base.h"
+#include "gim_json.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -53,21 +54,26 @@ typedef struct gim_reply_image {
 /* What the transport knows. All BORROWED during gim_reply_read. */
 typedef struct gim_reply_input {
   gim_answer answer; /* its body is the skeleton of gim_split */
+  gim_json root;     /* the body, as it was checked; NONE: it is no JSON */
   int payloads;      /* payloads that gim_split saw */
   bool poll;         /* reply to a task query, else to the paid POST */
   bool form;         /* that was a form with pictures */
 } gim_reply_input;
 
+/* A longer name of a model counts as absent; with its NUL. */
+#define GIM_REPLY_MODEL_SIZE 1025
+
+/*
+** Most replies say of a task what is known of it, and that it goes on. Names
+** stand in the reply itself: they are compared and dropped.
+*/
 typedef struct gim_reply {
   gim_reply_shape shape;
-  gim_task_state state;   /* IMAGES: GIM_TASK_COMPLETED */
-  char *id;               /* task id as it came, or NULL. OWNED */
-  char *model;            /* "actual model name used", or NULL. OWNED */
-  char request_id[96];    /* header, error.request_id or message; "" */
-  int progress;           /* 0 to 100, -1: not said */
-  int64_t estimated_ms;   /* task_info.estimated_time, -1: not said */
-  int can_cancel;         /* 1, 0, -1: not said */
-  int64_t created_unix_s; /* 0: not said */
+  gim_task_state state;           /* IMAGES: GIM_TASK_COMPLETED */
+  int progress;                   /* 0 to 100, -1: not said */
+  int64_t estimated_ms;           /* task_info.estimated_time, -1: not said */
+  int can_cancel;                 /* 1, 0, -1: not said */
+  int64_t created_unix_s;         /* 0: not said */
   int64_t credits_reserved_micro; /* usage.credits_reserved, -1: not said */
   int64_t credits_used_micro;     /* usage.credits_used, -1: not said */
   gim_reply_image *images;        /* OWNED; image_count of them */
@@ -75,11 +81,17 @@ typedef struct gim_reply {
   int images_left_out;            /* those beyond: named, and not kept */
   gim_err err; /* shape ERROR, or a task that failed or was cancelled; else
                   its status is GIM_OK */
+  char request_id[96];            /* header, error.request_id or message; "" */
+  char id[GIM_LIMIT_TASK_ID + 1]; /* task id as it came; "" */
+  char model[GIM_REPLY_MODEL_SIZE]; /* "actual model name used"; "" */
 } gim_reply;
 
+/* Nothing is said, and nothing OWNED. */
+void gim_reply_init(gim_reply *reply);
+
 /*
-** Reads one whole reply into `reply` (memory of the caller, released with
-** gim_reply_free whatever is returned). A reply that says "no" is GIM_OK with
+** Reads one whole reply into `reply` (memory of the caller: any, it is released
+** with gim_reply_free whatever is returned). A reply that says "no" is GIM_OK with
 ** shape ERROR: reading it succeeded. Codes count before status (WIRE 2.2,
 ** 5.6): the tables from both to kind and retryable are in gim_verdict.c.
 ** Returns GIM_E_NO_MEMORY, or GIM_OK. A body that no service sends (2xx that
@@ -90,7 +102,7 @@ typedef struct gim_reply {
 GIM_MUST_CHECK gim_status gim_reply_read(gim_reply *reply,
                                          const gim_reply_input *input);
 
-/* Releases what the reply OWNS. Idempotent. Leaves `reply` zeroed. */
+/* Releases what the reply OWNS. Idempotent. */
 void gim_reply_free(gim_reply *reply);
 
 /*

@@ -2,6 +2,7 @@
 #include "gim_split.h"
 
 #include "gim_escape.h"
+#include "gim_json_scan.h"
 #include "gim_split_payload.h"
 
 #include <stdio.h>
@@ -10,6 +11,7 @@
 
 #define KEY "b64_json"
 #define KEY_RAW_MAX 48 /* the key with each letter escaped */
+#define NEAR 4         /* bytes that stand between two strings, mostly */
 
 enum {
   OUTSIDE,       /* between strings */
@@ -23,17 +25,22 @@ enum {
 
 void gim_split_init(gim_split *s, size_t skeleton_max, gim_split_sink sink,
                     void *ud) {
-  memset(s, 0, sizeof(*s));
+  memset(s, 0, offsetof(gim_split, failure));
+  s->failure.status = GIM_OK; /* the rest of it is written when it fails */
   s->sink = sink;
   s->ud = ud;
   s->skeleton_max = skeleton_max;
   s->simd = gim_simd_best();
   gim_buffer_init(&s->skeleton, skeleton_max);
+  gim_json_check_init(&s->check, GIM_LIMIT_JSON_DEPTH, GIM_LIMIT_JSON_VALUES);
+  gim_json_check_index(&s->check);
 }
 
 void gim_split_free(gim_split *s) {
   gim_buffer_free(&s->skeleton);
-  memset(s, 0, sizeof(*s));
+  gim_json_check_free(&s->check);
+  memset(s, 0, offsetof(gim_split, failure));
+  s->failure.status = GIM_OK;
 }
 
 gim_str gim_split_skeleton(const gim_split *s) {
@@ -121,15 +128,31 @@ static bool is_key(const gim_split *s) {
 
 /* May these bytes between two quotes, written somehow, be the key? */
 static bool may_be_key(const char *p, const char *end) {
-  return end - p >= (ptrdiff_t)sizeof(KEY) - 1 && (*p == KEY[0] || *p == '\\');
+  if (end - p < (ptrdiff_t)sizeof(KEY) - 1) return false;
+  return *p == '\\' || (*p == KEY[0] && (p[1] == KEY[1] || p[1] == '\\'));
+}
+
+/* The next quote, or NULL: mostly it is near. */
+static const char *find_quote(const char *p, const char *end) {
+  for (int i = 0; i < NEAR; i++, p++) {
+    if (p == end) return NULL;
+    if (*p == '"') return p;
+  }
+  return memchr(p, '"', (size_t)(end - p));
+}
+
+/* The quote behind a string that begins at `p`, or behind a part of it. */
+static const char *find_close(const char *p, const char *end) {
+  p = gim_json_skip_short(p, end);
+  return p < end && *p == '"' ? p : memchr(p, '"', (size_t)(end - p));
 }
 
 /* The quote that begins the first string which has to be looked at, for it may
    be the key or is not whole; or NULL. The others are kept in one go. */
 static const char *find_string(const char *p, size_t n) {
   const char *end = p + n, *open, *close;
-  while ((open = memchr(p, '"', (size_t)(end - p))) != NULL) {
-    close = memchr(open + 1, '"', (size_t)(end - open - 1));
+  while ((open = find_quote(p, end)) != NULL) {
+    close = find_close(open + 1, end);
     /* Behind a backslash it may be of the string. */
     if (close == NULL || close[-1] == '\\' || may_be_key(open + 1, close))
       break;
@@ -236,6 +259,14 @@ static size_t scan(gim_split *s, const char *p, size_t n) {
   }
 }
 
+/* What the skeleton has more than before. */
+static void check_rest(gim_split *s) {
+  size_t more = s->skeleton.n - s->checked;
+  if (more == 0) return;
+  gim_json_check_feed(&s->check, s->skeleton.p + s->checked, more);
+  s->checked = s->skeleton.n;
+}
+
 static gim_status result(const gim_split *s, gim_err *err) {
   if (s->failure.status != GIM_OK && err != NULL) *err = s->failure;
   return s->failure.status;
@@ -248,6 +279,7 @@ gim_status gim_split_feed(gim_split *s, const char *p, size_t n,
     p += eaten;
     n -= eaten;
   }
+  check_rest(s);
   return result(s, err);
 }
 

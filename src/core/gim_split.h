@@ -10,7 +10,9 @@
 ** and handed to the sink as it arrives. Everything else is kept as it came:
 ** the skeleton, in which payload number N stands as the string "<image N>".
 ** A literal "<image 0>" cannot come from a service unnoticed: `<` is not
-** base64. Does no I/O, knows no clock, calls nobody but the sink.
+** base64. The skeleton's grammar is checked as it grows, so that nobody has to
+** read all of it once more at the end. Does no I/O, knows no clock, calls
+** nobody but the sink.
 */
 #ifndef gim_split_h
 #define gim_split_h
@@ -18,6 +20,7 @@
 #include "gim_base.h"
 #include "gim_base64.h"
 #include "gim_buffer.h"
+#include "gim_json_check.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -41,26 +44,29 @@ typedef struct gim_split {
   int images; /* payloads begun so far */
   int64_t
       offset; /* bytes fed so far; after a failure: those before its place */
-  gim_simd simd; /* the best there is, as of gim_base64; may be set anew
+  gim_simd simd;        /* the best there is, as of gim_base64; may be set anew
                     before the first byte */
+  gim_json_check check; /* was fed with the skeleton so far */
   /* private: */
   gim_split_sink sink;
   void *ud;
   gim_buffer skeleton;
   size_t skeleton_max;
+  size_t checked; /* bytes of the skeleton */
   gim_base64 base64;
-  gim_err failure; /* status GIM_OK while the scan is well */
   uint8_t state;
   uint8_t stage;    /* of a payload: before, in or behind a data-URI prefix */
   uint8_t escape_n; /* bytes of a cut escape in a payload, in `escape` */
   uint8_t held_n;
   char escape[6];
-  char held[64]; /* a string that may be a key; a data-URI prefix */
+  char held[64];   /* a string that may be a key; a data-URI prefix */
+  gim_err failure; /* status GIM_OK while the scan is well */
 } gim_split;
 
 /*
 ** Ready for the first byte. At most `skeleton_max` bytes of rest are kept and
-** GIM_LIMIT_IMAGES payloads accepted. `ud` is handed to `sink`, BORROWED
+** GIM_LIMIT_IMAGES payloads accepted; `check` has the limits
+** GIM_LIMIT_JSON_DEPTH and GIM_LIMIT_JSON_VALUES. `ud` is handed to `sink`, BORROWED
 ** until gim_split_free.
 */
 void gim_split_init(gim_split *s, size_t skeleton_max, gim_split_sink sink,
@@ -73,10 +79,9 @@ void gim_split_init(gim_split *s, size_t skeleton_max, gim_split_sink sink,
 ** Returns
 **   GIM_OK           all `n` bytes were eaten
 **   GIM_E_PROTOCOL   a payload is not base64; err->offset is the bad byte's
-**                    (of an escape: its backslash). The skeleton's grammar is
-**                    judged by its reader, gim_json, later: a body that is
-**                    not JSON at all is kept, up to the limit, so that
-**                    gim_reply can quote it.
+**                    (of an escape: its backslash). A skeleton that is not
+**                    JSON is no failure: it is kept, up to the limit, so
+**                    that gim_reply can quote it.
 **   GIM_E_TOO_BIG    skeleton_max or GIM_LIMIT_IMAGES was reached
 **   GIM_E_NO_MEMORY  the skeleton could not grow
 **   else             what the sink returned
@@ -100,7 +105,7 @@ gim_str gim_split_skeleton(const gim_split *s);
 */
 int gim_split_placeholder(gim_str text);
 
-/* Releases what the scan OWNS. Idempotent. Leaves `s` zeroed. */
+/* Releases what the scan OWNS. Idempotent. */
 void gim_split_free(gim_split *s);
 
 #pragma GCC visibility pop

@@ -69,28 +69,26 @@ static bool is_model(const gim_task *t, const char *model) {
   return known != NULL && strcmp(known, model) == 0;
 }
 
-/* Takes over what a reply says about the task beside its state. */
-static void learn(gim_task *t, gim_reply *reply) {
-  if (reply->id != NULL && t->id == NULL) {
-    t->id = reply->id;
-    reply->id = NULL;
-  }
-  /* Nearly always the same, and that of the request: what is allocated anew
-     with each answer scatters over the heap when there are many tasks. */
-  if (reply->model != NULL && !is_model(t, reply->model)) {
-    free(t->model);
-    t->model = reply->model;
-    reply->model = NULL;
-  }
+/* Puts a copy in the place of what was there, where there is memory for it. */
+static void replace(char **text, const char *by) {
+  char *copy = gim_str_copy(gim_str_of(by));
+  if (copy == NULL) return;
+  free(*text);
+  *text = copy;
+}
+
+/*
+** Takes over what a reply says about the task beside its state. Nearly always
+** the names are known: what is allocated anew with each answer scatters over
+** the heap when there are many tasks.
+*/
+static void learn(gim_task *t, const gim_reply *reply) {
+  if (reply->id[0] != '\0' && t->id == NULL) replace(&t->id, reply->id);
+  if (reply->model[0] != '\0' && !is_model(t, reply->model))
+    replace(&t->model, reply->model);
   if (reply->request_id[0] != '\0' &&
-      (t->request_id == NULL ||
-       strcmp(t->request_id, reply->request_id) != 0)) {
-    char *request_id = gim_str_copy(gim_str_of(reply->request_id));
-    if (request_id != NULL) {
-      free(t->request_id);
-      t->request_id = request_id;
-    }
-  }
+      (t->request_id == NULL || strcmp(t->request_id, reply->request_id) != 0))
+    replace(&t->request_id, reply->request_id);
   if (reply->progress >= 0) t->progress = reply->progress;
   if (reply->estimated_ms >= 0) t->estimated_ms = reply->estimated_ms;
   if (reply->can_cancel >= 0) t->can_cancel = (signed char)reply->can_cancel;
@@ -160,6 +158,20 @@ static bool submit_anew(gim_task *t, const gim_reply *reply, int64_t now_ms,
   return true;
 }
 
+/* It goes on at the service, and cannot be asked about. */
+static void end_without_id(gim_task *t, const gim_reply *reply) {
+  gim_err err;
+  if (reply->id[0] == '\0') {
+    gim_task_finish_as(t, GIM_ENDING_NO_ID);
+    return;
+  }
+  (void)gim_fail(&err, GIM_E_NO_MEMORY,
+                 "No memory for the id of a task that was accepted. It is %s: "
+                 "attach to that.",
+                 reply->id);
+  gim_task_finish(t, GIM_E_NO_MEMORY, &err);
+}
+
 /* A task's state, from the POST's answer or from a query's. */
 static void take_task(gim_task *t, const gim_task_report *report,
                       int64_t now_ms, uint32_t random) {
@@ -183,7 +195,7 @@ static void take_task(gim_task *t, const gim_task_report *report,
   gim_task_prove(t,
                  t->attached ? GIM_EVIDENCE_ATTACHED : GIM_EVIDENCE_ACCEPTED);
   if (t->id == NULL) {
-    gim_task_finish_as(t, GIM_ENDING_NO_ID);
+    end_without_id(t, reply);
     return;
   }
   t->attempt = 0;
