@@ -5,6 +5,7 @@
 #include "gim_json_scan.h"
 #include "gim_split_payload.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stddef.h>
 #include <string.h>
@@ -25,8 +26,7 @@ enum {
 
 void gim_split_init(gim_split *s, size_t skeleton_max, gim_split_sink sink,
                     void *ud) {
-  memset(s, 0, offsetof(gim_split, failure));
-  s->failure.status = GIM_OK; /* the rest of it is written when it fails */
+  memset(s, 0, offsetof(gim_split, problem));
   s->sink = sink;
   s->ud = ud;
   s->skeleton_max = skeleton_max;
@@ -39,8 +39,7 @@ void gim_split_init(gim_split *s, size_t skeleton_max, gim_split_sink sink,
 void gim_split_free(gim_split *s) {
   gim_buffer_free(&s->skeleton);
   gim_json_check_free(&s->check);
-  memset(s, 0, offsetof(gim_split, failure));
-  s->failure.status = GIM_OK;
+  memset(s, 0, offsetof(gim_split, problem));
 }
 
 gim_str gim_split_skeleton(const gim_split *s) {
@@ -49,21 +48,21 @@ gim_str gim_split_skeleton(const gim_split *s) {
 
 /* ---- failures: the scan remembers them, and its place ---- */
 
-bool gim_split_failed_at(gim_split *s, int64_t offset) {
-  s->offset = s->failure.offset = offset;
+bool gim_split_fails(gim_split *s, gim_status status, const char *format,
+                     ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  if (vsnprintf(s->problem, sizeof(s->problem), format, arguments) < 0)
+    s->problem[0] = '\0';
+  va_end(arguments);
+  s->failed = status;
   return false;
 }
 
-bool gim_split_fails(gim_split *s, gim_status status, const char *text) {
-  (void)gim_fail(&s->failure, status, "%s", text);
-  return gim_split_failed_at(s, s->offset);
-}
-
 static bool fails_too_big(gim_split *s) {
-  (void)gim_fail(&s->failure, GIM_E_TOO_BIG,
-                 "the reply without its pictures is over %zu bytes",
-                 s->skeleton_max);
-  return gim_split_failed_at(s, s->offset);
+  return gim_split_fails(s, GIM_E_TOO_BIG,
+                         "the reply without its pictures is over %zu bytes",
+                         s->skeleton_max);
 }
 
 /* ---- what is kept ---- */
@@ -87,8 +86,7 @@ static bool keep(gim_split *s, const char *p, size_t n) {
   size_t kept;
   bool good = append(s, p, n, &kept);
   s->offset += (int64_t)kept;
-  if (!good) return gim_split_failed_at(s, s->offset);
-  return kept == n || fails_too_big(s);
+  return good && (kept == n || fails_too_big(s));
 }
 
 static bool begin_payload(gim_split *s) {
@@ -239,7 +237,7 @@ static size_t scan_open(gim_split *s, const char *p) {
 
 static size_t scan_payload(gim_split *s, const char *p, size_t n) {
   size_t eaten = gim_split_payload_eat(s, p, n);
-  if (eaten == n || s->failure.status != GIM_OK) return eaten;
+  if (eaten == n || s->failed != GIM_OK) return eaten;
   if (gim_split_payload_end(s)) {
     s->state = OUTSIDE;
     (void)keep(s, p + eaten, 1);
@@ -268,13 +266,15 @@ static void check_rest(gim_split *s) {
 }
 
 static gim_status result(const gim_split *s, gim_err *err) {
-  if (s->failure.status != GIM_OK && err != NULL) *err = s->failure;
-  return s->failure.status;
+  if (s->failed == GIM_OK) return GIM_OK;
+  (void)gim_fail(err, s->failed, "%s", s->problem);
+  if (err != NULL) err->offset = s->offset;
+  return s->failed;
 }
 
 gim_status gim_split_feed(gim_split *s, const char *p, size_t n,
                           gim_err *err) {
-  while (n > 0 && s->failure.status == GIM_OK) {
+  while (n > 0 && s->failed == GIM_OK) {
     size_t eaten = scan(s, p, n);
     p += eaten;
     n -= eaten;
@@ -284,7 +284,7 @@ gim_status gim_split_feed(gim_split *s, const char *p, size_t n,
 }
 
 gim_status gim_split_finish(gim_split *s, gim_err *err) {
-  if (s->failure.status == GIM_OK && s->state == PAYLOAD)
+  if (s->failed == GIM_OK && s->state == PAYLOAD)
     (void)gim_split_payload_fails(s, "the reply ends in it: it was cut");
   return result(s, err);
 }

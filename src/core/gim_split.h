@@ -59,8 +59,9 @@ typedef struct gim_split {
   uint8_t escape_n; /* bytes of a cut escape in a payload, in `escape` */
   uint8_t held_n;
   char escape[6];
-  char held[64];   /* a string that may be a key; a data-URI prefix */
-  gim_err failure; /* status GIM_OK while the scan is well */
+  char held[64];     /* a string that may be a key; a data-URI prefix */
+  gim_status failed; /* GIM_OK while the scan is well */
+  char problem[128]; /* else why it is not */
 } gim_split;
 
 /*

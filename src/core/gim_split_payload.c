@@ -12,9 +12,8 @@
 enum { BEFORE_URI, IN_URI, IN_BASE64 };
 
 bool gim_split_payload_fails(gim_split *s, const char *problem) {
-  (void)gim_fail(&s->failure, GIM_E_PROTOCOL, "picture %d of the reply: %s",
-                 s->images, problem);
-  return gim_split_failed_at(s, s->offset);
+  return gim_split_fails(s, GIM_E_PROTOCOL, "picture %d of the reply: %s",
+                         s->images, problem);
 }
 
 static bool tell(gim_split *s, gim_split_event event, const unsigned char *p,
@@ -162,14 +161,14 @@ static void eat_escape(gim_split *s, char c) {
     (void)gim_split_payload_fails(s, "an escape that JSON does not have");
   }
   else if (!eat_char(s, base64_char(unit)))
-    (void)gim_split_failed_at(s, s->offset - (int64_t)n);
+    s->offset -= (int64_t)n;
 }
 
 /* ---- what came ---- */
 
 size_t gim_split_payload_eat(gim_split *s, const char *p, size_t n) {
   size_t i = 0;
-  while (i < n && s->failure.status == GIM_OK) {
+  while (i < n && s->failed == GIM_OK) {
     if (s->escape_n > 0 || (p[i] == '\\' && s->stage != IN_BASE64))
       eat_escape(s, p[i++]);
     else if (p[i] == '"')

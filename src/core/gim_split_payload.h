@@ -14,12 +14,11 @@
 #pragma GCC visibility push(hidden)
 
 /*
-** Failures, which the scan remembers with their place; all return false. The
-** first puts the failure there is, and the bytes eaten, to `offset`; the
-** others fail where the scan is, the last one by the payload's number.
+** Failures, by printf rules and by the payload's number: the scan remembers
+** them, and stays where it is. Both return false.
 */
-bool gim_split_failed_at(gim_split *s, int64_t offset);
-bool gim_split_fails(gim_split *s, gim_status status, const char *text);
+bool gim_split_fails(gim_split *s, gim_status status, const char *format, ...)
+    GIM_PRINTF(3, 4);
 bool gim_split_payload_fails(gim_split *s, const char *problem);
 
 /* Payload number `s->images - 1` begins: false when the sink refuses it. */
