@@ -300,8 +300,9 @@ env: ## prints the exports under which lua5.4 finds the build
 	@echo 'export LUA_PATH="$(LUA_PATH_VALUE)"'
 	@echo 'export LUA_CPATH="$(LUA_CPATH_VALUE)"'
 
-clean: ## removes what make made
-	rm -rf build build-* out
+clean: ## removes what make made, and what LuaRocks leaves beside the sources
+	rm -rf build build-* out gptimage
+	find src -name '*.o' -delete
 
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
