@@ -15,6 +15,7 @@
 
 #define PAGE 4096u
 #define TRIES 100 /* random names; two are never the same by chance */
+#define NO_FILE "cannot make a file in"
 
 struct gim_file {
   int fd;
@@ -105,6 +106,17 @@ static int open_nameless(const char *folder) {
   return fd;
 }
 
+/* In $TMPDIR, or where that takes no file; `*folder` is where it was tried
+   last. What goes there was paid for, and has nowhere else to go. */
+static int open_spare(const char **folder) {
+  int fd = -1;
+  *folder = getenv("TMPDIR");
+  if (*folder != NULL && **folder != '\0') fd = open_nameless(*folder);
+  if (fd >= 0) return fd;
+  *folder = "/tmp";
+  return open_nameless(*folder);
+}
+
 static gim_file *file_new(const char *folder) {
   gim_file *f = calloc(1, sizeof(*f));
   if (f == NULL) return NULL;
@@ -120,25 +132,26 @@ static gim_file *file_new(const char *folder) {
 }
 
 gim_status gim_file_open(gim_file **file, const char *folder, gim_err *err) {
-  bool nameless = folder == NULL;
+  int nameless = -1;
   gim_file *f;
   *file = NULL;
-  if (nameless) {
-    folder = getenv("TMPDIR");
-    if (folder == NULL || folder[0] == '\0') folder = "/tmp";
+  if (folder == NULL) {
+    nameless = open_spare(&folder);
+    if (nameless < 0) return fail_folder(NO_FILE, folder, errno, err);
   }
   f = file_new(folder);
-  if (f == NULL) return fail_memory(err);
-  if (nameless)
-    f->fd = open_nameless(folder);
-  else {
+  if (f == NULL) {
+    if (nameless >= 0) close(nameless);
+    return fail_memory(err);
+  }
+  f->fd = nameless;
+  if (nameless < 0) {
     f->folder_fd = open_folder(folder);
     if (f->folder_fd >= 0)
       f->fd = open_part(f->folder_fd, f->part, sizeof(f->part), 0666);
   }
   if (f->fd < 0) {
-    gim_status status =
-        fail_folder("cannot make a file in", folder, errno, err);
+    gim_status status = fail_folder(NO_FILE, folder, errno, err);
     gim_file_free(f);
     return status;
   }
@@ -234,8 +247,7 @@ gim_status gim_file_try_folder_again(const char *folder, gim_trial *trial,
   good = folder_fd >= 0 && takes_files(folder_fd, trial);
   error = errno;
   if (folder_fd >= 0) close(folder_fd);
-  return good ? GIM_OK
-              : fail_folder("cannot make a file in", folder, error, err);
+  return good ? GIM_OK : fail_folder(NO_FILE, folder, error, err);
 }
 
 gim_status gim_file_try_folder(const char *folder, gim_err *err) {

@@ -55,7 +55,7 @@ GIM_MUST_CHECK gim_status gim_file_try_folder_again(const char *folder,
 /*
 ** Opens a temporary file in `folder`: hidden, named
 ** ".gptimage-<random>.part", removed by gim_file_free. When `folder` is NULL
-** the file has no name at all ($TMPDIR or /tmp, O_TMPFILE or unlinked) and
+** the file has no name at all ($TMPDIR, else /tmp, O_TMPFILE or unlinked) and
 ** cannot be committed. GIM_E_IO, GIM_E_NO_MEMORY. `*file` is OWNED: release
 ** it with gim_file_free.
 */
