@@ -153,8 +153,21 @@ end
 -- files: path -> text. Gives a sorted list of complaints, empty when all is well.
 local function check(files)
   local complaints, headers, floors = {}, {}, {}
+  -- clang-format breaks code, and leaves comments as they are. Lua is luacheck's.
+  local columns = tonumber((files[".clang-format"] or ""):match "ColumnLimit: (%d+)")
   local function complain(path, ...)
     complaints[#complaints + 1] = path .. ": " .. string.format(...)
+  end
+
+  local function check_columns(path, text, most)
+    local number = 0
+    for line in text:gmatch "([^\n]*)\n" do
+      number = number + 1
+      local width = utf8.len(line) or #line
+      if width > most then
+        complain(path, "line %d has %d columns, over %d", number, width, most)
+      end
+    end
   end
 
   local by_name = {}
@@ -164,6 +177,7 @@ local function check(files)
     if is_text and lines > LINES_MAX then
       complain(path, "%d lines, over %d: split it by idea", lines, LINES_MAX)
     end
+    if columns and path:find "%.[ch]$" then check_columns(path, text, columns) end
     if path:find "^src/.*%.h$" then
       headers[path] = true
       floors[path] = floor_of(text)
@@ -280,6 +294,8 @@ local function read_tree()
     files[path] = file:read "a"
   end
   list:close()
+  local file <close> = assert(io.open ".clang-format")
+  files[".clang-format"] = file:read "a"
   return files
 end
 

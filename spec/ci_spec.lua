@@ -218,6 +218,17 @@ describe("floors.lua", function()
       complaints { ["lua/gptimage.lua"] = ("\n"):rep(451) })
   end)
 
+  it("holds comments to the columns that .clang-format has for code, in characters", function()
+    local function said(line)
+      return complaints { [".clang-format"] = "IndentWidth: 2\nColumnLimit: 50\n",
+        ["examples/embed/x.c"] = "int x;\n" .. line .. "\n" }
+    end
+    local comment = "/* " .. ("ä"):rep(44) .. " */"
+    assert.same({}, said(comment))
+    assert.same({ "examples/embed/x.c: line 2 has 51 columns, over 50" }, said(comment .. " "))
+    assert.same({}, complaints { ["examples/embed/x.c"] = ("x"):rep(200) .. "\n" })
+  end)
+
   it("counts no lines of what is no text", function()
     assert.same({}, complaints { ["examples/pictures/x.png"] = "\137PNG\0" .. ("\n"):rep(500) })
   end)

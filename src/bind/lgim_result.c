@@ -136,7 +136,7 @@ static void push_result(lua_State *L, gim_job *job) {
   lua_setfield(L, -2, "images");
 }
 
-/* The disk's trouble is ours alone: what was paid for is there all the same. */
+/* The disk's trouble is ours alone: what was paid for is there anyway. */
 static void advise_to_save(lua_State *L) {
   const char *message;
   size_t n;

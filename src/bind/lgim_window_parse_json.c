@@ -108,8 +108,8 @@ static gim_str feed_pieces(lua_State *L, gim_json_check *check) {
 }
 
 /*
-** window.json_pieces({pieces} [, depth [, values]]) -> value, whether it has an
-** index | nil, err, and the kind that is said when it is asked again
+** window.json_pieces({pieces} [, depth [, values]]) -> value, whether it has
+** an index | nil, err, and the kind that is said when it is asked again
 */
 static int window_json_pieces(lua_State *L) {
   int depth = (int)luaL_optinteger(L, 2, GIM_LIMIT_JSON_DEPTH);

@@ -67,8 +67,8 @@ static void push_collected(lua_State *L, collector *c) {
 
 /*
 ** window.split({pieces} [, {max=, fail_at=, simd=}]) -> {image bytes...,
-** skeleton=, json=, order=, offset=, longest=} | nil, err, the same so far, and
-** the kind that a further feed gives
+** skeleton=, json=, order=, offset=, longest=} | nil, err, the same so far,
+** and the kind that a further feed gives
 */
 static int window_split(lua_State *L) {
   collector *c;

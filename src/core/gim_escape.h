@@ -20,9 +20,9 @@
 gim_str gim_escape_take(const char **p, const char *end, char out[4]);
 
 /*
-** Undoes all of them in such a string, or as many as there is `room` for (bytes
-** at `to`): `*p` moves behind what was done. Returns how many bytes were
-** written. Half a pair is U+FFFD.
+** Undoes all of them in such a string, or as many as there is `room` for
+** (bytes at `to`): `*p` moves behind what was done. Returns how many bytes
+** were written. Half a pair is U+FFFD.
 */
 size_t gim_escape_undo(const char **p, const char *end, char *to, size_t room);
 

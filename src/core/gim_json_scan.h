@@ -23,10 +23,10 @@
 #pragma GCC visibility push(hidden)
 
 /*
-** A block is some bytes at once, or a mark on some of them. `equal` marks those
-** that are `c`; `below` those that are less than it, and all above ASCII. `any`
-** says whether one is marked; `unmarked` then how many stand in front of the
-** first, or 0 where that takes longer than to look at each.
+** A block is some bytes at once, or a mark on some of them. `equal` marks
+** those that are `c`; `below` those that are less than it, and all above
+** ASCII. `any` says whether one is marked; `unmarked` then how many stand in
+** front of the first, or 0 where that takes longer than to look at each.
 */
 #if GIM_JSON_SSE2
 

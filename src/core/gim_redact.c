@@ -203,8 +203,8 @@ void gim_redact_secret(char *text, gim_str secret) {
 }
 
 /*
-** How many bytes of `s` are those of words in which nothing begins that is left
-** out; `word` as below.
+** How many bytes of `s` are those of words in which nothing begins that is
+** left out; `word` as below.
 */
 static size_t wordy(gim_str s, gim_str secret, bool word) {
   size_t n;

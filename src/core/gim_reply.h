@@ -90,14 +90,14 @@ typedef struct gim_reply {
 void gim_reply_init(gim_reply *reply);
 
 /*
-** Reads one whole reply into `reply` (memory of the caller: any, it is released
-** with gim_reply_free whatever is returned). A reply that says "no" is GIM_OK with
-** shape ERROR: reading it succeeded. Codes count before status (WIRE 2.2,
-** 5.6): the tables from both to kind and retryable are in gim_verdict.c.
-** Returns GIM_E_NO_MEMORY, or GIM_OK. A body that no service sends (2xx that
-** is neither pictures nor task, HTML, nothing) is shape ERROR with
-** GIM_E_PROTOCOL for a 2xx, and the kind of its status otherwise; its first
-** bytes are quoted in err.message.
+** Reads one whole reply into `reply` (memory of the caller: any, it is
+** released with gim_reply_free whatever is returned). A reply that says "no"
+** is GIM_OK with shape ERROR: reading it succeeded. Codes count before status
+** (WIRE 2.2, 5.6): the tables from both to kind and retryable are in
+** gim_verdict.c. Returns GIM_E_NO_MEMORY, or GIM_OK. A body that no service
+** sends (2xx that is neither pictures nor task, HTML, nothing) is shape ERROR
+** with GIM_E_PROTOCOL for a 2xx, and the kind of its status otherwise; its
+** first bytes are quoted in err.message.
 */
 GIM_MUST_CHECK gim_status gim_reply_read(gim_reply *reply,
                                          const gim_reply_input *input);

@@ -67,8 +67,8 @@ typedef struct gim_split {
 /*
 ** Ready for the first byte. At most `skeleton_max` bytes of rest are kept and
 ** GIM_LIMIT_IMAGES payloads accepted; `check` has the limits
-** GIM_LIMIT_JSON_DEPTH and GIM_LIMIT_JSON_VALUES. `ud` is handed to `sink`, BORROWED
-** until gim_split_free.
+** GIM_LIMIT_JSON_DEPTH and GIM_LIMIT_JSON_VALUES. `ud` is handed to `sink`,
+** BORROWED until gim_split_free.
 */
 void gim_split_init(gim_split *s, size_t skeleton_max, gim_split_sink sink,
                     void *ud);

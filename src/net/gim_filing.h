@@ -65,9 +65,9 @@ void gim_filing_init(gim_filing *f, gim_hub *hub, gim_task *task,
 /*
 ** Pictures are to be filed by the template `output` (COPIED), or, if
 ** `literal`, at that very path. A template that names a folder which is there
-** is as good as with a slash behind it. Its folder is made and tried now, and a
-** literal name as well.
-** GIM_E_INVALID (the template; err->field "output"), GIM_E_IO, GIM_E_NO_MEMORY.
+** is as good as with a slash behind it. Its folder is made and tried now, and
+** a literal name as well. GIM_E_INVALID (the template; err->field "output"),
+** GIM_E_IO, GIM_E_NO_MEMORY.
 */
 GIM_MUST_CHECK gim_status gim_filing_aim(gim_filing *f, gim_str output,
                                          bool literal, gim_overwrite overwrite,
@@ -85,10 +85,10 @@ GIM_MUST_CHECK gim_status gim_filing_try_names(const gim_filing *f, int count,
 
 /*
 ** Claims the names of `count` pictures, as far as they are known, until
-** gim_filing_stop: nobody of this client, where it refuses to write over files,
-** is to pay for a picture that would find them taken. Names with {key} in them
-** are nobody else's anyway. Never refused: this one may be paid already.
-** GIM_E_NO_MEMORY.
+** gim_filing_stop: nobody of this client, where it refuses to write over
+** files, is to pay for a picture that would find them taken. Names with {key}
+** in them are nobody else's anyway. Never refused: this one may be paid
+** already. GIM_E_NO_MEMORY.
 */
 GIM_MUST_CHECK gim_status gim_filing_claim(gim_filing *f, int count,
                                            gim_err *err);
@@ -102,8 +102,8 @@ GIM_MUST_CHECK gim_status gim_filing_keep(gim_filing *f, const char *folder,
                                           gim_err *err);
 
 /*
-** Picture `picture` lies in the file at `path` (COPIED), `size` bytes, since an
-** earlier life; `filed`: that is where it was to go. GIM_E_NO_MEMORY, also
+** Picture `picture` lies in the file at `path` (COPIED), `size` bytes, since
+** an earlier life; `filed`: that is where it was to go. GIM_E_NO_MEMORY, also
 ** when that file is gone.
 */
 GIM_MUST_CHECK gim_status gim_filing_resume(gim_filing *f, int picture,

@@ -111,7 +111,7 @@ gim_status gim_filing_aim(gim_filing *f, gim_str output, bool literal,
   return status;
 }
 
-/* The name of one picture while nobody has answered: the shortest it may be. */
+/* The name of one picture while nobody has answered: its shortest one. */
 static gim_status early_name(const gim_filing *f, int picture,
                              gim_buffer *name) {
   gim_name_values values = values_of(f, picture);

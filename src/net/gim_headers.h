@@ -3,9 +3,9 @@
 ** gim_headers.h - the header lines of a request, as libcurl wants them
 ** [floor 2]
 **
-** curl_slist_append makes two pieces of memory for each line, and what is freed
-** there keeps the key that was in it. Here all lines lie in one piece, which
-** the next request uses again and which is wiped in between.
+** curl_slist_append makes two pieces of memory for each line, and what is
+** freed there keeps the key that was in it. Here all lines lie in one piece,
+** which the next request uses again and which is wiped in between.
 */
 #ifndef gim_headers_h
 #define gim_headers_h

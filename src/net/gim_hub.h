@@ -154,8 +154,8 @@ GIM_MUST_CHECK gim_status gim_hub_make_key(char key[GIM_KEY_SIZE],
                                            gim_err *err);
 
 /*
-** Appends a record for `task` by printf rules, the key taken out; without effect when no log is
-** kept or memory is out.
+** Appends a record for `task` by printf rules, the key taken out; without
+** effect when no log is kept or memory is out.
 */
 void gim_hub_log(gim_hub *hub, const char *event, const char *task,
                  int http_status, const char *format, ...) GIM_PRINTF(5, 6);
@@ -166,8 +166,8 @@ gim_log *gim_hub_take_log(gim_hub *hub);
 /* The libcurl that runs, "7.88.1". Static storage. */
 const char *gim_hub_libcurl(void);
 
-/* "<base_url><task_path, with the id percent-encoded>". OWNED; NULL: no memory.
- */
+/* "<base_url><task_path, with the id percent-encoded>". OWNED; NULL: no
+   memory. */
 char *gim_hub_task_url(const gim_hub *hub, gim_str id);
 
 #pragma GCC visibility pop

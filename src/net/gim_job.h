@@ -109,8 +109,9 @@ GIM_MUST_CHECK gim_status gim_job_attach(gim_job **job, gim_hub *hub,
 /*
 ** A job that brings picture `picture` (from 0) of the finished job `source`
 ** within reach, or files it at `path` (p NULL: no file). `source` is BORROWED
-** until the new job is done. GIM_E_INVALID: no such picture, or `path` is none;
-** GIM_E_IO: it has neither link nor bytes, or the folder; GIM_E_NO_MEMORY.
+** until the new job is done. GIM_E_INVALID: no such picture, or `path` is
+** none; GIM_E_IO: it has neither link nor bytes, or the folder;
+** GIM_E_NO_MEMORY.
 */
 GIM_MUST_CHECK gim_status gim_job_fetch(gim_job **job, gim_job *source,
                                         int picture, gim_str path,

@@ -5,8 +5,8 @@
 **
 ** A net has one for downloads and one for all else, and more of the latter
 ** once that is full: what libcurl does for each request takes the longer the
-** more connections a multi has. Everything that libcurl's multi interface wants
-** is here; what is to be done when is the net's.
+** more connections a multi has. Everything that libcurl's multi interface
+** wants is here; what is to be done when is the net's.
 */
 #ifndef gim_lane_h
 #define gim_lane_h
@@ -35,16 +35,16 @@ typedef struct gim_lane {
 /*
 ** An empty lane; `carrier` is BORROWED until gim_lane_free, `tag` marks its
 ** sockets in the waiting room and chooses HTTP/1.1 (GIM_LANE_DOWNLOADS) or
-** HTTP/2. Keeps as many connections as there are `slots`, and a few. False: no memory;
-** gim_lane_free is still to be called. Must not move in memory.
+** HTTP/2. Keeps as many connections as there are `slots`, and a few. False: no
+** memory; gim_lane_free is still to be called. Must not move in memory.
 */
 GIM_MUST_CHECK bool gim_lane_init(gim_lane *lane, const gim_carrier *carrier,
                                   int tag, int slots);
 
 /*
-** The lane of `lanes`, of which `*count` (>= 2) are made, for one transfer more:
-** the one of downloads, or the first that is not full. Makes another one when
-** all are; where that fails one of them has to do.
+** The lane of `lanes`, of which `*count` (>= 2) are made, for one transfer
+** more: the one of downloads, or the first that is not full. Makes another one
+** when all are; where that fails one of them has to do.
 */
 gim_lane *gim_lane_for(gim_lane *lanes, int *count, bool download);
 

@@ -5,11 +5,11 @@
 ** One net is one waiting room (gim_wait.h) that holds libcurl's sockets and a
 ** timer, so that a host watches a single descriptor. Paid requests and polls
 ** share one curl multi, and more of them when many hundreds are under way
-** (each loads the CAs anew at its first TLS connection); downloads have another
-** of their own (their address check would be skipped on a connection that
-** somebody else opened). Easy handles are pooled and reused. Nothing here
-** retries, follows redirects or knows what a
-** request means; it does know what must never happen to a paid body:
+** (each loads the CAs anew at its first TLS connection); downloads have
+** another of their own (their address check would be skipped on a connection
+** that somebody else opened). Easy handles are pooled and reused. Nothing here
+** retries, follows redirects or knows what a request means; it does know what
+** must never happen to a paid body:
 **   - it is read once, by a callback whose seek fails, so that libcurl cannot
 **     send it again behind our back; what was handed over is counted here
 **     (gim_transfer.h, which also has the types of a request and its end);
@@ -80,10 +80,10 @@ int64_t gim_net_now_ms(void);
 int64_t gim_net_unix_s(void);
 
 /*
-** 32 bits of the kernel's chance, of some drawn ahead: for jitter, not for keys
-** and names, since in odd cases (a child in a pid namespace of its own) another
-** process may have the same. Never fails: without chance it is the largest
-** number, which makes the longest delays.
+** 32 bits of the kernel's chance, of some drawn ahead: for jitter, not for
+** keys and names, since in odd cases (a child in a pid namespace of its own)
+** another process may have the same. Never fails: without chance it is the
+** largest number, which makes the longest delays.
 */
 uint32_t gim_net_random(void);
 

@@ -39,7 +39,7 @@ static gim_status set_headers(gim_transfer *t, const gim_transfer_spec *spec,
   int count = 0;
   void *list;
   gim_status status;
-  /* Here: given as an option, libcurl would write it for each request twice. */
+  /* Here: libcurl would write an option's twice for each request. */
   if (t->carrier->user_agent != NULL) more[count++] = t->carrier->user_agent;
   /* libcurl would wait a second for a 100 that few servers send. */
   if (spec->post) more[count++] = "Expect:";
@@ -150,7 +150,7 @@ static const char *next_path(const gim_transfer *t,
   return is_plain(spec->url + n) ? spec->url + n : NULL;
 }
 
-/* `t->parsed` is a URL of the same origin (scheme, host and port) afterwards. */
+/* `t->parsed` becomes a URL of the same origin (scheme, host and port). */
 static bool parse(gim_transfer *t, const char *text, gim_str origin) {
   CURLU *parsed;
   if (t->origin != NULL && gim_str_equal(gim_str_of(t->origin), origin))
@@ -171,10 +171,10 @@ static bool set_path(gim_transfer *t, const char *path) {
 }
 
 /*
-** Taking a URL apart and putting it together again is a seventh of what libcurl
-** does for a query. Queries differ in their paths alone: the rest is kept as
-** libcurl took it apart the last time. What is out of the ordinary, and all
-** links to pictures, it parses anew.
+** Taking a URL apart and putting it together again is a seventh of what
+** libcurl does for a query. Queries differ in their paths alone: the rest is
+** kept as libcurl took it apart the last time. What is out of the ordinary,
+** and all links to pictures, it parses anew.
 */
 static bool set_url(gim_transfer *t, const gim_transfer_spec *spec,
                     const gim_url *url) {

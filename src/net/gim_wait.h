@@ -4,8 +4,8 @@
 ** descriptor   [floor 2]
 **
 ** On Linux an epoll set with a timerfd inside it. A host watches gim_wait_fd;
-** it is readable while a watched descriptor is ready or the timer has run
-** out, and stays so until that was dealt with (level-triggered). Until somebody
+** it is readable while a watched descriptor is ready or the timer has run out,
+** and stays so until that was dealt with (level-triggered). Until somebody
 ** asks for it nobody outside has to be woken, and the timer is a time that our
 ** own waits end at: setting a timerfd is a system call for every step.
 **
