@@ -245,6 +245,7 @@ static size_t find_member(const gim_json *key, const gim_str *keys,
   if (i < count || memchr(text.p, '\\', text.n) == NULL) return i;
   for (i = 0; i < count; i++)
     if (keys[i].n > longest) longest = keys[i].n;
+  if (longest > sizeof(room)) longest = sizeof(room);
   if (text.n > ESCAPE_MAX * longest) return count;
   text = gim_json_text(key, room, longest);
   return text.p == NULL ? count : find_key(text, keys, count, next);

@@ -98,7 +98,7 @@ bool gim_json_member(const gim_json *object, gim_str key, gim_json *value);
 ** Keys that are asked for have no backslash, and GIM_JSON_KEY_MAX bytes at
 ** most; it takes least time in the order in which they come.
 */
-#define GIM_JSON_KEY_MAX 32
+#define GIM_JSON_KEY_MAX 64
 void gim_json_members(const gim_json *object, const gim_str *keys,
                       gim_json *values, size_t count);
 
