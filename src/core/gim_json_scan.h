@@ -27,6 +27,7 @@
 ** those that are `c`; `below` those that are less than it, and all above
 ** ASCII. `any` says whether one is marked; `unmarked` then how many stand in
 ** front of the first, or 0 where that takes longer than to look at each.
+** `marks` has a bit for each that is marked, somewhere.
 */
 #if GIM_JSON_SSE2
 
@@ -48,12 +49,20 @@ static inline gim_json_block gim_json_or(gim_json_block a, gim_json_block b) {
   return _mm_or_si128(a, b);
 }
 
+static inline gim_json_block gim_json_and(gim_json_block a, gim_json_block b) {
+  return _mm_and_si128(a, b);
+}
+
 static inline gim_json_block gim_json_not(gim_json_block b) {
   return _mm_xor_si128(b, _mm_set1_epi8(-1));
 }
 
 static inline bool gim_json_any(gim_json_block b) {
   return _mm_movemask_epi8(b) != 0;
+}
+
+static inline uint64_t gim_json_marks(gim_json_block b) {
+  return (unsigned)_mm_movemask_epi8(b);
 }
 
 static inline unsigned gim_json_unmarked(gim_json_block b) {
@@ -86,12 +95,20 @@ static inline gim_json_block gim_json_or(gim_json_block a, gim_json_block b) {
   return a | b;
 }
 
+static inline gim_json_block gim_json_and(gim_json_block a, gim_json_block b) {
+  return a & b;
+}
+
 static inline gim_json_block gim_json_not(gim_json_block b) {
   return ~b;
 }
 
 static inline bool gim_json_any(gim_json_block b) {
   return (b & GIM_JSON_EACH(0x80)) != 0;
+}
+
+static inline uint64_t gim_json_marks(gim_json_block b) {
+  return b & GIM_JSON_EACH(0x80);
 }
 
 static inline unsigned gim_json_unmarked(gim_json_block b) {

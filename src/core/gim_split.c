@@ -12,7 +12,6 @@
 
 #define KEY "b64_json"
 #define KEY_RAW_MAX 48 /* the key with each letter escaped */
-#define NEAR 4         /* bytes that stand between two strings, mostly */
 
 enum {
   OUTSIDE,       /* between strings */
@@ -130,27 +129,37 @@ static bool may_be_key(const char *p, const char *end) {
   return *p == '\\' || (*p == KEY[0] && (p[1] == KEY[1] || p[1] == '\\'));
 }
 
-/* The next quote, or NULL: mostly it is near. */
-static const char *find_quote(const char *p, const char *end) {
-  for (int i = 0; i < NEAR; i++, p++) {
-    if (p == end) return NULL;
-    if (*p == '"') return p;
+/*
+** Passes over what no key and no escape is in, as nearly all of a reply: where
+** the key stands unescaped, there is `4_`. `*inside` is whether the first byte
+** that is left is of a string.
+*/
+static const char *skip_keyless(const char *p, const char *end, bool *inside) {
+  gim_json_block b, key, mark;
+  uint64_t quotes = 0; /* the parity of its bits is that of their number */
+  for (; (size_t)(end - p) > sizeof(b); p += sizeof(b)) {
+    b = gim_json_load(p);
+    key = gim_json_and(gim_json_equal(b, KEY[2]),
+                       gim_json_equal(gim_json_load(p + 1), KEY[3]));
+    if (gim_json_any(gim_json_or(key, gim_json_equal(b, '\\')))) break;
+    mark = gim_json_equal(b, '"');
+    quotes ^= gim_json_marks(mark);
   }
-  return memchr(p, '"', (size_t)(end - p));
-}
-
-/* The quote behind a string that begins at `p`, or behind a part of it. */
-static const char *find_close(const char *p, const char *end) {
-  p = gim_json_skip_short(p, end);
-  return p < end && *p == '"' ? p : memchr(p, '"', (size_t)(end - p));
+  *inside = __builtin_parityll(quotes) != 0;
+  return p;
 }
 
 /* The quote that begins the first string which has to be looked at, for it may
    be the key or is not whole; or NULL. The others are kept in one go. */
 static const char *find_string(const char *p, size_t n) {
   const char *end = p + n, *open, *close;
-  while ((open = find_quote(p, end)) != NULL) {
-    close = find_close(open + 1, end);
+  bool inside;
+  p = skip_keyless(p, end, &inside);
+  if (inside) do
+      p--;
+    while (*p != '"');
+  while ((open = memchr(p, '"', (size_t)(end - p))) != NULL) {
+    close = memchr(open + 1, '"', (size_t)(end - open - 1));
     /* Behind a backslash it may be of the string. */
     if (close == NULL || close[-1] == '\\' || may_be_key(open + 1, close))
       break;
