@@ -95,6 +95,23 @@ describe("a result", function()
     assert.same({}, assert(outcome { size = "auto", output = folder.path .. "/x.png" }).warnings)
   end)
 
+  it("warns of more or fewer pictures than were asked for: each is billed", function()
+    for asked, said in pairs { [1] = "2 pictures came, planned was 1", [2] = false,
+      [3] = "2 pictures came, planned were 3" } do
+      start { poll = function(conn, _, _, s)
+        conn:reply(s:completed { s.url .. "/1.png", s.url .. "/2.png" })
+      end }
+      local result = assert(outcome { model = "gpt-image-2", n = asked })
+      if said then
+        assert.same({ "n", "delivered", "2", said }, { result.warnings[1].field,
+          result.warnings[1].rule, result.warnings[1].got, result.warnings[1].message })
+      else
+        assert.same({}, result.warnings)
+      end
+      service:close()
+    end
+  end)
+
   it("says of pictures what they are, whatever they are called", function()
     local jpeg = "\255\216\255\224\0\16JFIF\0\1\1\0\0\1\0\1\0\0"
       .. "\255\192\0\17\8\1\0\2\0\3\1\34\0\2\17\1\3\17\1" .. ("x"):rep(200)

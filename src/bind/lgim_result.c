@@ -65,6 +65,22 @@ static void append(lua_State *L, const char *field, const char *rule,
   lua_rawseti(L, -3, (lua_Integer)lua_rawlen(L, -3) + 1);
 }
 
+/* Services may make fewer than they were asked for, and each is billed. */
+static void warn_of_count(lua_State *L, const gim_job *job) {
+  int came = job->task.pictures.count;
+  char message[96], got[16];
+  if (job->asked == 0 || came == job->asked || job->salvaged ||
+      job->task.pictures.left_out > 0)
+    return;
+  (void)snprintf(got, sizeof(got), "%d", came);
+  (void)snprintf(message, sizeof(message), "%d %s came, planned %s %d", came,
+                 came == 1 ? "picture" : "pictures",
+                 job->asked == 1 ? "was" : "were", job->asked);
+  append(L, "n", "delivered", message);
+  lgim_set_text(L, "got", got);
+  lua_pop(L, 1);
+}
+
 /* The request's warnings, and what came differently than planned. */
 static void push_warnings(lua_State *L, const gim_job *job) {
   (void)lgim_issues_push(L, job->warnings, job->warning_count);
@@ -89,6 +105,7 @@ static void push_warnings(lua_State *L, const gim_job *job) {
     append(L, "images", "left_out", left_out);
     lua_pop(L, 1);
   }
+  warn_of_count(L, job);
   for (int i = 0; job->filing.slots != NULL && i < job->task.pictures.count;
        i++) {
     const gim_image *image = &job->filing.slots[i].image;
