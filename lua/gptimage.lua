@@ -126,6 +126,9 @@ function M.client(options)
   if missing then
     -- Mistakes in the other options come first: they raise, and a key would not cure them.
     copy.api_key = "missing"
+    if type(copy.journal) == "string" then
+      copy.journal = nil -- nobody is to open, or find, a journal of this client
+    end
     local client = checked(3, core.client, copy)
     if client then
       core.close(client)

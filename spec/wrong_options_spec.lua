@@ -277,6 +277,19 @@ describe("a client without a key", function()
   end)
 end)
 
+describe("a client that was refused", function()
+  it("has made no journal, whatever was wrong", function()
+    local folder <close> = files.folder()
+    for _, options in ipairs { { api_key = "" }, { api_key = "a b" },
+      { api_key = "k", base_url = "x" }, { api_key = "k", ca_file = "/nowhere" } } do
+      options.journal = folder:at "jobs.jsonl"
+      assert.is_nil((gptimage.client(options)))
+      assert.same({}, folder:files())
+    end
+    assert.has_error(function() gptimage.client { api_key = "", journal = 1 } end)
+  end)
+end)
+
 describe("an option that came from the environment", function()
   it("is named by its variable where it is wrong, since the program has none of it", function()
     local folder <close> = files.folder()
