@@ -3,9 +3,10 @@
 ** The floor of bench/scale.lua: what libcurl alone takes for the same
 ** requests, COUNT tasks of the service of tasks.c, each one POST and POLLS
 ** queries a second apart. One multi, socket_action, epoll that is told lazily,
-** as many pooled handles as the others have connections. No rules, no errors
-** but the end of the program, and a body that libcurl may send twice: nobody
-** would want to use this.
+** as many pooled handles as the others have connections; no look at the
+** environment for a proxy, a small buffer, and a URL of which each request
+** changes the path alone. No rules, no errors but the end of the program, and
+** a body that libcurl may send twice: nobody would want to use this.
 **
 ** usage: polls COUNT POLLS BASE_URL
 ** Prints the seconds of processor time and of wall time, and the MiB that
@@ -28,6 +29,7 @@
 #define ANSWER_MAX 2048
 #define ID_MAX 64
 #define BATCH 64
+#define BUFFER_BYTES 4096L /* libcurl makes one for each request */
 
 /* Tasks that wait: all wait equally long, so they are due in their order. */
 typedef struct task {
@@ -40,6 +42,7 @@ typedef struct task {
 typedef struct slot {
   struct slot *next;
   CURL *easy;
+  CURLU *url;
   task *of;
   size_t n;
   char answer[ANSWER_MAX];
@@ -120,13 +123,12 @@ static void start(slot *s, task *t) {
   char url[256];
   CURL *easy = s->easy;
   bool post = t->polls < 0;
-  if (post)
-    snprintf(url, sizeof(url), "%s/v1/images/generations", base_url);
-  else
-    snprintf(url, sizeof(url), "%s/v1/tasks/%s", base_url, t->id);
+  const char *path = post ? "/v1/images/generations" : "/v1/tasks/";
+  snprintf(url, sizeof(url), "%s%s%s", base_url, path, post ? "" : t->id);
   s->of = t;
   s->n = 0;
-  curl_easy_setopt(easy, CURLOPT_URL, url);
+  curl_url_set(s->url, CURLUPART_PATH, url + strlen(base_url), 0);
+  curl_easy_setopt(easy, CURLOPT_URL, url); /* else libcurl writes it */
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER,
                    post ? post_headers : get_headers);
   if (post)
@@ -230,13 +232,21 @@ static void run(int count, int polls) {
 static slot *slot_new(void) {
   slot *s = calloc(1, sizeof(*s));
   CURL *easy = curl_easy_init();
-  if (s == NULL || easy == NULL) fail("no memory");
+  CURLU *url = curl_url();
+  if (s == NULL || easy == NULL || url == NULL) fail("no memory");
+  if (curl_url_set(url, CURLUPART_URL, base_url, 0) != CURLUE_OK)
+    fail("BASE_URL is no URL");
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, s);
   curl_easy_setopt(easy, CURLOPT_PRIVATE, s);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_PROXY, "");
+  curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_BYTES);
+  curl_easy_setopt(easy, CURLOPT_CURLU, url);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
   s->easy = easy;
+  s->url = url;
   return s;
 }
 
