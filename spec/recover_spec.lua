@@ -73,6 +73,19 @@ describe("client:recover gives back", function()
     assert.equal(1024, (program.png_size(J.path "k-2.png")))
   end)
 
+  it("what is lost, and does not say that it can be saved", function()
+    local gone = J.link():gsub("/files/%x+", "/files/0")
+    J.put { J.intent("k", { output = J.path "{key}-{index}.{format}" }),
+      ('{"event":"done","key":"k","time":%d,"images":[{},{"url":"%s","expires_at":0}]}')
+        :format(os.time(), gone) }
+    local _, tasks = J.open():recover()
+    local _, err = tasks[1]:wait()
+    assert.same({ "io", "yes" }, { err.kind, err.billed })
+    assert.matches("is lost", err.message)
+    assert.is_nil(err.message:find("image:save", 1, true))
+    assert.is_nil((err.result.images[1]:save(J.path "x.png")))
+  end)
+
   it("links by their age; a clock that went backwards makes none old", function()
     local link, now = J.link(), os.time()
     J.put { J.intent "old", J.done("old", link, now - journals.DAY - 10),

@@ -153,6 +153,20 @@ static void push_result(lua_State *L, gim_job *job) {
   lua_setfield(L, -2, "images");
 }
 
+/* Did a picture fail here alone, so that another try can bring it? */
+static bool is_within_reach(gim_job *job) {
+  const gim_pictures *pictures = &job->task.pictures;
+  for (int i = 0; i < pictures->count; i++) {
+    const gim_picture *picture = &pictures->list[i];
+    if (picture->err == NULL || picture->err->status != GIM_E_IO) continue;
+    if (picture->url != NULL) return true;
+    if (gim_filing_bytes(&job->filing, i) == NULL) continue;
+    gim_filing_unload(&job->filing, i);
+    return true;
+  }
+  return false;
+}
+
 /* The disk's trouble is ours alone: what was paid for is there anyway. */
 static void advise_to_save(lua_State *L) {
   const char *message;
@@ -185,7 +199,8 @@ int lgim_result_push(lua_State *L, gim_job *job) {
   if (job->task.pictures.count > 0) {
     push_result(L, job);
     lua_setfield(L, -2, "result");
-    if (job->task.status == GIM_E_IO && job->task.save) advise_to_save(L);
+    if (job->task.status == GIM_E_IO && job->task.save && is_within_reach(job))
+      advise_to_save(L);
   }
   return 2;
 }
