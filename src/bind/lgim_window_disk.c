@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -78,6 +79,33 @@ static bool fails(int call) {
   return true;
 }
 
+/* -------- a disk that does not answer -------- */
+
+static struct {
+  pthread_mutex_t lock;
+  pthread_cond_t let;
+  bool held;
+  pthread_t spared; /* the thread of the specs: it has to go on */
+} hold = {.lock = PTHREAD_MUTEX_INITIALIZER, .let = PTHREAD_COND_INITIALIZER};
+
+static void wait_for_disk(void) {
+  (void)pthread_mutex_lock(&hold.lock);
+  while (hold.held && !pthread_equal(hold.spared, pthread_self()))
+    (void)pthread_cond_wait(&hold.let, &hold.lock);
+  (void)pthread_mutex_unlock(&hold.lock);
+}
+
+/* window.disk_hold(flag): writes into files at an offset, renames and removals
+   by other threads wait, until it is let go */
+static int window_disk_hold(lua_State *L) {
+  (void)pthread_mutex_lock(&hold.lock);
+  hold.held = lua_toboolean(L, 1);
+  hold.spared = pthread_self();
+  (void)pthread_cond_broadcast(&hold.let);
+  (void)pthread_mutex_unlock(&hold.lock);
+  return 0;
+}
+
 /* Pipes and event descriptors are no disk. */
 static bool is_file(int fd) {
   struct stat st;
@@ -96,6 +124,7 @@ ssize_t __wrap_write(int fd, const void *p, size_t n) {
 }
 
 ssize_t __wrap_pwrite(int fd, const void *p, size_t n, off_t offset) {
+  wait_for_disk();
   return fails(CALL_PWRITE) ? -1 : lgim_trace_pwrite(fd, p, n, offset);
 }
 
@@ -166,6 +195,7 @@ int __wrap_unlink(const char *path) {
 
 int __wrap_unlinkat(int folder, const char *path, int flags) {
   (void)flags; /* nobody removes folders so */
+  wait_for_disk();
   return fails(CALL_UNLINK) ? -1 : lgim_trace_unlink(folder, path);
 }
 
@@ -178,6 +208,7 @@ int __wrap_linkat(int from_folder, const char *from, int to_folder,
 
 static int rename_at(int from_folder, const char *from, int to_folder,
                      const char *to, bool exclusive) {
+  wait_for_disk();
   return fails(CALL_RENAME)
              ? -1
              : lgim_trace_rename(from_folder, from, to_folder, to, exclusive);
@@ -259,10 +290,13 @@ static int window_disk_calls(lua_State *L) {
 }
 
 void lgim_window_disk(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"disk_fault", window_disk_fault}, {"die_at", window_die_at},
-      {"disk_delay", window_disk_delay}, {"disk_idle", window_disk_idle},
-      {"disk_calls", window_disk_calls}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"disk_fault", window_disk_fault},
+                                       {"die_at", window_die_at},
+                                       {"disk_delay", window_disk_delay},
+                                       {"disk_idle", window_disk_idle},
+                                       {"disk_calls", window_disk_calls},
+                                       {"disk_hold", window_disk_hold},
+                                       {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
   lgim_window_trace(L);
 }

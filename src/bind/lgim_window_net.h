@@ -7,6 +7,7 @@
 
 #include "gim_base.h"
 #include "gim_parts.h"
+#include "gim_writer.h"
 
 #include <lua.h>
 
@@ -16,9 +17,14 @@
 void lgim_window_net_transfers(lua_State *L);  /* gim_net */
 void lgim_window_net_heads(lua_State *L);      /* gim_response .. gim_wait */
 void lgim_window_net_files(lua_State *L);      /* gim_file, gim_sink */
+void lgim_window_net_writer(lua_State *L);     /* gim_writer */
 void lgim_window_net_references(lua_State *L); /* gim_reference */
 void lgim_window_net_process(lua_State *L);    /* fork, limits, signals */
 void lgim_window_net_random(lua_State *L);     /* chance, and none */
+
+/* The writer at `index`, BORROWED; NULL where that is nil. */
+#define LGIM_WINDOW_WRITER "gptimage.window.writer"
+gim_writer *lgim_window_opt_writer(lua_State *L, int index);
 
 /*
 ** The string field `key` of the table at `index`, NUL-terminated and BORROWED

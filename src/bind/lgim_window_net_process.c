@@ -240,14 +240,20 @@ static int window_in_child(lua_State *L) {
 }
 
 static int number_of(const char *name) {
-  if (strcmp(name, "renameat2") == 0) return (int)SYS_renameat2;
-  if (strcmp(name, "linkat") == 0) return (int)SYS_linkat;
-  if (strcmp(name, "fallocate") == 0) return (int)SYS_fallocate;
+  static const struct {
+    const char *name;
+    int number;
+  } calls[] = {{"renameat2", SYS_renameat2}, {"linkat", SYS_linkat},
+               {"fallocate", SYS_fallocate}, {"eventfd2", SYS_eventfd2},
+               {"pipe2", SYS_pipe2},         {"clone", SYS_clone},
+               {"clone3", SYS_clone3}};
+  for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+    if (strcmp(name, calls[i].name) == 0) return calls[i].number;
   return -1;
 }
 
-/* window.forbid{renameat2 = errno, ...}: for good; in a child. For linkat and
-   fallocate, too. */
+/* window.forbid{renameat2 = errno, ...}: for good; in a child. number_of has
+   their names. */
 static int window_forbid(lua_State *L) {
   struct sock_filter filter[16];
   struct sock_fprog program;

@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_journal_private.h"
 
-#include "gim_system.h"
-
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#if GIM_LINUX
-#include <sys/eventfd.h>
-#endif
 
 /* A file that is replaced each time we have opened it: somebody plays. */
 #define OPEN_TRIES 16
@@ -102,14 +96,7 @@ static gim_status settle_past(const gim_journal *j, gim_err *err) {
 }
 
 static gim_status start_thread(gim_journal *j, gim_err *err) {
-  sigset_t all, before;
-  int error;
-  /* The host's signals are for the host's threads; and a limit on the size of
-     files (SIGXFSZ) is to be a failed write, not the end of the host. */
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  error = pthread_create(&j->thread, NULL, gim_journal_work, j);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  int error = gim_thread_start(&j->thread, gim_journal_work, j);
   j->running = error == 0;
   if (error == 0) return GIM_OK;
   return gim_fail(err, GIM_E_NO_MEMORY, "The journal has no thread: %s.",
@@ -133,20 +120,6 @@ static gim_status init_lock(gim_journal *j, gim_err *err) {
                   strerror(error));
 }
 
-static bool open_bell(int bell[2]) {
-#if GIM_LINUX
-  bell[0] = bell[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  return bell[0] >= 0;
-#else
-  if (pipe(bell) != 0) return false;
-  for (int i = 0; i < 2; i++) {
-    (void)fcntl(bell[i], F_SETFD, FD_CLOEXEC);
-    (void)fcntl(bell[i], F_SETFL, O_NONBLOCK);
-  }
-  return true;
-#endif
-}
-
 gim_status gim_journal_open(gim_journal **journal, const char *path,
                             gim_err *err) {
   gim_status status;
@@ -165,7 +138,7 @@ gim_status gim_journal_open(gim_journal **journal, const char *path,
   if (status == GIM_OK) status = take_path(j, path, err);
   if (status == GIM_OK) status = settle_past(j, err);
   if (status == GIM_OK) {
-    if (!open_bell(j->bell))
+    if (!gim_bell_open(j->bell))
       status = gim_journal_fail(err, "has no descriptor", path, errno);
   }
   if (status == GIM_OK) status = start_thread(j, err);
@@ -190,9 +163,7 @@ int gim_journal_fd(const gim_journal *journal) {
 }
 
 void gim_journal_acknowledge(gim_journal *journal) {
-  char rung[256]; /* a pipe that held more can still be read */
-  while (read(journal->bell[0], rung, sizeof(rung)) < 0 && errno == EINTR) {
-  }
+  gim_bell_quiet(journal->bell);
 }
 
 /* -------- appending -------- */
@@ -330,8 +301,7 @@ void gim_journal_close(gim_journal *j) {
   gim_journal_drop(&j->ready);
   gim_journal_drop(&j->filed);
   if (j->fd >= 0) close(j->fd);
-  if (j->bell[0] >= 0) close(j->bell[0]);
-  if (j->bell[1] >= 0 && j->bell[1] != j->bell[0]) close(j->bell[1]);
+  gim_bell_close(j->bell);
   pthread_cond_destroy(&j->wake);
   pthread_mutex_destroy(&j->lock);
   free(j->path);

@@ -13,8 +13,8 @@
 #define gim_journal_private_h
 
 #include "gim_journal.h"
+#include "gim_thread.h"
 
-#include <pthread.h>
 #include <sys/types.h>
 
 #pragma GCC visibility push(hidden)
@@ -59,7 +59,7 @@ struct gim_journal {
   char *path;     /* OWNED; absolute */
   char *pictures; /* OWNED; `path` and ".d" */
   int fd;         /* the file: appending, locked */
-  int bell[2]; /* to read, when there is news for the caller, and to write */
+  gim_bell bell;  /* there is news for the caller */
   pthread_t thread;
   bool running; /* the thread was started */
   pthread_mutex_t lock;

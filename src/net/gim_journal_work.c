@@ -169,13 +169,6 @@ static int sync_file(gim_journal *j, const char *path) {
   return error != 0 ? error : gim_journal_sync_name(j, path);
 }
 
-static void announce(const gim_journal *j) {
-  const uint64_t one = 1;
-  /* A full counter, or pipe, is as readable as one can be. */
-  while (write(j->bell[1], &one, sizeof(one)) < 0 && errno == EINTR) {
-  }
-}
-
 /* The lines are on the disk: what they make needless goes. */
 static void finish_batch(gim_journal_queue *batch) {
   for (const gim_journal_line *line = batch->first; line != NULL;
@@ -219,7 +212,7 @@ static void write_ready(gim_journal *j) {
                                : "cannot be written",
                            j->path, error);
   }
-  announce(j);
+  gim_bell_ring(j->bell);
 }
 
 /* Likewise: one file, so that lines which somebody waits for come between. */
@@ -241,7 +234,7 @@ static void settle_one(gim_journal *j) {
                    line->file, strerror(error), j->dropped);
     j->pending_bytes -= line->n;
     gim_journal_drop(&one);
-    announce(j);
+    gim_bell_ring(j->bell);
     return;
   }
   if (j->ready.last == NULL)
