@@ -126,6 +126,7 @@ build = {
         "src/net/gim_library.c",
         "src/net/gim_net.c",
         "src/net/gim_net_clock.c",
+        "src/net/gim_net_step.c",
         "src/net/gim_parts.c",
         "src/net/gim_prepare.c",
         "src/net/gim_process.c",

@@ -32,6 +32,7 @@ typedef struct record {
   gim_status fail_head, fail_data;
   int64_t fail_after, taken;
   bool discard;
+  bool full; /* takes nothing */
 } record;
 
 static const char *const class_names[] = {"paid", "poll", "download", NULL};
@@ -53,6 +54,11 @@ static gim_status on_head(void *ud, const gim_response *response) {
   r->heads++;
   r->head_status = response->http_status;
   return r->fail_head;
+}
+
+static bool takes(void *ud, size_t n) {
+  (void)n;
+  return !((record *)ud)->full;
 }
 
 static gim_status on_data(void *ud, const char *p, size_t n) {
@@ -139,8 +145,9 @@ static void on_done(void *ud, const gim_outcome *outcome) {
   w->failed = lua_pcall(L, 1, 0, 0) != LUA_OK;
 }
 
-static const gim_transfer_callbacks callbacks = {on_head, on_data, on_done};
-static const gim_transfer_callbacks headless = {NULL, on_data, on_done};
+static const gim_transfer_callbacks callbacks = {on_head, takes, on_data,
+                                                 on_done};
+static const gim_transfer_callbacks headless = {NULL, takes, on_data, on_done};
 
 /* -------- the net -------- */
 
@@ -280,6 +287,28 @@ static int net_cancel(lua_State *L) {
   return 1;
 }
 
+/* net:hold(id): it takes nothing; net:resume(id): it does again.
+   net:is_held(id) */
+static int net_hold(lua_State *L) {
+  check_net(L);
+  check_record(L)->full = true;
+  return 0;
+}
+
+static int net_resume(lua_State *L) {
+  gim_net *net = check_net(L);
+  record *r = check_record(L);
+  r->full = false;
+  gim_net_resume(net, r->transfer);
+  return 0;
+}
+
+static int net_is_held(lua_State *L) {
+  check_net(L);
+  lua_pushboolean(L, gim_net_is_held(check_record(L)->transfer));
+  return 1;
+}
+
 /* net:handed(id) -> bytes handed over so far */
 static int net_handed(lua_State *L) {
   check_net(L);
@@ -386,6 +415,9 @@ static int net_is_drained(lua_State *L) {
 void lgim_window_net_transfers(lua_State *L) {
   static const luaL_Reg methods[] = {{"start", net_start},
                                      {"cancel", net_cancel},
+                                     {"hold", net_hold},
+                                     {"resume", net_resume},
+                                     {"is_held", net_is_held},
                                      {"handed", net_handed},
                                      {"taken", net_taken},
                                      {"step", net_step},

@@ -24,18 +24,22 @@ bool gim_brake_is_over(gim_brake *brake) {
 }
 
 bool gim_brake_lets(gim_brake *brake, gim_list_item *waiter) {
-  if (brake->pieces == 0 || !gim_brake_is_over(brake)) {
+  if (!brake->pulled && (brake->pieces == 0 || !gim_brake_is_over(brake))) {
     brake->pieces++;
     return true;
   }
   if (!brake->pulled) brake->last_served = waiter;
-  brake->pulled = true;
-  gim_list_append(&brake->waiting, waiter);
+  gim_brake_pull(brake, waiter);
   return false;
 }
 
+void gim_brake_pull(gim_brake *brake, gim_list_item *waiter) {
+  brake->pulled = true;
+  gim_list_append(&brake->waiting, waiter);
+}
+
 gim_list_item *gim_brake_resume(gim_brake *brake) {
-  if (gim_list_first(&brake->waiting) == NULL) return NULL;
+  if (brake->pulled || gim_list_first(&brake->waiting) == NULL) return NULL;
   if (brake->pieces > 0 && gim_brake_is_over(brake)) return NULL;
   return gim_list_shift(&brake->waiting);
 }

@@ -44,6 +44,12 @@ bool gim_brake_is_over(gim_brake *brake);
 bool gim_brake_lets(gim_brake *brake, gim_list_item *waiter);
 
 /*
+** No piece passes any more in this step, as when the budget is used up: `waiter`
+** cannot go on, and is queued like those.
+*/
+void gim_brake_pull(gim_brake *brake, gim_list_item *waiter);
+
+/*
 ** The next that waits and has its turn in this step: it is out of the queue,
 ** and what was held up is to be offered again. NULL: nobody waits, or the
 ** budget is used up.

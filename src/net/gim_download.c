@@ -294,7 +294,7 @@ static void on_transfer_done(void *ud, const gim_outcome *outcome) {
 }
 
 static gim_status start_hop(gim_download *d, gim_err *err) {
-  static const gim_transfer_callbacks callbacks = {on_head, on_data,
+  static const gim_transfer_callbacks callbacks = {on_head, NULL, on_data,
                                                    on_transfer_done};
   static const char *const headers[] = {"Accept: image/*", NULL};
   gim_transfer_spec spec;

@@ -223,7 +223,7 @@ gim_status gim_exchange_start(gim_exchange **exchange, gim_net *net,
                               const gim_exchange_spec *spec,
                               gim_exchange_done on_done, void *ud,
                               gim_err *err) {
-  static const gim_transfer_callbacks callbacks = {on_head, on_data,
+  static const gim_transfer_callbacks callbacks = {on_head, NULL, on_data,
                                                    on_transfer_done};
   gim_transfer_spec transfer;
   gim_status status;

@@ -1,49 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_net.h"
 
-#include "gim_brake.h"
 #include "gim_clock.h"
-#include "gim_lane.h"
 #include "gim_library.h"
+#include "gim_net_private.h"
 #include "gim_prepare.h"
 #include "gim_process.h"
-#include "gim_wait.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-
-#define TAG_WATCHED GIM_LANES /* of the descriptor that is not libcurl's */
-#define BATCH 64              /* descriptors looked at together */
-/* Rounds of one step without a budget: enough to empty full sockets, and an
-   end where a server is faster than we are. */
-#define ROUNDS 16
-#define POSTPONED_MAX 64
-
-struct gim_net {
-  pid_t owner;
-  int max_requests;
-  gim_wait *wait;
-  gim_brake brake;
-  gim_carrier carrier;
-  char *proxy, *user_agent;
-  gim_lane lanes[GIM_LANES];
-  int lane_n;              /* made so far */
-  gim_transfer *transfers; /* all that are in a multi */
-  int active[GIM_CLASS_COUNT];
-  int reserved; /* slots of class PAID */
-  int parked;
-  gim_net_watcher watcher;
-  void *watcher_ud;
-  int64_t alarm_ms;
-  int64_t budget_us;   /* of the step that is running; 0: none */
-  int64_t deadline_ms; /* the earliest of a transfer, by clock_ms; -1: none */
-  int64_t left_ms;     /* when the last step left work undone */
-  int64_t idled_ms;    /* how long the host then let it lie, in all */
-  bool parks;          /* cancelling may block: see gim_net_cancel */
-  bool undone;         /* the last step left work */
-  bool stepping;
-};
 
 /* -------- making and freeing -------- */
 
@@ -120,7 +86,7 @@ bool gim_net_is_foreign(const gim_net *net) {
   return net->owner != gim_process_self();
 }
 
-static gim_status fail_foreign(gim_err *err) {
+gim_status gim_net_fail_foreign(gim_err *err) {
   return gim_fail(err, GIM_E_INVALID,
                   "this client belongs to the parent process: make another "
                   "one after fork");
@@ -136,15 +102,11 @@ bool gim_net_is_idle(const gim_net *net) {
 
 /* -------- the timer -------- */
 
-static int64_t earlier(int64_t a, int64_t b) {
+int64_t gim_net_earlier(int64_t a, int64_t b) {
   return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
-/*
-** The clock of time limits. It stands still while work is left undone because
-** a budget was used up: how long that lies is the host's affair.
-*/
-static int64_t clock_ms(const gim_net *net) {
+int64_t gim_net_limit_ms(const gim_net *net) {
   return gim_clock_ms() - net->idled_ms;
 }
 
@@ -153,21 +115,20 @@ static int64_t due_ms(const gim_net *net) {
   int64_t due = net->alarm_ms;
   if (net->undone) return 0;
   if (net->deadline_ms >= 0)
-    due = earlier(due, net->deadline_ms + net->idled_ms);
+    due = gim_net_earlier(due, net->deadline_ms + net->idled_ms);
   for (int i = 0; i < net->lane_n; i++)
-    due = earlier(due, net->lanes[i].due_ms);
+    due = gim_net_earlier(due, net->lanes[i].due_ms);
   return due;
 }
 
-/* To be called at the end of everything that may change due_ms. */
-static void arm(gim_net *net) {
+void gim_net_arm(gim_net *net) {
   if (!net->stepping) gim_wait_arm(net->wait, due_ms(net));
 }
 
 void gim_net_alarm(gim_net *net, int64_t at_ms) {
   if (gim_net_is_foreign(net)) return;
   net->alarm_ms = at_ms < 0 ? -1 : at_ms;
-  arm(net);
+  gim_net_arm(net);
 }
 
 int64_t gim_net_timeout_ms(const gim_net *net) {
@@ -209,9 +170,23 @@ void gim_net_reserve(gim_net *net, bool reserved) {
 }
 
 bool gim_net_watch(gim_net *net, int fd, gim_net_watcher watcher, void *ud) {
-  net->watcher = watcher;
-  net->watcher_ud = ud;
-  return gim_wait_watch(net->wait, fd, GIM_WAIT_IN, TAG_WATCHED);
+  for (int i = 0; i < GIM_NET_WATCHED; i++) {
+    if (net->watched[i].watcher != NULL) continue;
+    if (!gim_wait_watch(net->wait, fd, GIM_WAIT_IN, GIM_NET_TAG + i))
+      return false;
+    net->watched[i] = (gim_net_watched){watcher, ud, fd};
+    return true;
+  }
+  errno = EMFILE;
+  return false;
+}
+
+void gim_net_unwatch(gim_net *net, int fd) {
+  for (int i = 0; i < GIM_NET_WATCHED; i++) {
+    if (net->watched[i].watcher == NULL || net->watched[i].fd != fd) continue;
+    (void)!gim_wait_watch(net->wait, fd, 0, 0);
+    net->watched[i].watcher = NULL;
+  }
 }
 
 static void link_transfer(gim_net *net, gim_transfer *t) {
@@ -237,7 +212,7 @@ gim_status gim_net_start(gim_net *net, const gim_transfer_spec *spec,
   gim_transfer *t;
   gim_status status;
   *transfer = NULL;
-  if (gim_net_is_foreign(net)) return fail_foreign(err);
+  if (gim_net_is_foreign(net)) return gim_net_fail_foreign(err);
   if (!spec->connect_only && !gim_net_has_slot(net, spec->transfer_class))
     return gim_fail(err, GIM_E_TOO_BIG, "all %d slots for requests are taken",
                     net->max_requests);
@@ -256,11 +231,11 @@ gim_status gim_net_start(gim_net *net, const gim_transfer_spec *spec,
   link_transfer(net, t);
   net->active[t->transfer_class]++;
   if (t->timeout_ms > 0) {
-    t->deadline_ms = clock_ms(net) + t->timeout_ms;
-    net->deadline_ms = earlier(net->deadline_ms, t->deadline_ms);
+    t->deadline_ms = gim_net_limit_ms(net) + t->timeout_ms;
+    net->deadline_ms = gim_net_earlier(net->deadline_ms, t->deadline_ms);
   }
   *transfer = t;
-  arm(net);
+  gim_net_arm(net);
   return GIM_OK;
 }
 
@@ -283,7 +258,25 @@ void gim_net_cancel(gim_net *net, gim_transfer *t, size_t *handed) {
     unlink_transfer(net, t);
     gim_lane_give(lane, t, false);
   }
-  arm(net);
+  gim_net_arm(net);
+}
+
+void gim_net_resume(gim_net *net, gim_transfer *t) {
+  if (!t->held) return;
+  t->held = false;
+  if (t->deadline_ms > 0) {
+    t->deadline_ms += gim_clock_ms() - t->held_ms;
+    net->deadline_ms = gim_net_earlier(net->deadline_ms, t->deadline_ms);
+  }
+  gim_list_append(&net->brake.waiting, &t->waiting);
+  if (net->stepping || net->undone) return;
+  net->undone = true;
+  net->left_ms = gim_clock_ms();
+  gim_net_arm(net);
+}
+
+bool gim_net_is_held(const gim_transfer *transfer) {
+  return transfer->held;
 }
 
 size_t gim_net_handed(const gim_transfer *transfer) {
@@ -294,7 +287,7 @@ size_t gim_net_total(const gim_transfer *transfer) {
   return transfer->body_n;
 }
 
-static void complete(gim_net *net, gim_transfer *t, int code) {
+void gim_net_complete(gim_net *net, gim_transfer *t, int code) {
   gim_lane *lane = &net->lanes[t->lane];
   gim_outcome outcome;
   gim_err err;
@@ -311,140 +304,4 @@ static void complete(gim_net *net, gim_transfer *t, int code) {
     t->calls.on_done(t->ud, &outcome);
   }
   gim_lane_give(lane, t, clean);
-}
-
-/* -------- stepping -------- */
-
-/* What waits goes first: true when all of it could. */
-static bool run_waiting(gim_net *net) {
-  gim_list_item *item;
-  while ((item = gim_brake_resume(&net->brake)) != NULL) {
-    gim_transfer *t = GIM_CONTAINER(item, gim_transfer, waiting);
-    int code = gim_lane_resume(&net->lanes[t->lane], t);
-    if (code != CURLE_OK) complete(net, t, code);
-  }
-  return gim_list_first(&net->brake.waiting) == NULL;
-}
-
-static bool run_timers(gim_net *net) {
-  int64_t now = gim_clock_ms();
-  bool worked = false;
-  for (int i = 0; i < net->lane_n; i++)
-    if (gim_lane_timer(&net->lanes[i], now)) worked = true;
-  return worked;
-}
-
-static bool run_ended(gim_net *net) {
-  gim_transfer *t;
-  bool worked = false;
-  int code;
-  for (int i = 0; i < net->lane_n; i++)
-    while ((t = gim_lane_ended(&net->lanes[i], &code)) != NULL) {
-      complete(net, t, code);
-      worked = true;
-      if (gim_brake_is_over(&net->brake)) return worked;
-    }
-  return worked;
-}
-
-/* Reads and writes; true when nothing is left that is ready. */
-static bool run(gim_net *net, int64_t wait_ms, gim_status *status,
-                gim_err *err) {
-  gim_ready ready[BATCH];
-  bool budgeted = net->budget_us > 0;
-  int i, n, round;
-  for (round = 0; round < ROUNDS || budgeted; round++) {
-    bool worked;
-    /* One at a time under a budget: those that were not reached would be
-       queued behind those that were, and might never be. */
-    n = gim_wait_collect(net->wait, round == 0 ? wait_ms : 0, ready,
-                         budgeted ? 1 : BATCH, err);
-    if (n < 0) {
-      *status = err->status;
-      return false;
-    }
-    /* What was waited for is not work. */
-    if (round == 0 && wait_ms != 0)
-      gim_brake_release(&net->brake, net->budget_us);
-    for (i = 0; i < n; i++) {
-      if (ready[i].tag == TAG_WATCHED)
-        net->watcher(net->watcher_ud);
-      else
-        gim_lane_socket(&net->lanes[ready[i].tag], &ready[i]);
-    }
-    worked = n > 0;
-    if (run_timers(net)) worked = true;
-    if (run_ended(net)) worked = true;
-    if (gim_list_first(&net->brake.waiting) != NULL) return false;
-    if (!worked) return true;
-    if (gim_brake_is_over(&net->brake)) return false;
-  }
-  return false;
-}
-
-/*
-** Ends the transfers whose time is over. While a budget leaves sockets unread
-** their replies may lie there: after so many steps each had its turn.
-*/
-static void run_deadlines(gim_net *net, bool drained) {
-  int64_t now = clock_ms(net);
-  gim_transfer *t, *next;
-  if (net->deadline_ms < 0 || net->deadline_ms > now) return;
-  net->deadline_ms = -1;
-  for (t = net->transfers; t != NULL; t = next) {
-    next = t->next;
-    if (t->deadline_ms == 0 || t->state != GIM_TRANSFER_RUNNING) continue;
-    if (t->deadline_ms > now ||
-        (!drained && t->postponed++ < POSTPONED_MAX + gim_net_active(net))) {
-      net->deadline_ms = earlier(net->deadline_ms, t->deadline_ms);
-      continue;
-    }
-    complete(net, t, CURLE_OPERATION_TIMEDOUT);
-    /* on_done may have taken others away, or started some. */
-    next = net->transfers;
-    net->deadline_ms = -1;
-  }
-}
-
-static gim_status step(gim_net *net, int64_t wait_ms, gim_err *err) {
-  gim_status status = GIM_OK;
-  bool drained = false;
-  gim_brake_release(&net->brake, net->budget_us);
-  if (net->undone) {
-    wait_ms = 0;
-    net->idled_ms += gim_clock_ms() - net->left_ms;
-  }
-  if (run_waiting(net)) drained = run(net, wait_ms, &status, err);
-  net->undone = !drained;
-  if (status == GIM_OK) run_deadlines(net, drained);
-  if (gim_brake_settle(&net->brake)) net->undone = true;
-  if (net->undone) net->left_ms = gim_clock_ms();
-  return status;
-}
-
-gim_status gim_net_step(gim_net *net, int64_t wait_ms, int64_t budget_us,
-                        gim_err *err) {
-  gim_err own;
-  gim_status status;
-  if (err == NULL) err = &own;
-  if (gim_net_is_foreign(net)) return fail_foreign(err);
-  if (net->stepping)
-    return gim_fail(err, GIM_E_INVALID, "gim_net_step within on_done");
-  net->budget_us = budget_us;
-  net->stepping = true;
-  status = step(net, wait_ms, err);
-  net->stepping = false;
-  arm(net);
-  for (int i = 0; i < net->lane_n; i++) {
-    int error = net->lanes[i].watch_error;
-    net->lanes[i].watch_error = 0;
-    if (status == GIM_OK && error != 0)
-      status = gim_fail(err, GIM_E_IO, "a socket cannot be watched: %s",
-                        strerror(error));
-  }
-  return status;
-}
-
-bool gim_net_is_drained(const gim_net *net) {
-  return !net->undone;
 }

@@ -63,9 +63,9 @@ int gim_net_fd(gim_net *net);
 **
 ** WHY NOTHING IS MISSED. What a step can find comes through the waiting room.
 ** libcurl's sockets, and those of its resolver, are watched there while a
-** transfer needs them; what another thread does for us (the journal) has a
-** descriptor that is watched for good (gim_net_watch): while anything is
-** watched the system is asked. libcurl's timers, deadlines, the alarm and what
+** transfer needs them; what another thread does for us has a descriptor that is
+** watched (gim_net_watch), the journal's for good, the writer's while somebody
+** waits for it: while anything is watched the system is asked. libcurl's timers, deadlines, the alarm and what
 ** a step left undone are the time that the room is armed for, by everything
 ** that changes them. Kept-alive connections that were closed are found out by
 ** the next request; where a host watches the descriptor they would wake it for
@@ -137,13 +137,28 @@ size_t gim_net_total(const gim_transfer *transfer);
 void gim_net_alarm(gim_net *net, int64_t due_ms);
 
 /*
-** Watches one descriptor (BORROWED until gim_net_free) that is not libcurl's:
-** `watcher` is called inside gim_net_step whenever it can be read, and has to
-** see to it that it no longer can. False: the system refuses, errno says why.
+** Lets a transfer go on whose callback `takes` said no: its bytes are offered
+** again in this step or the next one. The time until now counts for no
+** timeout_ms. Without effect on others. Not from on_head, takes or on_data.
+*/
+void gim_net_resume(gim_net *net, gim_transfer *transfer);
+
+/* Is it held up so? */
+bool gim_net_is_held(const gim_transfer *transfer);
+
+/*
+** Watches a descriptor (BORROWED until gim_net_unwatch or gim_net_free) that is
+** not libcurl's: `watcher` is called inside gim_net_step whenever it can be
+** read, and has to see to it that it no longer can. Two at most: the journal's
+** and that of who writes pictures. False: the system refuses, errno says why.
+** Also from below libcurl.
 */
 typedef void (*gim_net_watcher)(void *ud);
 GIM_MUST_CHECK bool gim_net_watch(gim_net *net, int fd,
                                   gim_net_watcher watcher, void *ud);
+
+/* Not any more; without effect on one that is not watched. */
+void gim_net_unwatch(gim_net *net, int fd);
 
 /*
 ** Does the work that is due: ready sockets, libcurl's timers, finished

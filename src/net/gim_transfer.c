@@ -3,6 +3,7 @@
 
 #include "gim_address.h"
 #include "gim_brake.h"
+#include "gim_clock.h"
 #include "gim_proxy.h"
 #include "gim_system.h"
 #include "gim_url.h"
@@ -74,6 +75,21 @@ static size_t on_header(char *p, size_t size, size_t count, void *ud) {
   return take_line(t, (gim_str){p, n}) ? n : 0;
 }
 
+/*
+** Streams of HTTP/2 share a connection: while others are read, libcurl would
+** gather all that comes of one which is held up. There nothing is read at all.
+*/
+static bool has_room(gim_transfer *t, size_t n) {
+  if (t->calls.takes == NULL || t->calls.takes(t->ud, n)) return true;
+  if (t->response.http_version >= 20) {
+    gim_brake_pull(t->carrier->brake, &t->waiting);
+    return false;
+  }
+  t->held = true;
+  t->held_ms = gim_clock_ms();
+  return false;
+}
+
 static size_t on_write(char *p, size_t size, size_t count, void *ud) {
   gim_transfer *t = ud;
   size_t n = size * count;
@@ -82,7 +98,7 @@ static size_t on_write(char *p, size_t size, size_t count, void *ud) {
     refuse(t, GIM_STOP_BODY);
     return 0;
   }
-  if (!gim_brake_lets(t->carrier->brake, &t->waiting))
+  if (!has_room(t, n) || !gim_brake_lets(t->carrier->brake, &t->waiting))
     return CURL_WRITEFUNC_PAUSE;
   t->received += (int64_t)n;
   t->callback_status = t->calls.on_data(t->ud, p, n);
@@ -245,7 +261,7 @@ void gim_transfer_clear(gim_transfer *t) {
   t->received = 0;
   t->requests = t->postponed = 0;
   t->deadline_ms = 0;
-  t->opened = t->refused_address = t->check_address = false;
+  t->opened = t->refused_address = t->check_address = t->held = false;
   t->stop = GIM_STOP_NONE;
   t->callback_status = GIM_OK;
   memset(&t->calls, 0, sizeof(t->calls));

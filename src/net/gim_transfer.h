@@ -61,6 +61,10 @@ typedef struct gim_transfer_callbacks {
   /* The final response's headers are there (no 1xx, no proxy's CONNECT).
      Any result but GIM_OK ends the transfer with it. May be NULL. */
   gim_status (*on_head)(void *ud, const gim_response *response);
+  /* Would `n` bytes of the body be taken at once? Where not they are held up,
+     and on_data gets them after gim_net_resume, which who says no sees to: once
+     there is room. May be NULL: always. */
+  bool (*takes)(void *ud, size_t n);
   /* Body bytes, BORROWED during the call, at most 16 KiB at a time. */
   gim_status (*on_data)(void *ud, const char *p, size_t n);
   void (*on_done)(void *ud, const gim_outcome *outcome);
@@ -81,7 +85,8 @@ typedef struct gim_transfer_spec {
                              gim_parts.h says */
   int parts_n;           /* 0: `body` */
   int64_t timeout_ms;    /* whole transfer, without the time that the host
-                             let it wait; 0: none. Ignored for PAID */
+                             let it wait, or `takes`; 0: none. Ignored for
+                             PAID */
   bool brief;            /* the answer has no picture: a small buffer will do.
                             Those of POLL never have */
   int64_t max_bytes;     /* of body; exceeding it ends the transfer */
@@ -129,6 +134,8 @@ struct gim_transfer {
   int64_t timeout_ms;
 
   gim_list_item waiting; /* held up by the brake */
+  bool held;             /* held up by `takes` */
+  int64_t held_ms;       /* since when, by gim_clock_ms */
   int64_t deadline_ms;   /* by the net's clock; 0: none */
   int postponed;         /* times that judging it was put off */
   size_t handed;

@@ -73,7 +73,7 @@ static gim_status no_memory(gim_err *err) {
 gim_status gim_upload_start(gim_upload **upload, gim_net *net,
                             const gim_upload_spec *spec,
                             gim_upload_done on_done, void *ud, gim_err *err) {
-  static const gim_transfer_callbacks callbacks = {NULL, on_data,
+  static const gim_transfer_callbacks callbacks = {NULL, NULL, on_data,
                                                    on_transfer_done};
   const char *headers[] = {spec->authorization, "Accept: application/json",
                            NULL};

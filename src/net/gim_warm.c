@@ -31,7 +31,7 @@ static bool is_over(const warming *w) {
 
 gim_status gim_warm_up(gim_net *net, const char *url, gim_err *err) {
   static const gim_class classes[KINDS] = {GIM_CLASS_POLL, GIM_CLASS_DOWNLOAD};
-  static const gim_transfer_callbacks calls = {NULL, NULL, on_done};
+  static const gim_transfer_callbacks calls = {NULL, NULL, NULL, on_done};
   attempt attempts[KINDS];
   gim_transfer_spec spec;
   gim_status status = GIM_OK;
