@@ -109,6 +109,8 @@ build = {
         "src/net/gim_easy.c",
         "src/net/gim_exchange.c",
         "src/net/gim_file.c",
+        "src/net/gim_file_blocks.c",
+        "src/net/gim_file_make.c",
         "src/net/gim_file_room.c",
         "src/net/gim_filing.c",
         "src/net/gim_filing_name.c",

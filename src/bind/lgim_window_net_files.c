@@ -18,16 +18,32 @@ static const char *const overwrites[] = {"number", "replace", "refuse", NULL};
 
 /* -------- gim_file -------- */
 
+/* Something that may be told that the writer has come on. */
+typedef struct told {
+  gim_writer_wait wait;
+  int count;
+} told;
+
+typedef struct window_file {
+  gim_file *file;
+  told told;
+} window_file;
+
+static void on_ready(gim_writer_wait *wait) {
+  GIM_CONTAINER(wait, told, wait)->count++;
+}
+
 static gim_file *check_file(lua_State *L) {
-  gim_file *file = *(gim_file **)luaL_checkudata(L, 1, FILE_NAME);
+  gim_file *file = ((window_file *)luaL_checkudata(L, 1, FILE_NAME))->file;
   luaL_argcheck(L, file != NULL, 1, "the file was freed");
   return file;
 }
 
 static int file_free(lua_State *L) {
-  gim_file **file = luaL_checkudata(L, 1, FILE_NAME);
-  gim_file_free(*file);
-  *file = NULL;
+  window_file *w = luaL_checkudata(L, 1, FILE_NAME);
+  gim_writer_forget(&w->told.wait);
+  gim_file_free(w->file);
+  w->file = NULL;
   return 0;
 }
 
@@ -45,15 +61,48 @@ static int window_try_folder(lua_State *L) {
   return lgim_window_done(L, status, &err);
 }
 
-/* window.file([folder]) -> file | nil, err */
-static int window_file(lua_State *L) {
+/* window.file([folder [, writer [, gather]]]) -> file | nil, err */
+static int window_file_new(lua_State *L) {
   const char *folder = luaL_optstring(L, 1, NULL);
+  gim_writer *writer = lgim_window_opt_writer(L, 2);
+  size_t gather = (size_t)luaL_optinteger(L, 3, 0);
   gim_err err;
-  gim_file **file = lua_newuserdatauv(L, sizeof(*file), 0);
-  *file = NULL;
+  window_file *w = lua_newuserdatauv(L, sizeof(*w), 1);
+  memset(w, 0, sizeof(*w));
+  w->told.wait.ready = on_ready;
   luaL_setmetatable(L, FILE_NAME);
-  if (gim_file_open(file, folder, &err) != GIM_OK)
+  if (gim_file_open(&w->file, folder, &err) != GIM_OK)
     return lgim_window_fail(L, &err);
+  if (writer != NULL) {
+    lua_pushvalue(L, 2); /* it outlives its files */
+    lua_setiuservalue(L, -2, 1);
+  }
+  gim_file_write_behind(w->file, writer);
+  if (gather > 0) gim_file_gather(w->file, gather);
+  return 1;
+}
+
+static int file_takes(lua_State *L) {
+  lua_pushboolean(
+      L, gim_file_takes(check_file(L), (size_t)luaL_checkinteger(L, 2)));
+  return 1;
+}
+
+static int file_is_written(lua_State *L) {
+  lua_pushboolean(L, gim_file_is_written(check_file(L)));
+  return 1;
+}
+
+/* file:await() -> whether it will be told */
+static int file_await(lua_State *L) {
+  window_file *w = luaL_checkudata(L, 1, FILE_NAME);
+  lua_pushboolean(L, gim_file_await(check_file(L), &w->told.wait));
+  return 1;
+}
+
+static int file_told(lua_State *L) {
+  lua_pushinteger(
+      L, ((window_file *)luaL_checkudata(L, 1, FILE_NAME))->told.count);
   return 1;
 }
 
@@ -121,6 +170,7 @@ static int file_in_place(lua_State *L) {
 
 typedef struct window_sink {
   gim_sink *sink;
+  told told;
 } window_sink;
 
 static gim_sink *check_sink(lua_State *L) {
@@ -131,21 +181,25 @@ static gim_sink *check_sink(lua_State *L) {
 
 static int sink_free(lua_State *L) {
   window_sink *w = luaL_checkudata(L, 1, SINK);
+  gim_writer_forget(&w->told.wait);
   gim_sink_free(w->sink);
   w->sink = NULL;
   return 0;
 }
 
-/* window.pool(limit [, small writes [, replaces]]) -> pool
+/* window.pool(limit [, small writes [, replaces [, writer]]]) -> pool;
    pool:used() -> bytes */
 static int window_pool(lua_State *L) {
   gim_pool *pool;
-  lua_settop(L, 3);
-  pool = lua_newuserdatauv(L, sizeof(*pool), 0);
+  lua_settop(L, 4);
+  pool = lua_newuserdatauv(L, sizeof(*pool), 1);
+  memset(pool, 0, sizeof(*pool));
   pool->limit = (size_t)luaL_checkinteger(L, 1);
-  pool->used = 0;
-  pool->small_writes = lua_toboolean(L, 2);
+  if (lua_toboolean(L, 2)) pool->gather = GIM_FILE_GATHER_SMALL;
   pool->replaces = lua_toboolean(L, 3);
+  pool->writer = lgim_window_opt_writer(L, 4);
+  lua_pushvalue(L, 4); /* it outlives the pool */
+  lua_setiuservalue(L, -2, 1);
   luaL_setmetatable(L, POOL);
   return 1;
 }
@@ -161,7 +215,8 @@ static int window_sink_new(lua_State *L) {
   gim_pool *pool = luaL_checkudata(L, 1, POOL);
   const char *folder = luaL_optstring(L, 2, NULL);
   window_sink *w = lua_newuserdatauv(L, sizeof(*w), 1);
-  w->sink = NULL;
+  memset(w, 0, sizeof(*w));
+  w->told.wait.ready = on_ready;
   luaL_setmetatable(L, SINK);
   lua_pushvalue(L, 1); /* the pool outlives its sinks */
   lua_setiuservalue(L, -2, 1);
@@ -178,6 +233,29 @@ static int sink_expect(lua_State *L) {
 static int sink_settle(lua_State *L) {
   gim_sink_settle(check_sink(L));
   return 0;
+}
+
+static int sink_takes(lua_State *L) {
+  lua_pushboolean(
+      L, gim_sink_takes(check_sink(L), (size_t)luaL_checkinteger(L, 2)));
+  return 1;
+}
+
+static int sink_is_written(lua_State *L) {
+  lua_pushboolean(L, gim_sink_is_written(check_sink(L)));
+  return 1;
+}
+
+/* sink:await() -> whether it will be told */
+static int sink_await(lua_State *L) {
+  window_sink *w = luaL_checkudata(L, 1, SINK);
+  lua_pushboolean(L, gim_sink_await(check_sink(L), &w->told.wait));
+  return 1;
+}
+
+static int sink_told(lua_State *L) {
+  lua_pushinteger(L, ((window_sink *)luaL_checkudata(L, 1, SINK))->told.count);
+  return 1;
 }
 
 static int sink_write(lua_State *L) {
@@ -248,6 +326,10 @@ void lgim_window_net_files(lua_State *L) {
   static const luaL_Reg file_methods[] = {{"expect", file_expect},
                                           {"write", file_write},
                                           {"settle", file_settle},
+                                          {"takes", file_takes},
+                                          {"is_written", file_is_written},
+                                          {"await", file_await},
+                                          {"told", file_told},
                                           {"size", file_size},
                                           {"read", file_read},
                                           {"commit", file_commit},
@@ -258,6 +340,10 @@ void lgim_window_net_files(lua_State *L) {
                                           {NULL, NULL}};
   static const luaL_Reg sink_methods[] = {{"expect", sink_expect},
                                           {"settle", sink_settle},
+                                          {"takes", sink_takes},
+                                          {"is_written", sink_is_written},
+                                          {"await", sink_await},
+                                          {"told", sink_told},
                                           {"write", sink_write},
                                           {"restart", sink_restart},
                                           {"size", sink_size},
@@ -271,7 +357,7 @@ void lgim_window_net_files(lua_State *L) {
                                           {NULL, NULL}};
   static const luaL_Reg pool_methods[] = {{"used", pool_used}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"try_folder", window_try_folder},
-                                       {"file", window_file},
+                                       {"file", window_file_new},
                                        {"pool", window_pool},
                                        {"sink", window_sink_new},
                                        {NULL, NULL}};

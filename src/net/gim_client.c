@@ -113,7 +113,7 @@ gim_status gim_client_step(gim_hub *hub, int64_t wait_ms, int64_t budget_us,
   if (budget_us > 0) {
     until_us = gim_net_now_us() + budget_us;
     judged_us = until_us - budget_us / 4;
-    hub->pool.small_writes = hub->spool.small_writes = true;
+    hub->pool.gather = hub->spool.gather = GIM_FILE_GATHER_SMALL;
   }
   if (is_due(hub, gim_net_now_ms())) {
     status = drain(hub, (budget_us + 1) / 2, err);

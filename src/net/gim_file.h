@@ -5,12 +5,21 @@
 **
 ** A file is written under a temporary name in its folder and appears under
 ** its final name only when whole. Nothing is fsynced: see gim_journal.
+**
+** One that was told of a writer is written behind: from its first whole block
+** on what is gathered goes to the writer's thread, block by block, and so does
+** all that comes after it (gim_file_settle, the name, the end of a file that
+** has none). Everything is where it was said to be all the same: what is on
+** its way can be read, and a write that failed there is told by the next call
+** that would have, with nothing lost. A file that is smaller than a block
+** never meets the thread.
 */
 #ifndef gim_file_h
 #define gim_file_h
 
 #include "gim_base.h"
 #include "gim_final.h"
+#include "gim_writer.h"
 
 #include <sys/types.h>
 
@@ -20,6 +29,8 @@
 /* The same where a frame budget counts: a write may take half a millisecond
    for 256 KiB when the system has to find the memory first. */
 #define GIM_FILE_GATHER_SMALL (64 * 1024)
+/* Bytes of a file that are held at most, gathered and on their way. */
+#define GIM_FILE_BEHIND (384 * 1024)
 
 typedef struct gim_file gim_file;
 
@@ -62,8 +73,12 @@ GIM_MUST_CHECK gim_status gim_file_try_folder_again(const char *folder,
 GIM_MUST_CHECK gim_status gim_file_open(gim_file **file, const char *folder,
                                         gim_err *err);
 
-/* Gathers GIM_FILE_GATHER_SMALL bytes only; before the first write. */
-void gim_file_gather_small(gim_file *file);
+/* Gathers `n` bytes, at most GIM_FILE_BEHIND; before the first write. */
+void gim_file_gather(gim_file *file, size_t n);
+
+/* Writes behind, on `writer` (BORROWED until gim_file_free; NULL: not); before
+   the first write. */
+void gim_file_write_behind(gim_file *file, gim_writer *writer);
 
 /*
 ** Reserves no blocks until gim_file_truncate. To reserve them may have to wait
@@ -75,8 +90,9 @@ void gim_file_reserve_nothing(gim_file *file);
 
 /*
 ** It is whole, and may wait for its name: what is gathered is written, and
-** memory and blocks that it does not need are released. What cannot be written
-** stays gathered; the next write and the commit fail then.
+** memory and blocks that it does not need are released; of one that is written
+** behind, when the thread is there. What cannot be written stays gathered; the
+** next write and the commit fail then.
 */
 void gim_file_settle(gim_file *file);
 
@@ -89,16 +105,33 @@ void gim_file_settle(gim_file *file);
 */
 void gim_file_expect(gim_file *file, int64_t n);
 
-/* Appends `n` bytes, gathered into writes of GIM_FILE_GATHER. GIM_E_IO,
-   GIM_E_NO_MEMORY: nothing of these `n` bytes counts; what was written before
-   can still be read. GIM_E_IO is final, until gim_file_truncate. */
+/*
+** Appends `n` bytes, gathered into writes of GIM_FILE_GATHER. GIM_E_IO,
+** GIM_E_NO_MEMORY: nothing of these `n` bytes counts; what was written before
+** can still be read. GIM_E_IO is final, until gim_file_truncate. Of a file that
+** is written behind it may speak of earlier bytes; and it blocks where
+** gim_file_takes says no.
+*/
 GIM_MUST_CHECK gim_status gim_file_write(gim_file *file, const void *p,
                                          size_t n, gim_err *err);
+
+/* Would `n` bytes be taken without waiting for the thread, or fail at once?
+   Also said of more than there are blocks for, when nothing is on its way. */
+bool gim_file_takes(gim_file *file, size_t n);
+
+/* Is nothing on its way, or has writing failed? What is gathered is not. */
+bool gim_file_is_written(gim_file *file);
+
+/*
+** Has `wait` (BORROWED, see gim_writer_await) told when the thread has come on
+** with what gim_file_takes or gim_file_commit waits for. False: they do not.
+*/
+bool gim_file_await(gim_file *file, gim_writer_wait *wait);
 
 /* Bytes written so far, gathered ones included. */
 int64_t gim_file_size(const gim_file *file);
 
-/* Reads up to `n` bytes at `offset`, gathered ones too; `*got` 0 at the end.
+/* Reads up to `n` bytes at `offset`, wherever they are; `*got` 0 at the end.
    Not changed by a write that failed. */
 GIM_MUST_CHECK gim_status gim_file_read(gim_file *file, int64_t offset,
                                         void *p, size_t n, size_t *got,
@@ -115,7 +148,9 @@ GIM_MUST_CHECK gim_status gim_file_truncate(gim_file *file, gim_err *err);
 ** GIM_E_IO: the file stays temporary and may be committed again, under another
 ** name or this one; REFUSE says that the name is taken, NUMBER that 10,000
 ** are. Also when the folder is no longer where it was, and when a write had
-** failed.
+** failed. GIM_E_TIMEOUT, of one that is written behind: the thread is at it;
+** to be called again with the same arguments (with others: once it has the
+** first name, GIM_E_IO says so), and nothing can be written meanwhile.
 */
 GIM_MUST_CHECK gim_status gim_file_commit(gim_file *file, const char *name,
                                           gim_overwrite overwrite, char *path,
@@ -137,7 +172,9 @@ GIM_MUST_CHECK gim_status gim_file_reopen(gim_file **file, const char *path,
 bool gim_file_is_committed(const gim_file *file);
 
 /* Closes; removes the file when it was not committed (not in a child after
-   fork: it is the parent's). NULL is allowed. */
+   fork: it is the parent's). One that is written behind goes when the thread is
+   there; should that be giving it its name just then, it keeps that. NULL is
+   allowed. */
 void gim_file_free(gim_file *file);
 
 #pragma GCC visibility pop

@@ -173,8 +173,10 @@ static gim_status file_to_file(gim_file *from, gim_file *to, gim_err *err) {
 static gim_status open_file(const gim_sink *sink, const char *folder,
                             gim_file **file, gim_err *err) {
   gim_status status = gim_file_open(file, folder, err);
-  if (status != GIM_OK || !sink->pool->small_writes) return status;
-  gim_file_gather_small(*file);
+  if (status != GIM_OK) return status;
+  gim_file_write_behind(*file, sink->pool->writer);
+  if (sink->pool->gather == 0) return GIM_OK;
+  gim_file_gather(*file, sink->pool->gather);
   if (!sink->pool->replaces) gim_file_reserve_nothing(*file);
   return GIM_OK;
 }
@@ -261,6 +263,19 @@ static gim_status put(gim_sink *sink, const void *p, size_t n) {
   /* The folder's trouble says most to a reader, where there was any. */
   sink->dead = sink->trouble.status != GIM_OK ? sink->trouble : err;
   return sink->dead.status;
+}
+
+bool gim_sink_takes(gim_sink *sink, size_t n) {
+  return sink->file == NULL || gim_file_takes(sink->file, n);
+}
+
+bool gim_sink_is_written(gim_sink *sink) {
+  return sink->file == NULL || gim_file_is_written(sink->file);
+}
+
+bool gim_sink_await(gim_sink *sink, gim_writer_wait *wait) {
+  gim_file *file = sink->copy != NULL ? sink->copy : sink->file;
+  return file != NULL && gim_file_await(file, wait);
 }
 
 gim_status gim_sink_write(gim_sink *sink, const void *p, size_t n,
@@ -357,6 +372,7 @@ static gim_status copy_slice(gim_sink *sink, int64_t slice, gim_err *err) {
   if (slice <= 0 || slice > left) slice = left;
   while (status == GIM_OK && slice > 0) {
     size_t got, n = slice < (int64_t)COPY_BYTES ? (size_t)slice : COPY_BYTES;
+    if (!gim_file_takes(sink->copy, n)) break;
     status = gim_sink_read(sink, sink->copied, block, n, &got, err);
     if (status == GIM_OK) status = gim_file_write(sink->copy, block, got, err);
     if (status != GIM_OK) break;
@@ -388,14 +404,17 @@ gim_status gim_sink_commit(gim_sink *sink, const char *folder,
     return sink->dead.status;
   }
   if (sink->at == PLACE_FOLDER && !gim_file_is_committed(sink->file) &&
-      strcmp(folder, sink->folder) == 0 && gim_file_is_in_place(sink->file))
-    return gim_file_commit(sink->file, name, overwrite, path, size, err);
+      strcmp(folder, sink->folder) == 0 && gim_file_is_in_place(sink->file)) {
+    status = gim_file_commit(sink->file, name, overwrite, path, size, err);
+    /* Another name may have been asked for before, and taken meanwhile. */
+    if (status == GIM_OK || !gim_file_is_committed(sink->file)) return status;
+  }
   if (sink->copy == NULL || strcmp(folder, sink->copy_folder) != 0)
     status = start_copy(sink, folder, err);
   if (status == GIM_OK) status = copy_slice(sink, slice, err);
   if (status == GIM_E_TIMEOUT) return status;
   if (status == GIM_OK)
     status = gim_file_commit(sink->copy, name, overwrite, path, size, err);
-  drop_copy(sink);
+  if (status != GIM_E_TIMEOUT) drop_copy(sink);
   return status;
 }

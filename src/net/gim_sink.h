@@ -23,9 +23,12 @@
 typedef struct gim_pool {
   size_t limit; /* bytes that may be held at once */
   size_t used;
-  bool small_writes; /* a frame budget counts: see gim_file_gather_small */
-  bool replaces;     /* files usually replace others: then blocks are reserved
-                        even so, see gim_file_reserve_nothing */
+  size_t gather;      /* bytes of one write; 0: GIM_FILE_GATHER, and no frame
+                          budget counts */
+  bool replaces;      /* files usually replace others: then blocks are reserved
+                          even so, see gim_file_reserve_nothing */
+  gim_writer *writer; /* BORROWED; files are written behind; NULL: they are
+                          not */
 } gim_pool;
 
 typedef struct gim_sink gim_sink;
@@ -48,6 +51,20 @@ gim_sink *gim_sink_reopen(const char *path, int64_t size, gim_pool *pool);
 ** blocks are reserved as of gim_file_expect, memory for as much ahead.
 */
 void gim_sink_expect(gim_sink *sink, int64_t n);
+
+/*
+** Would `n` bytes be taken at once, as of gim_file_takes? Else a write of them
+** blocks until the thread that writes has come on: gim_sink_await tells of
+** that.
+*/
+bool gim_sink_takes(gim_sink *sink, size_t n);
+
+/* Is nothing of it on its way to a file? */
+bool gim_sink_is_written(gim_sink *sink);
+
+/* Has `wait` (BORROWED, see gim_writer_await) told when gim_sink_takes or
+   gim_sink_commit is to be asked again. False: now. */
+bool gim_sink_await(gim_sink *sink, gim_writer_wait *wait);
 
 /*
 ** Appends. GIM_E_IO or GIM_E_NO_MEMORY only when neither the folder nor
@@ -93,8 +110,9 @@ void gim_sink_quote(gim_sink *sink, gim_str secret, char to[GIM_SINK_QUOTE]);
 /*
 ** Files the picture under `folder`/`name`: the sink's own folder (a rename)
 ** or any other (a copy of at most `slice` bytes per call, 0: all at once).
-** GIM_OK: done, `path` says where. GIM_E_TIMEOUT: not all is copied yet, call
-** again with the same arguments. GIM_E_IO, GIM_E_NO_MEMORY: not filed; the
+** GIM_OK: done, `path` says where. GIM_E_TIMEOUT: not all is copied yet, or
+** written; to be called again with the same arguments, where gim_sink_await
+** says that it waits for that, then. GIM_E_IO, GIM_E_NO_MEMORY: not filed; the
 ** bytes stay readable and it may be tried again. A sink can be filed more
 ** than once; after a rename it reads from the named file.
 */
