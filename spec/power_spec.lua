@@ -6,7 +6,8 @@
 local program = require "spec.support.program"
 
 local SCENARIOS = { "base64", "base64 with output", "base64, cut", "link and base64",
-  "link and base64 with output", "links", "links with output", "a long journal" }
+  "link and base64 with output", "links", "links with output", "base64, written behind",
+  "links, written behind", "a long journal" }
 
 describe("a power failure at any call to the disk loses no picture of", function()
   for _, name in ipairs(SCENARIOS) do

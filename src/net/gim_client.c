@@ -10,6 +10,8 @@
    within so many rounds every socket had its turn, even if others flow on. */
 #define POSTPONE_MS 5
 #define POSTPONED_MAX 64
+/* One whose answer waits for the disk, which tells when it goes on. */
+#define HELD_MS 1000
 
 /* Microseconds until then, at least one: 0 would be no limit. */
 static int64_t left_us(int64_t until_us) {
@@ -73,6 +75,10 @@ static void advance_due(gim_hub *hub, int64_t until_us) {
       gim_heap_set(&hub->heap, &job->due, now_ms + POSTPONE_MS);
       continue;
     }
+    if (job->exchange != NULL && gim_exchange_is_held(job->exchange)) {
+      gim_heap_set(&hub->heap, &job->due, now_ms + HELD_MS);
+      continue;
+    }
     job->postponed = 0;
     gim_job_advance(job, now_ms);
     if (is_over(until_us)) break;
@@ -113,7 +119,7 @@ gim_status gim_client_step(gim_hub *hub, int64_t wait_ms, int64_t budget_us,
   if (budget_us > 0) {
     until_us = gim_net_now_us() + budget_us;
     judged_us = until_us - budget_us / 4;
-    hub->pool.gather = hub->spool.gather = GIM_FILE_GATHER_SMALL;
+    gim_hub_keep_frames(hub);
   }
   if (is_due(hub, gim_net_now_ms())) {
     status = drain(hub, (budget_us + 1) / 2, err);
@@ -136,9 +142,10 @@ gim_status gim_client_step(gim_hub *hub, int64_t wait_ms, int64_t budget_us,
 
 /* Something may come that no descriptor tells the host of. */
 static bool is_unseen(const gim_hub *hub) {
-  return !GIM_LINUX && (gim_net_active(hub->net) > 0 ||
-                        (hub->archive != NULL &&
-                         gim_list_first(&hub->archive->waiting) != NULL));
+  return !GIM_LINUX &&
+         (gim_net_active(hub->net) > 0 || gim_writer_is_awaited(hub->writer) ||
+          (hub->archive != NULL &&
+           gim_list_first(&hub->archive->waiting) != NULL));
 }
 
 int64_t gim_client_timeout_ms(const gim_hub *hub) {

@@ -29,11 +29,13 @@ struct gim_download {
   int64_t max_bytes;
   bool reference;
   bool allow_private;
-  bool redirected; /* this hop's answer names another link */
-  bool looked;     /* the first bytes were judged */
+  bool redirected;      /* this hop's answer names another link */
+  bool looked;          /* the first bytes were judged */
+  gim_writer_wait room; /* for more bytes in the sink */
 };
 
 static void release(gim_download *d) {
+  gim_writer_forget(&d->room);
   free(d->url);
   free(d->private_host);
   free(d);
@@ -167,6 +169,18 @@ static gim_status not_a_picture(gim_download *d) {
   return d->err.status;
 }
 
+static void on_room(gim_writer_wait *wait) {
+  gim_download *d = GIM_CONTAINER(wait, gim_download, room);
+  if (d->transfer != NULL) gim_net_resume(d->net, d->transfer);
+}
+
+static bool takes(void *ud, size_t n) {
+  gim_download *d = ud;
+  if (d->redirected || gim_sink_takes(d->sink, n)) return true;
+  d->room.ready = on_room;
+  return !gim_sink_await(d->sink, &d->room);
+}
+
 static gim_status on_data(void *ud, const char *p, size_t n) {
   gim_download *d = ud;
   gim_status status;
@@ -273,6 +287,7 @@ static void on_transfer_done(void *ud, const gim_outcome *outcome) {
   gim_err err;
   const gim_err *result = NULL;
   d->transfer = NULL;
+  gim_writer_forget(&d->room);
   if (d->err.status != GIM_OK) {
     result = &d->err;
   }
@@ -294,7 +309,7 @@ static void on_transfer_done(void *ud, const gim_outcome *outcome) {
 }
 
 static gim_status start_hop(gim_download *d, gim_err *err) {
-  static const gim_transfer_callbacks callbacks = {on_head, NULL, on_data,
+  static const gim_transfer_callbacks callbacks = {on_head, takes, on_data,
                                                    on_transfer_done};
   static const char *const headers[] = {"Accept: image/*", NULL};
   gim_transfer_spec spec;

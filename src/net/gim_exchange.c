@@ -14,6 +14,13 @@
 */
 #define ANSWER_MAX (4 * GIM_LIMIT_DOWNLOAD)
 
+/* How it ended. */
+typedef struct ended {
+  gim_exchanged exchanged;
+  gim_reply reply;
+  gim_err err;
+} ended;
+
 struct gim_exchange {
   gim_net *net;
   gim_transfer *transfer;
@@ -29,15 +36,25 @@ struct gim_exchange {
   gim_sink **sinks; /* OWNED; sink_count of them */
   int sink_count;
   int whole;      /* payloads that have ended */
+  int kept;       /* of these, that were filed or could not be */
+  int written;    /* the first so many have nothing on its way to a file */
   int pictures;   /* that are expected in all */
   int64_t length; /* of the answer, as it comes; -1: not known */
   int64_t received;
   size_t body_n;
   bool paid;
-  bool form; /* its body has parts */
+  bool form;               /* its body has parts */
+  gim_writer_wait room;    /* for more bytes in the last sink */
+  gim_writer_wait keeping; /* for the picture that is being filed */
+  ended *ended; /* OWNED; the transfer is over, and pictures are still to be
+                   filed; else NULL */
 };
 
 static void release(gim_exchange *x) {
+  gim_writer_forget(&x->room);
+  gim_writer_forget(&x->keeping);
+  if (x->ended != NULL) gim_reply_free(&x->ended->reply);
+  free(x->ended);
   for (int i = 0; i < x->sink_count; i++) gim_sink_free(x->sinks[i]);
   free(x->sinks);
   free(x->folder);
@@ -70,16 +87,32 @@ static gim_status begin_picture(gim_exchange *x) {
 
 /*
 ** Files a picture that is whole: from here on it survives the process. Where
-** that fails the sink has it all the same.
+** that fails the sink has it all the same. False: not yet.
 */
-static void keep_picture(gim_exchange *x, int image) {
+static bool keep_picture(gim_exchange *x, int image) {
   char name[128], path[GIM_LIMIT_PATH + sizeof(name)];
+  gim_sink *sink = x->sinks[image];
   int n = snprintf(name, sizeof(name), "%s-%d%s", x->keep, image, x->ending);
-  if (n < 0 || (size_t)n >= sizeof(name)) return;
-  if (gim_sink_trouble(x->sinks[image], NULL) != GIM_OK) return;
-  if (gim_sink_commit(x->sinks[image], x->folder, name, GIM_OVERWRITE_REPLACE,
-                      0, path, sizeof(path), NULL) == GIM_OK)
-    x->on_kept(x->ud, image, path, gim_sink_size(x->sinks[image]));
+  gim_status status;
+  if (n < 0 || (size_t)n >= sizeof(name) || sink == NULL) return true;
+  if (gim_sink_trouble(sink, NULL) != GIM_OK) return true;
+  do {
+    status = gim_sink_commit(sink, x->folder, name, GIM_OVERWRITE_REPLACE, 0,
+                             path, sizeof(path), NULL);
+    if (status == GIM_E_TIMEOUT && gim_sink_await(sink, &x->keeping))
+      return false;
+  } while (status == GIM_E_TIMEOUT);
+  if (status == GIM_OK) x->on_kept(x->ud, image, path, gim_sink_size(sink));
+  return true;
+}
+
+/* One after the other: that is how they are written. */
+static bool keep_pictures(gim_exchange *x) {
+  while (x->keep != NULL && x->kept < x->whole) {
+    if (!keep_picture(x, x->kept)) return false;
+    x->kept++;
+  }
+  return true;
 }
 
 static gim_status on_picture(void *ud, gim_split_event event, int image,
@@ -100,7 +133,7 @@ static gim_status on_picture(void *ud, gim_split_event event, int image,
     x->whole++;
     if (x->sinks[image] == NULL) break;
     gim_sink_settle(x->sinks[image]);
-    if (x->keep != NULL) keep_picture(x, image);
+    (void)keep_pictures(x);
     break;
   }
   return GIM_OK;
@@ -113,6 +146,38 @@ static gim_status on_head(void *ud, const gim_response *response) {
   if (coding[0] == '\0' || strcmp(coding, "identity") == 0)
     x->length = response->content_length;
   return GIM_OK;
+}
+
+static void on_room(gim_writer_wait *wait) {
+  gim_exchange *x = GIM_CONTAINER(wait, gim_exchange, room);
+  gim_net_resume(x->net, x->transfer);
+}
+
+/*
+** What is to be written first, before there is room for `n` bytes more; NULL:
+** nothing. Of all pictures but the one that arrives, what is on its way is
+** written before that one's, so that it is not the more the more there are.
+*/
+static gim_sink *full_sink(gim_exchange *x, size_t n) {
+  gim_sink *last;
+  if (x->sink_count == 0) return NULL;
+  last = x->sinks[x->sink_count - 1];
+  if (last == NULL || x->whole == x->sink_count) return NULL;
+  if (!gim_sink_takes(last, n)) return last;
+  if (gim_sink_is_written(last)) return NULL;
+  for (; x->written < x->sink_count - 1; x->written++) {
+    gim_sink *before = x->sinks[x->written];
+    if (before != NULL && !gim_sink_is_written(before)) return before;
+  }
+  return NULL;
+}
+
+static bool takes(void *ud, size_t n) {
+  gim_exchange *x = ud;
+  gim_sink *full = full_sink(x, n);
+  if (full == NULL) return true;
+  x->room.ready = on_room;
+  return !gim_sink_await(full, &x->room);
 }
 
 static gim_status on_data(void *ud, const char *p, size_t n) {
@@ -156,56 +221,74 @@ static gim_status read_reply(gim_exchange *x, const gim_response *response,
   return gim_reply_read(reply, &input);
 }
 
+/* Ends it for its owner: all is known, and what is kept is filed. */
+static void conclude(gim_exchange *x, ended *e) {
+  e->exchanged.reply = &e->reply;
+  if (e->exchanged.status != GIM_OK) e->exchanged.err = &e->err;
+  e->exchanged.sinks = x->sinks;
+  e->exchanged.sink_count = x->sink_count;
+  x->on_done(x->ud, &e->exchanged);
+  gim_reply_free(&e->reply);
+}
+
+static void on_keeping(gim_writer_wait *wait) {
+  gim_exchange *x = GIM_CONTAINER(wait, gim_exchange, keeping);
+  if (!keep_pictures(x) || x->ended == NULL) return;
+  conclude(x, x->ended);
+  release(x);
+}
+
+/* Until what is kept is filed. Without memory for that nobody waits: the sinks
+   have it all the same. */
+static bool put_off(gim_exchange *x, const ended *e) {
+  x->ended = malloc(sizeof(*x->ended));
+  if (x->ended != NULL) *x->ended = *e;
+  return x->ended != NULL;
+}
+
+static void read_end(gim_exchange *x, const gim_outcome *outcome, ended *e) {
+  gim_exchanged *exchanged = &e->exchanged;
+  gim_err *err = &e->err;
+  exchanged->status = outcome->status;
+  exchanged->handed = outcome->handed;
+  exchanged->total = outcome->total;
+  exchanged->http_status = outcome->response->http_status;
+  if (outcome->err != NULL) *err = *outcome->err;
+  /* A page of errors may be of any form and size: its status says enough. */
+  if (exchanged->status == GIM_OK && exchanged->http_status / 100 == 2)
+    exchanged->status = gim_split_finish(&x->split, err);
+  if (exchanged->status == GIM_OK &&
+      read_reply(x, outcome->response, &e->reply) != GIM_OK)
+    exchanged->status =
+        gim_fail(err, GIM_E_NO_MEMORY, "No memory to read the answer.");
+  /* Whole over HTTP, but no JSON that anybody sends; yet it has pictures. */
+  if (exchanged->status == GIM_OK && exchanged->http_status / 100 == 2 &&
+      e->reply.shape == GIM_REPLY_ERROR && x->whole > 0) {
+    *err = e->reply.err;
+    exchanged->status = err->status;
+  }
+  exchanged->skeleton = gim_split_skeleton(&x->split);
+  if (exchanged->status == GIM_OK) return;
+  /* libcurl may quote what it did not understand. */
+  gim_redact_secret(err->message, x->secret);
+  if (exchanged->http_status / 100 == 2)
+    exchanged->salvaged = salvage(x, outcome->response, &e->reply);
+}
+
 static void on_transfer_done(void *ud, const gim_outcome *outcome) {
   gim_exchange *x = ud;
-  gim_exchanged exchanged;
-  gim_reply reply;
-  gim_err err;
-  memset(&exchanged, 0, sizeof(exchanged));
-  gim_reply_init(&reply);
-  exchanged.status = outcome->status;
-  exchanged.err = outcome->err;
-  exchanged.handed = outcome->handed;
-  exchanged.total = outcome->total;
-  exchanged.http_status = outcome->response->http_status;
-  /* A page of errors may be of any form and size: its status says enough. */
-  if (exchanged.status == GIM_OK && exchanged.http_status / 100 == 2 &&
-      gim_split_finish(&x->split, &err) != GIM_OK) {
-    exchanged.status = err.status;
-    exchanged.err = &err;
-  }
-  if (exchanged.status == GIM_OK &&
-      read_reply(x, outcome->response, &reply) != GIM_OK) {
-    exchanged.status =
-        gim_fail(&err, GIM_E_NO_MEMORY, "No memory to read the answer.");
-    exchanged.err = &err;
-  }
-  /* Whole over HTTP, but no JSON that anybody sends; yet it has pictures. */
-  if (exchanged.status == GIM_OK && exchanged.http_status / 100 == 2 &&
-      reply.shape == GIM_REPLY_ERROR && x->whole > 0) {
-    err = reply.err;
-    exchanged.status = err.status;
-    exchanged.err = &err;
-  }
-  /* libcurl may quote what it did not understand. */
-  if (exchanged.status != GIM_OK && exchanged.err != NULL) {
-    err = *exchanged.err;
-    gim_redact_secret(err.message, x->secret);
-    exchanged.err = &err;
-  }
-  if (exchanged.status != GIM_OK && exchanged.http_status / 100 == 2)
-    exchanged.salvaged = salvage(x, outcome->response, &reply);
-  exchanged.reply = &reply;
-  exchanged.skeleton = gim_split_skeleton(&x->split);
-  exchanged.sinks = x->sinks;
-  exchanged.sink_count = x->sink_count;
+  ended e;
+  memset(&e.exchanged, 0, sizeof(e.exchanged));
+  gim_reply_init(&e.reply);
+  read_end(x, outcome, &e);
+  gim_writer_forget(&x->room);
   if (x->sink_count > x->whole) {
     /* The last one was cut: half a picture is none. */
     gim_sink_free(x->sinks[x->sink_count - 1]);
     x->sinks[x->sink_count - 1] = NULL;
   }
-  x->on_done(x->ud, &exchanged);
-  gim_reply_free(&reply);
+  if (!keep_pictures(x) && put_off(x, &e)) return;
+  conclude(x, &e);
   release(x);
 }
 
@@ -223,7 +306,7 @@ gim_status gim_exchange_start(gim_exchange **exchange, gim_net *net,
                               const gim_exchange_spec *spec,
                               gim_exchange_done on_done, void *ud,
                               gim_err *err) {
-  static const gim_transfer_callbacks callbacks = {on_head, NULL, on_data,
+  static const gim_transfer_callbacks callbacks = {on_head, takes, on_data,
                                                    on_transfer_done};
   gim_transfer_spec transfer;
   gim_status status;
@@ -231,6 +314,7 @@ gim_status gim_exchange_start(gim_exchange **exchange, gim_net *net,
   if (x == NULL)
     return gim_fail(err, GIM_E_NO_MEMORY, "No memory for a request.");
   gim_split_init(&x->split, GIM_LIMIT_SKELETON, on_picture, x);
+  x->keeping.ready = on_keeping;
   x->net = net;
   x->on_done = on_done;
   x->ud = ud;
@@ -267,16 +351,25 @@ gim_status gim_exchange_start(gim_exchange **exchange, gim_net *net,
 }
 
 void gim_exchange_cancel(gim_exchange *exchange, size_t *handed) {
-  gim_net_cancel(exchange->net, exchange->transfer, handed);
+  if (exchange->ended == NULL)
+    gim_net_cancel(exchange->net, exchange->transfer, handed);
+  else if (handed != NULL)
+    *handed = exchange->ended->exchanged.handed;
   release(exchange);
 }
 
 size_t gim_exchange_handed(const gim_exchange *exchange) {
-  return gim_net_handed(exchange->transfer);
+  return exchange->ended == NULL ? gim_net_handed(exchange->transfer)
+                                 : exchange->ended->exchanged.handed;
 }
 
 size_t gim_exchange_total(const gim_exchange *exchange) {
-  return gim_net_total(exchange->transfer);
+  return exchange->ended == NULL ? gim_net_total(exchange->transfer)
+                                 : exchange->ended->exchanged.total;
+}
+
+bool gim_exchange_is_held(const gim_exchange *exchange) {
+  return exchange->ended != NULL || gim_net_is_held(exchange->transfer);
 }
 
 int64_t gim_exchange_received(const gim_exchange *exchange) {

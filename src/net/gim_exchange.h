@@ -68,7 +68,8 @@ typedef struct gim_exchange_spec {
 
 /*
 ** Starts it. on_done is called once, inside gim_net_step, unless it is
-** cancelled; the exchange is gone after that. `ud` is BORROWED until then.
+** cancelled; the exchange is gone after that. Pictures that are to be filed
+** have been by then, or could not be. `ud` is BORROWED until then.
 ** As gim_net_start: GIM_E_INVALID, GIM_E_NO_MEMORY, GIM_E_TOO_BIG (no slot).
 */
 GIM_MUST_CHECK gim_status gim_exchange_start(gim_exchange **exchange,
@@ -79,6 +80,10 @@ GIM_MUST_CHECK gim_status gim_exchange_start(gim_exchange **exchange,
 
 /* Ends it at once, without on_done. `*handed`, as of gim_net_cancel. */
 void gim_exchange_cancel(gim_exchange *exchange, size_t *handed);
+
+/* Does it wait for a disk of ours? Then the service has no more to do for it,
+   or cannot: no time limit of the service's is to end it. */
+bool gim_exchange_is_held(const gim_exchange *exchange);
 
 /* Body bytes handed over so far, of how many (gim_outcome counts likewise),
    and bytes of the answer that came. */

@@ -56,6 +56,7 @@ const char *gim_filing_folder(const gim_filing *f) {
 }
 
 static void start_download(gim_want *want, int64_t now_ms);
+static void on_written(gim_writer_wait *wait);
 
 static bool make_slots(gim_filing *f) {
   int count = f->task->pictures.count;
@@ -64,6 +65,7 @@ static bool make_slots(gim_filing *f) {
   for (int i = 0; f->slots != NULL && i < count; i++) {
     f->slots[i].filing = f;
     f->slots[i].want.start = start_download;
+    f->slots[i].writing.ready = on_written;
   }
   return f->slots != NULL;
 }
@@ -167,22 +169,27 @@ static gim_sink *bytes_for(gim_filing *f, gim_slot *slot, gim_slot **from) {
   return gim_filing_bytes(source, picture);
 }
 
-/* Names the picture and puts it there. GIM_E_TIMEOUT: goes on next step. */
+/* Names the picture and puts it there. GIM_E_TIMEOUT: it goes on in the next
+   step, or when the thread that writes has come on. */
 static gim_status file_away(gim_filing *f, gim_slot *slot, gim_err *err) {
   char path[GIM_LIMIT_PATH + GIM_NAME_MAX];
   gim_buffer name;
   gim_slot *from;
   gim_sink *sink = bytes_for(f, slot, &from);
   gim_status status;
-  if (sink == NULL)
-    return gim_fail(err, from->copier != NULL ? GIM_E_TIMEOUT : GIM_E_IO,
+  if (sink == NULL) {
+    slot->copying = from->copier != NULL; /* until that one is there */
+    return gim_fail(err, slot->copying ? GIM_E_TIMEOUT : GIM_E_IO,
                     "The picture's bytes are gone.");
+  }
   status = gim_filing_name(f, number_of(slot), &name, err);
   if (status == GIM_OK)
     status = gim_sink_commit(sink, f->aim->folder, name.p, f->aim->overwrite,
                              COPY_SLICE, path, sizeof(path), err);
   gim_buffer_free(&name);
   from->copier = status == GIM_E_TIMEOUT ? f : NULL;
+  slot->copying =
+      status == GIM_E_TIMEOUT && !gim_sink_await(sink, &slot->writing);
   if (status != GIM_OK) return status;
   free(slot->path);
   slot->path = gim_str_copy(gim_str_of(path));
@@ -214,12 +221,19 @@ static void conclude(gim_filing *f, gim_slot *slot, int64_t now_ms) {
   gim_status status = GIM_OK;
   slot->copying = false;
   if (gim_filing_is_aimed(f)) status = file_away(f, slot, &err);
-  if (status == GIM_E_TIMEOUT)
-    slot->copying = true;
-  else if (status != GIM_OK)
+  if (status == GIM_E_TIMEOUT) return;
+  if (status != GIM_OK)
     report(f, number_of(slot), &err, now_ms);
   else
     gim_task_saved(f->task, number_of(slot), NULL, now_ms, gim_net_random());
+}
+
+static void on_written(gim_writer_wait *wait) {
+  gim_slot *slot = GIM_CONTAINER(wait, gim_slot, writing);
+  gim_filing *f = slot->filing;
+  int64_t now_ms = gim_net_now_ms();
+  conclude(f, slot, now_ms);
+  f->calls->changed(f, now_ms);
 }
 
 void gim_filing_start(gim_filing *f, int picture, int64_t now_ms) {
@@ -310,6 +324,7 @@ void gim_filing_stop(gim_filing *f) {
     if (slot->download != NULL) gim_download_cancel(slot->download);
     slot->download = NULL;
     slot->copying = false;
+    gim_writer_forget(&slot->writing);
     if (slot->copier == f) slot->copier = NULL;
     gim_list_remove(&slot->want.link);
     if (slot->whole || slot->sink == NULL) continue;

@@ -33,12 +33,14 @@ typedef struct gim_slot {
   gim_download *download;
   gim_resume resume;
   bool copying;              /* filing goes on with the next step */
+  gim_writer_wait writing;   /* filing goes on when it is told */
   struct gim_filing *copier; /* who copies from the sink; BORROWED */
 } gim_slot;
 
 /* What a filing tells its owner. */
 typedef struct gim_filing_calls {
-  /* A download has ended, and the task wants to know. */
+  /* A download has ended, or a picture was filed that took its time, and the
+     task wants to know. */
   void (*changed)(struct gim_filing *filing, int64_t now_ms);
   /* Picture `picture` was filed. */
   void (*filed)(struct gim_filing *filing, int picture);

@@ -2,17 +2,14 @@
 #include "gim_hub.h"
 
 #include "gim_address.h"
-#include "gim_redact.h"
 #include "gim_proxy.h"
 #include "gim_url.h"
 
 #include <curl/curl.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define KEY_MAX 4096
 #define AUTHORIZATION "Authorization: Bearer "
@@ -230,6 +227,28 @@ static void on_trouble(void *ud, const gim_err *err) {
   gim_hub_log(ud, "warning", "journal", 0, "%s", err->message);
 }
 
+static void on_written(void *ud) {
+  gim_writer_tell(((gim_hub *)ud)->writer);
+}
+
+static bool listen_to_writer(void *ud, int fd, bool on) {
+  gim_hub *hub = ud;
+  if (on) return gim_net_watch(hub->net, fd, on_written, hub);
+  gim_net_unwatch(hub->net, fd);
+  return true;
+}
+
+static gim_status make_writer(gim_hub *hub, gim_err *err) {
+  hub->writer = gim_writer_new(listen_to_writer, hub);
+  if (hub->writer == NULL) return no_memory(err);
+  return GIM_OK;
+}
+
+void gim_hub_keep_frames(gim_hub *hub) {
+  hub->pool.gather = hub->spool.gather = GIM_FILE_GATHER_SMALL;
+  hub->pool.writer = hub->spool.writer = hub->writer;
+}
+
 /* The last thing to open: it is not to be locked and read in vain. */
 static gim_status open_archive(gim_hub *hub, gim_err *err) {
   gim_status status;
@@ -289,6 +308,7 @@ gim_hub *gim_hub_new(const gim_hub_options *options, gim_err *err) {
   if (status == GIM_OK) status = check_lines(options, err);
   if (status == GIM_OK) status = check_proxy(options->proxy, err);
   if (status == GIM_OK) status = open_net(hub, err);
+  if (status == GIM_OK) status = make_writer(hub, err);
   if (status == GIM_OK) status = open_archive(hub, err);
   /* The caller's strings are his; nothing reads them from here on. */
   memset(&hub->options.api_key, 0, sizeof(gim_str));
@@ -306,6 +326,8 @@ gim_hub *gim_hub_new(const gim_hub_options *options, gim_err *err) {
 }
 
 void gim_hub_close(gim_hub *hub) {
+  /* First: what it still has to do may lie in the archive's folder. */
+  gim_writer_stop(hub->writer);
   gim_archive_close(hub->archive);
   hub->archive = NULL;
   if (hub->net != NULL) gim_net_free(hub->net);
@@ -337,6 +359,7 @@ void gim_hub_release(gim_hub *hub) {
   gim_heap_free(&hub->heap);
   gim_ledger_free(&hub->ledger);
   gim_store_free(&hub->bodies);
+  gim_writer_free(hub->writer);
   free(hub->base_url);
   free(hub->files_url);
   free(hub->task_path);
@@ -374,45 +397,6 @@ gim_status gim_hub_make_key(char key[GIM_KEY_SIZE], gim_err *err) {
   }
   key[36] = '\0';
   return GIM_OK;
-}
-
-void gim_hub_log(gim_hub *hub, const char *event, const char *task,
-                 int http_status, const char *format, ...) {
-  gim_log *log;
-  char text[2 * sizeof(log->text)];
-  struct timespec now;
-  va_list arguments;
-  if (!hub->options.log) return;
-  log = calloc(1, sizeof(*log));
-  if (log == NULL) return;
-  log->event = event;
-  log->http_status = http_status;
-  (void)clock_gettime(CLOCK_REALTIME, &now);
-  log->time_unix_ms =
-      (int64_t)now.tv_sec * 1000 + (int64_t)now.tv_nsec / 1000000;
-  gim_copy_text(log->task, sizeof(log->task), gim_str_of(task));
-  va_start(arguments, format);
-  if (vsnprintf(text, sizeof(text), format, arguments) < 0) text[0] = '\0';
-  va_end(arguments);
-  gim_redact_secret(text, gim_hub_secret(hub));
-  gim_copy_text(log->text, sizeof(log->text), gim_str_of(text));
-  if (hub->log_last != NULL)
-    hub->log_last->next = log;
-  else
-    hub->log_first = log;
-  hub->log_last = log;
-  if (++hub->log_count > GIM_LIMIT_LOG && !hub->telling)
-    free(gim_hub_take_log(hub));
-}
-
-gim_log *gim_hub_take_log(gim_hub *hub) {
-  gim_log *log = hub->log_first;
-  if (log == NULL) return NULL;
-  hub->log_first = log->next;
-  if (hub->log_first == NULL) hub->log_last = NULL;
-  hub->log_count--;
-  log->next = NULL;
-  return log;
 }
 
 const char *gim_hub_libcurl(void) {

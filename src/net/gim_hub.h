@@ -84,6 +84,7 @@ typedef struct gim_want {
 typedef struct gim_hub {
   gim_net *net;                     /* OWNED; NULL once closed */
   gim_archive *archive;             /* OWNED; NULL: no journal, or closed */
+  gim_writer *writer;               /* OWNED; see gim_hub_keep_frames */
   gim_heap heap;                    /* of gim_due in jobs */
   gim_list queues[GIM_CLASS_COUNT]; /* of gim_want */
   gim_list events;                  /* of jobs with news */
@@ -126,6 +127,14 @@ typedef struct gim_hub {
 ** gim_archive_open; NULL then.
 */
 gim_hub *gim_hub_new(const gim_hub_options *options, gim_err *err);
+
+/*
+** A frame budget counts from now on: pictures are written in small blocks, and
+** behind. Where it does not they are written at once: on two processors, of
+** which the service has one, a second thread gains nothing, and handing all
+** bytes from one processor's cache to the other's costs a fifth more time.
+*/
+void gim_hub_keep_frames(gim_hub *hub);
 
 /* Shuts the net down and forgets the key; jobs must be done before. */
 void gim_hub_close(gim_hub *hub);

@@ -34,8 +34,10 @@ local base = os.getenv "GPTIMAGE_POWER" or files.folder().path
 local root, trace = base .. "/disk", base .. "/trace"
 assert(window.mkdir(root))
 
+-- Those that are written behind have more than a block of 64 KiB.
 local function picture(number)
-  return services.picture(500 + number, 1024, 1024, number) .. "\0\0\0\0IEND\174B\96\130"
+  local size = name:find "behind" and 70000 or 500
+  return services.picture(size + number, 1024, 1024, number) .. "\0\0\0\0IEND\174B\96\130"
 end
 
 local PICTURES = { picture(1), picture(2) }
@@ -60,6 +62,10 @@ local scenarios = {
   ["links"] = { provider = "starmagic", pictures = { 1, 2 } },
   ["links with output"] = { provider = "starmagic", pictures = { 1, 2 },
     request = { output = root .. "/out/deep/{key}-{index}.{format}" } },
+  ["base64, written behind"] = { provider = "magick", pictures = { 1, 2 }, budget = 0.001,
+    request = { output = root .. "/out/deep/{key}-{index}.{format}" } },
+  ["links, written behind"] = { provider = "starmagic", pictures = { 1, 2 }, budget = 0.001,
+    request = { output = root .. "/out/{key}-{index}.{format}" } },
   ["a long journal"] = { provider = "magick", pictures = { 1, 2 }, long = true },
 }
 
@@ -120,7 +126,7 @@ local function save(task, result)
 end
 
 local function finish(client)
-  service:drive(function() return client:step(0) == 0 end)
+  service:drive(function() return client:step(0, scenario.budget) == 0 end)
   client:close()
   service:step()
 end

@@ -1,0 +1,286 @@
+-- SPDX-License-Identifier: MIT
+-- Pictures on their way to a disk that does not answer, or that fails: what spec/writing_spec.lua
+-- runs, in a process whose gptimage is the window's. `writing.lua CASE` prints "fine", or says what
+-- was wrong.
+
+local window = require "gptimage.core_test"
+package.preload["gptimage.core"] = window.core
+
+local base64 = require "gptimage.sandbox.base64"
+local files = require "spec.support.files"
+local services = require "spec.support.service"
+local socket = require "socket"
+
+local BLOCK = 64 * 1024
+local LARGE, OTHER, SMALL = services.picture(1500001, 2048, 2048),
+  services.picture(1200007, 1024, 1024, 3), services.picture(3000, 64, 64, 5)
+local BUDGET = 0.001
+
+local folder <close> = files.folder()
+local before = window.open_fds()
+
+local function at(name) return folder.path .. "/" .. name end
+
+local function base64_reply(...)
+  local items = {}
+  for i, bytes in ipairs { ... } do
+    items[i] = '{"b64_json":"' .. base64.encode(bytes) .. '"}'
+  end
+  return '{"created":1764000000,"data":[' .. table.concat(items, ",") .. "]}"
+end
+
+local service, client
+
+-- `pictures` for each POST in its turn, the last one for those behind it.
+local function start(pictures, options)
+  options = options or {}
+  options.provider = options.provider or "magick"
+  service = services.start {
+    submit = options.provider == "magick" and function(conn, _, number)
+      conn:reply(base64_reply(table.unpack(pictures[math.min(number, #pictures)])))
+    end or nil,
+    download = function(conn) conn:reply(pictures[1][1], nil, { "Content-Type: image/png" }) end,
+  }
+  client = service:client(options)
+end
+
+-- And a step with a budget: from then on pictures are written behind.
+local function submit(name, n)
+  local task = assert(client:submit(services.request { model = "gpt-image-2", n = n,
+    output = name and at(name) }))
+  client:step(0, BUDGET)
+  return task
+end
+
+-- So many steps, of which none may wait for the disk: if one did, nobody would let that go.
+local function step(n, done)
+  for _ = 1, n do
+    client:step(0, BUDGET)
+    service.server:step()
+    if done and done() then return true end
+  end
+  return not done
+end
+
+-- Until nothing is left to do but what the disk would have to.
+local function settle()
+  local deadline = socket.gettime() + 10
+  repeat
+    step(20)
+    assert(socket.gettime() < deadline, "steps find something to do for ever")
+  until client:timeout() ~= 0 and service.server
+  step(200)
+end
+
+local function finish()
+  service:close()
+  service, client = nil, nil
+  collectgarbage()
+  collectgarbage()
+end
+
+local function equal(wanted, found, what)
+  if wanted ~= found then
+    error(("%s: %s, not %s"):format(what or "wrong", tostring(found):sub(1, 200),
+      tostring(wanted):sub(1, 200)), 2)
+  end
+end
+
+local function names()
+  return table.concat(folder:files(), " ")
+end
+
+local cases = {}
+
+-- A step does not wait for the disk; others go on; and nobody is woken for nothing.
+function cases.held()
+  for _, provider in ipairs { "magick", "starmagic" } do
+    start({ { LARGE }, { SMALL } }, { provider = provider, timeout = { download = 0.3 } })
+    window.disk_hold(true)
+    local task = submit "large.png"
+    settle()
+    assert(not task:done())
+    services.stall(0.4) -- no time of the service's
+    settle()
+    assert(not task:done(), "it has ended: " .. tostring(task:done() and select(2, task:wait())))
+    assert(client:timeout() ~= 0 and client:timeout() ~= nil)
+    if provider == "magick" then
+      local small = submit "small.png"
+      assert(step(20000, function() return small:done() end), "a small picture has to wait as well")
+      equal(SMALL, files.read(small:wait().images[1].path))
+    end
+    assert(not task:done())
+    window.disk_hold(false)
+    local result = assert(service:finish(task))
+    equal(at "large.png", result.images[1].path)
+    equal(LARGE, files.read(at "large.png"))
+    equal(LARGE, result.images[1]:data())
+    equal(provider == "magick" and 0 or 1, #service.downloads)
+    finish()
+    files.remove(at "small.png")
+    files.remove(at "large.png")
+  end
+end
+
+-- What a stream of HTTP/1.1 has sent by then is bounded by blocks and buffers, not by the picture.
+function cases.many()
+  start { { LARGE, OTHER, SMALL, LARGE, OTHER } }
+  window.disk_hold(true)
+  local task = submit("{index}.png", 5)
+  settle()
+  assert(not task:done())
+  window.disk_hold(false)
+  local result = assert(service:finish(task))
+  for i, bytes in ipairs { LARGE, OTHER, SMALL, LARGE, OTHER } do
+    equal(bytes, files.read(at(i .. ".png")))
+    equal(at(i .. ".png"), result.images[i].path)
+  end
+  finish()
+end
+
+-- Pictures of large replies replace others, and stand there whole at any time.
+function cases.replace()
+  start({ { LARGE }, { OTHER } }, { overwrite = "replace" })
+  assert(service:finish(submit "a.png"))
+  window.disk_hold(true)
+  local task = submit "a.png"
+  settle()
+  equal(LARGE, files.read(at "a.png"))
+  window.disk_hold(false)
+  assert(service:finish(task))
+  equal(OTHER, files.read(at "a.png"))
+  finish()
+  equal("a.png", names())
+end
+
+-- Beside the journal: its line is written when the file has its name.
+function cases.journal()
+  start({ { LARGE, OTHER } }, { journal = at "jobs.jsonl" })
+  window.disk_hold(true)
+  local task = submit("out/{index}.png", 2)
+  settle()
+  local function journal() return files.read(at "jobs.jsonl") end
+  assert(not journal():find '"arrived"' and not journal():find '"done"')
+  assert(not task:done())
+  window.disk_hold(false)
+  assert(service:finish(task))
+  equal(LARGE, files.read(at "out/1.png"))
+  equal(OTHER, files.read(at "out/2.png"))
+  finish()
+  local arrived, done = journal():find '"arrived"', journal():find '"done"'
+  assert(arrived and done and arrived < done)
+  assert(select(2, journal():gsub('"arrived"', "")) == 2)
+  assert(select(2, journal():gsub('"saved"', "")) == 2)
+end
+
+-- Cancelled, closed, collected and left by a child, with blocks on their way.
+function cases.ends()
+  for _, how in ipairs { "cancel", "close", "collect", "fork" } do
+    for _, journal in ipairs { false, true } do
+      for _, held in ipairs { true, false } do
+        start({ { LARGE, OTHER } }, { journal = journal and at "jobs.jsonl" or nil })
+        window.disk_hold(held)
+        local task = submit("{index}.png", 2)
+        if held then
+          settle()
+        else
+          for _ = 1, 300 do step(1) end
+        end
+        if how == "cancel" and not task:done() then task:cancel() end
+        if how == "fork" then
+          local fine, said = window.in_child(function()
+            pcall(client.step, client, 0, BUDGET)
+            client:close()
+            task = nil
+            collectgarbage()
+          end)
+          assert(fine, said)
+        end
+        window.disk_hold(false)
+        if how == "fork" then assert(service:finish(task)) end
+        task = nil -- luacheck: ignore
+        if how == "collect" then
+          service.clients = {}
+          client = nil
+        end
+        finish()
+        for _, name in ipairs(folder:files()) do
+          assert(not name:find "%.part$", how .. " leaves " .. name)
+          os.remove(at(name))
+        end
+        os.execute(("rm -rf '%s'"):format(at "jobs.jsonl.d"))
+      end
+    end
+  end
+end
+
+-- A write that fails, at every one of them: nothing is lost.
+function cases.fails()
+  for _, journal in ipairs { false, true } do
+    local n, failed = 0, 0
+    repeat
+      start({ { LARGE } }, { journal = journal and at "jobs.jsonl" or nil })
+      window.die_at(0)
+      window.disk_fault("pwrite", 28, n)
+      local task = submit "out/{index}.png"
+      service:drive(function() return task:done() end)
+      local struck = window.disk_calls "pwrite" > n
+      window.disk_fault()
+      local result, err = task:wait()
+      if not result then
+        failed = failed + 1
+        equal("io", err.kind)
+        equal("yes", err.billed)
+        result = err.result
+      else
+        equal(LARGE, files.read(result.images[1].path))
+      end
+      equal(LARGE, result.images[1]:data(), "after " .. n)
+      task, result, err = nil, nil, nil -- luacheck: ignore
+      finish()
+      os.execute(("rm -rf '%s'*"):format(at "jobs.jsonl"))
+      os.execute(("rm -rf '%s'"):format(at "out"))
+      n = n + 1
+    until not struck
+    assert(n > #LARGE // BLOCK, n .. " writes")
+    assert(journal or failed == n - 1, failed .. " of " .. n .. " failed")
+  end
+end
+
+-- Without a budget there is no thread, and no descriptor of it.
+function cases.at_once()
+  service = services.start { submit = function(conn) conn:reply(base64_reply(LARGE)) end }
+  client = service:client { provider = "magick" }
+  window.disk_hold(true) -- for any other thread
+  assert(service:generate { model = "gpt-image-2", output = at "a.png" })
+  equal(LARGE, files.read(at "a.png"))
+  finish()
+end
+
+-- A copy into a folder of its own, saved later; by turns with the disk.
+function cases.copies()
+  start { { LARGE } }
+  local task = submit()
+  local result = assert(service:finish(task))
+  window.disk_hold(true)
+  local saved
+  client:spawn(function() saved = assert(result.images[1]:save(at "there/x.png")) end)
+  settle()
+  assert(not saved)
+  window.disk_hold(false)
+  service:drive(function() return saved end)
+  equal(LARGE, files.read(at "there/x.png"))
+  finish()
+end
+
+local case = assert(cases[arg[1]], arg[1])
+local fine, problem = xpcall(case, debug.traceback)
+window.disk_hold(false)
+window.disk_fault()
+if fine then
+  collectgarbage()
+  collectgarbage()
+  equal(before, window.open_fds(), "descriptors")
+end
+print(fine and "fine" or problem)
+os.exit(fine, true)
