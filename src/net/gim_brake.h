@@ -44,8 +44,8 @@ bool gim_brake_is_over(gim_brake *brake);
 bool gim_brake_lets(gim_brake *brake, gim_list_item *waiter);
 
 /*
-** No piece passes any more in this step, as when the budget is used up: `waiter`
-** cannot go on, and is queued like those.
+** No piece passes any more in this step, as when the budget is used up:
+** `waiter` cannot go on, and is queued like those.
 */
 void gim_brake_pull(gim_brake *brake, gim_list_item *waiter);
 

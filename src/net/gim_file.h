@@ -108,8 +108,8 @@ void gim_file_expect(gim_file *file, int64_t n);
 /*
 ** Appends `n` bytes, gathered into writes of GIM_FILE_GATHER. GIM_E_IO,
 ** GIM_E_NO_MEMORY: nothing of these `n` bytes counts; what was written before
-** can still be read. GIM_E_IO is final, until gim_file_truncate. Of a file that
-** is written behind it may speak of earlier bytes; and it blocks where
+** can still be read. GIM_E_IO is final, until gim_file_truncate. Of a file
+** that is written behind it may speak of earlier bytes; and it blocks where
 ** gim_file_takes says no.
 */
 GIM_MUST_CHECK gim_status gim_file_write(gim_file *file, const void *p,
@@ -171,10 +171,12 @@ GIM_MUST_CHECK gim_status gim_file_reopen(gim_file **file, const char *path,
 /* True after gim_file_commit said GIM_OK. */
 bool gim_file_is_committed(const gim_file *file);
 
-/* Closes; removes the file when it was not committed (not in a child after
-   fork: it is the parent's). One that is written behind goes when the thread is
-   there; should that be giving it its name just then, it keeps that. NULL is
-   allowed. */
+/*
+** Closes; removes the file when it was not committed (not in a child after
+** fork: it is the parent's). One that is written behind goes when the thread
+** is there; should that be giving it its name just then, it keeps that. NULL
+** is allowed.
+*/
 void gim_file_free(gim_file *file);
 
 #pragma GCC visibility pop

@@ -44,8 +44,8 @@ typedef struct gim_file_naming {
 } gim_file_naming;
 
 /*
-** The bytes of a file, by their place: up to `flushed` they are in it; those of
-** the `in_flight` blocks from `first` on are on their way; the block behind
+** The bytes of a file, by their place: up to `flushed` they are in it; those
+** of the `in_flight` blocks from `first` on are on their way; the block behind
 ** these, if there is one, gathers up to `size`. Blocks go round; all but the
 ** last before a pause (gim_file_settle) are full.
 */

@@ -63,14 +63,15 @@ int gim_net_fd(gim_net *net);
 **
 ** WHY NOTHING IS MISSED. What a step can find comes through the waiting room.
 ** libcurl's sockets, and those of its resolver, are watched there while a
-** transfer needs them; what another thread does for us has a descriptor that is
-** watched (gim_net_watch), the journal's for good, the writer's while somebody
-** waits for it: while anything is watched the system is asked. libcurl's timers, deadlines, the alarm and what
-** a step left undone are the time that the room is armed for, by everything
-** that changes them. Kept-alive connections that were closed are found out by
-** the next request; where a host watches the descriptor they would wake it for
-** ever, and there the system is asked as well. All of this changes in the
-** thread that calls us, and in no other.
+** transfer needs them; what another thread does for us has a descriptor that
+** is watched (gim_net_watch), the journal's for good, the writer's while
+** somebody waits for it: while anything is watched the system is asked.
+** libcurl's timers, deadlines, the alarm and what a step left undone are the
+** time that the room is armed for, by everything that changes them. Kept-alive
+** connections that were closed are found out by the next request; where a host
+** watches the descriptor they would wake it for ever, and there the system is
+** asked as well. All of this changes in the thread that calls us, and in no
+** other.
 */
 bool gim_net_is_idle(const gim_net *net);
 
@@ -147,8 +148,8 @@ void gim_net_resume(gim_net *net, gim_transfer *transfer);
 bool gim_net_is_held(const gim_transfer *transfer);
 
 /*
-** Watches a descriptor (BORROWED until gim_net_unwatch or gim_net_free) that is
-** not libcurl's: `watcher` is called inside gim_net_step whenever it can be
+** Watches a descriptor (BORROWED until gim_net_unwatch or gim_net_free) that
+** is not libcurl's: `watcher` is called inside gim_net_step whenever it can be
 ** read, and has to see to it that it no longer can. Two at most: the journal's
 ** and that of who writes pictures. False: the system refuses, errno says why.
 ** Also from below libcurl.

@@ -2,8 +2,8 @@
 /*
 ** gim_net_private.h - what the files of gim_net share   [floor 6]
 **
-** gim_net.c makes nets, starts transfers and ends them, gim_net_step.c does the
-** work that is due.
+** gim_net.c makes nets, starts transfers and ends them, gim_net_step.c does
+** the work that is due.
 */
 #ifndef gim_net_private_h
 #define gim_net_private_h

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** gim_thread.h - threads of our own, and the bell by which they call   [floor 1]
+** gim_thread.h - threads of our own, and how they call us   [floor 1]
 **
 ** What must not wait for the disk hands it to a thread and goes on; the thread
 ** rings when there is news, and a waiting room hears that.
@@ -15,9 +15,9 @@
 #pragma GCC visibility push(hidden)
 
 /*
-** Starts a thread that runs `work` with `ud`. No signal is delivered to it: the
-** host's are for the host's threads; and a limit on the size of files (SIGXFSZ)
-** is to be a failed write, not the end of the host. 0, or an errno.
+** Starts a thread that runs `work` with `ud`. No signal is delivered to it:
+** the host's are for the host's threads; and a limit on the size of files
+** (SIGXFSZ) is to be a failed write, not the end of the host. 0, or an errno.
 */
 int gim_thread_start(pthread_t *thread, void *(*work)(void *ud), void *ud);
 

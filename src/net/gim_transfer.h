@@ -62,8 +62,8 @@ typedef struct gim_transfer_callbacks {
      Any result but GIM_OK ends the transfer with it. May be NULL. */
   gim_status (*on_head)(void *ud, const gim_response *response);
   /* Would `n` bytes of the body be taken at once? Where not they are held up,
-     and on_data gets them after gim_net_resume, which who says no sees to: once
-     there is room. May be NULL: always. */
+     and on_data gets them after gim_net_resume, which who says no sees to:
+     once there is room. May be NULL: always. */
   bool (*takes)(void *ud, size_t n);
   /* Body bytes, BORROWED during the call, at most 16 KiB at a time. */
   gim_status (*on_data)(void *ud, const char *p, size_t n);

@@ -69,8 +69,9 @@ static void do_next(gim_writer *w) {
 /*
 ** The host's threads come first, where they share a processor: one that was
 ** taken from them in the middle of a step comes back some milliseconds later.
-** Should they take all of it, the files wait, then the transfers, then they have
-** nothing to do. On Linux this is the thread's own; elsewhere the process's.
+** Should they take all of it, the files wait, then the transfers, then they
+** have nothing to do. On Linux this is the thread's own; elsewhere the
+** process's.
 */
 static void step_back(void) {
 #if GIM_LINUX

@@ -2,15 +2,15 @@
 /*
 ** gim_writer.h - a thread for what may have to wait for the disk   [floor 2]
 **
-** A write into the system's memory takes some microseconds, and one in some ten
-** thousand waits milliseconds for the file system's journal; on a slow disk, or
-** one behind a network, any of them waits for longer than a frame. Such calls
-** are jobs of a writer: its thread does them one after the other, in the order
-** in which they were handed over, while its owner goes on.
+** A write into the system's memory takes some microseconds, and one in some
+** ten thousand waits milliseconds for the file system's journal; on a slow
+** disk, or one behind a network, any of them waits for longer than a frame.
+** Such calls are jobs of a writer: its thread does them one after the other,
+** in the order in which they were handed over, while its owner goes on.
 **
 ** It is made when the first job is there. Where there can be none (no memory,
-** no more threads, another process after fork, after gim_writer_stop) the owner
-** does what he has to do himself.
+** no more threads, another process after fork, after gim_writer_stop) the
+** owner does what he has to do himself.
 **
 ** Who has to know that a job is done asks (gim_writer_has_done), blocks
 ** (gim_writer_wait_for), or is told in the step of his net (gim_writer_await).
@@ -64,7 +64,7 @@ bool gim_writer_start(gim_writer *writer);
 /* Hands a job over: after gim_writer_start said that there is a thread. */
 void gim_writer_put(gim_writer *writer, gim_writer_job *job);
 
-/* Was a job, which was handed over, done? What `run` wrote can be read then. */
+/* Was a job, which was handed over, done? What `run` wrote can be read. */
 bool gim_writer_has_done(gim_writer *writer, const gim_writer_job *job);
 
 /* Blocks until that is so. */
