@@ -88,6 +88,9 @@ describe("gim_size_judge", function()
         .. "pixels_min=3840x1280 or 3:1 ratio_max=3840x1280 or 3:1" },
       { TWO, "4096x4096", nil, "edge_max=2880x2880 or 1:1 pixels_max=2880x2880 or 1:1" },
       { TWO, "512x512", nil, "pixels_min=816x816 or 1:1" },
+      -- Over what a number is read to, nothing is said that may be wrong of it.
+      { TWO, "16000000x1280", nil, "edge_max=3840x1280 or 3:1 pixels_max=3840x1280 or 3:1 "
+        .. "ratio_max=3840x1280 or 3:1" },
       { TWO, "16:10", nil, "ratio=3:2" }, { TWO, "32:18", nil, "ratio=16:9" },
       { TWO, "banana", nil, "size_format" }, { TWO, "", nil, "size_format" },
       { TWO, "1024X1024", nil, "size_format=1024x1024" },

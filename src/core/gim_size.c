@@ -98,18 +98,20 @@ static void report_pixels(const gim_size_input *input, const gim_size *size,
                           unsigned broken, gim_report *report) {
   const gim_pixel_rule *rule = input->model->pixels;
   long long pixels = (long long)size->width * size->height;
+  /* Of a number that counts as the largest nothing more is known. */
+  bool wide = size->width == GIM_SIZE_NUMBER_MAX;
+  bool high = size->height == GIM_SIZE_NUMBER_MAX;
+  bool width = !wide && size->width % rule->step_px != 0;
+  bool height = !high && size->height % rule->step_px != 0;
   char nearest[NEAREST_MAX];
   nearest_size(input->model, size, nearest);
-  if ((broken & GIM_PIXELS_NO_MULTIPLE) != 0) {
-    bool width = size->width % rule->step_px != 0;
-    bool height = size->height % rule->step_px != 0;
+  if (width || height)
     gim_report_add(report, input->severity, "size", "multiple_of_16",
                    input->size, nearest, "%s no multiple of %d",
                    width && height ? "width and height are"
                    : width         ? "the width is"
                                    : "the height is",
                    rule->step_px);
-  }
   if ((broken & GIM_PIXELS_EDGE_OVER) != 0)
     gim_report_add(report, input->severity, "size", "edge_max", input->size,
                    nearest, "an edge is at most %d pixels long",
@@ -118,7 +120,11 @@ static void report_pixels(const gim_size_input *input, const gim_size *size,
     gim_report_add(report, input->severity, "size", "pixels_min", input->size,
                    nearest, "%lld pixels are fewer than %lld", pixels,
                    (long long)rule->pixels_min);
-  if ((broken & GIM_PIXELS_OVER) != 0)
+  if ((broken & GIM_PIXELS_OVER) != 0 && (wide || high))
+    gim_report_add(report, input->severity, "size", "pixels_max", input->size,
+                   nearest, "a picture has at most %lld pixels",
+                   (long long)rule->pixels_max);
+  else if ((broken & GIM_PIXELS_OVER) != 0)
     gim_report_add(report, input->severity, "size", "pixels_max", input->size,
                    nearest, "%lld pixels are more than %lld", pixels,
                    (long long)rule->pixels_max);
