@@ -165,7 +165,7 @@ static inline const char *skip_mark(const char *p, const char *end,
 }
 
 /* The same with an index. */
-static bool next_node(gim_json_cursor *at) {
+static inline bool next_node(gim_json_cursor *at) {
   const gim_json_node *node = at->node;
   const char *text = at->p;
   if (node == at->last) {

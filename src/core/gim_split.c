@@ -38,7 +38,6 @@ void gim_split_init(gim_split *s, size_t skeleton_max, gim_split_sink sink,
 void gim_split_free(gim_split *s) {
   gim_buffer_free(&s->skeleton);
   gim_json_check_free(&s->check);
-  memset(s, 0, offsetof(gim_split, problem));
 }
 
 gim_str gim_split_skeleton(const gim_split *s) {
