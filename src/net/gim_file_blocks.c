@@ -39,11 +39,12 @@ void gim_file_do(gim_file *f, gim_writer_job *job) {
     return;
   }
   job->run(job);
-  if (!last) job->done = true;
+  if (!last) atomic_store(&job->state, GIM_WRITER_DONE);
 }
 
 bool gim_file_has_done(gim_file *f, const gim_writer_job *job) {
-  return f->behind ? gim_writer_has_done(f->writer, job) : job->done;
+  return f->behind ? gim_writer_has_done(f->writer, job)
+                   : atomic_load(&job->state) == GIM_WRITER_DONE;
 }
 
 /* -------- the blocks -------- */

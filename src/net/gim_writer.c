@@ -12,6 +12,13 @@
 
 #define NICE 19 /* the last in the queue */
 
+/*
+** No lock is taken but to sleep and to wake somebody: a thread that stands
+** back is put off at any place, also where it has one, and its owner would
+** wait for it in the middle of a step. Instead each side first says what it
+** does and then looks at what the other does, in one order for both
+** (sequentially consistent): of two that do so at once, one sees the other.
+*/
 struct gim_writer {
   pid_t owner; /* a child after fork has no such thread, and maybe a lock that
                   nobody opens */
@@ -22,14 +29,13 @@ struct gim_writer {
   bool running, stopped;
   pthread_t thread;
   gim_bell bell;
+  _Atomic(gim_writer_job *) put; /* what is to be done, the latest first */
+  atomic_bool asleep;            /* the thread has to be woken */
+  atomic_bool blocked;           /* and so has its owner */
   pthread_mutex_t lock;
   pthread_cond_t wake; /* for the thread */
-  pthread_cond_t done; /* for the owner, who blocks */
-  /* Under the lock: */
-  gim_writer_job *first, *end; /* jobs that are still to be done */
-  bool asleep;                 /* the thread has to be woken */
-  bool blocked;                /* and so has the owner */
-  bool stop;
+  pthread_cond_t done; /* for its owner */
+  bool stop;           /* under the lock */
 };
 
 gim_writer *gim_writer_new(gim_writer_listen listen, void *ud) {
@@ -52,18 +58,46 @@ gim_writer *gim_writer_new(gim_writer_listen listen, void *ud) {
 
 /* -------- the thread -------- */
 
-/* With the lock held at both ends. */
-static void do_next(gim_writer *w) {
-  gim_writer_job *job = w->first;
-  bool last = job->last;
-  w->first = job->next;
-  pthread_mutex_unlock(&w->lock);
-  job->run(job);
+/* Wakes who waits for `condition` with the lock held, or is about to. */
+static void wake_up(gim_writer *w, pthread_cond_t *condition) {
   pthread_mutex_lock(&w->lock);
+  pthread_mutex_unlock(&w->lock);
+  pthread_cond_signal(condition);
+}
+
+static void do_job(gim_writer *w, gim_writer_job *job) {
+  bool last = job->last;
+  job->run(job);
   if (last) return;
-  job->done = true;
-  if (job->told) gim_bell_ring(w->bell);
-  if (w->blocked) pthread_cond_signal(&w->done);
+  /* Once that is said it may be gone. */
+  if (atomic_exchange(&job->state, GIM_WRITER_DONE) == GIM_WRITER_TOLD)
+    gim_bell_ring(w->bell);
+  if (atomic_load(&w->blocked)) wake_up(w, &w->done);
+}
+
+/* All that was put, the first one first. */
+static gim_writer_job *take_all(gim_writer *w) {
+  gim_writer_job *job = atomic_exchange(&w->put, NULL), *first = NULL;
+  while (job != NULL) {
+    gim_writer_job *before = job->next;
+    job->next = first;
+    first = job;
+    job = before;
+  }
+  return first;
+}
+
+/* False: nothing is to be done any more. */
+static bool wait_for_work(gim_writer *w) {
+  bool more;
+  pthread_mutex_lock(&w->lock);
+  atomic_store(&w->asleep, true);
+  while (atomic_load(&w->put) == NULL && !w->stop)
+    pthread_cond_wait(&w->wake, &w->lock);
+  atomic_store(&w->asleep, false);
+  more = atomic_load(&w->put) != NULL;
+  pthread_mutex_unlock(&w->lock);
+  return more;
 }
 
 /*
@@ -82,21 +116,14 @@ static void step_back(void) {
 static void *work(void *ud) {
   gim_writer *w = ud;
   step_back();
-  pthread_mutex_lock(&w->lock);
-  for (;;) {
-    if (w->first != NULL) {
-      do_next(w);
+  do {
+    gim_writer_job *job = take_all(w);
+    while (job != NULL) {
+      gim_writer_job *next = job->next;
+      do_job(w, job);
+      job = next;
     }
-    else if (w->stop) {
-      break;
-    }
-    else {
-      w->asleep = true;
-      pthread_cond_wait(&w->wake, &w->lock);
-      w->asleep = false;
-    }
-  }
-  pthread_mutex_unlock(&w->lock);
+  } while (atomic_load(&w->put) != NULL || wait_for_work(w));
   return NULL;
 }
 
@@ -119,36 +146,23 @@ bool gim_writer_start(gim_writer *w) {
 }
 
 void gim_writer_put(gim_writer *w, gim_writer_job *job) {
-  bool asleep;
-  job->next = NULL;
-  job->done = job->told = false;
-  pthread_mutex_lock(&w->lock);
-  if (w->first == NULL)
-    w->first = job;
-  else
-    w->end->next = job;
-  w->end = job;
-  asleep = w->asleep;
-  pthread_mutex_unlock(&w->lock);
-  /* Outside: it would run into the lock at once. */
-  if (asleep) pthread_cond_signal(&w->wake);
+  atomic_store(&job->state, GIM_WRITER_PUT);
+  job->next = atomic_load(&w->put);
+  while (!atomic_compare_exchange_weak(&w->put, &job->next, job)) continue;
+  if (atomic_load(&w->asleep)) wake_up(w, &w->wake);
 }
 
 bool gim_writer_has_done(gim_writer *w, const gim_writer_job *job) {
-  bool done;
-  if (is_foreign(w)) return false;
-  pthread_mutex_lock(&w->lock);
-  done = job->done;
-  pthread_mutex_unlock(&w->lock);
-  return done;
+  return !is_foreign(w) && atomic_load(&job->state) == GIM_WRITER_DONE;
 }
 
 void gim_writer_wait_for(gim_writer *w, const gim_writer_job *job) {
   if (is_foreign(w)) return;
   pthread_mutex_lock(&w->lock);
-  w->blocked = true;
-  while (!job->done) pthread_cond_wait(&w->done, &w->lock);
-  w->blocked = false;
+  atomic_store(&w->blocked, true);
+  while (atomic_load(&job->state) != GIM_WRITER_DONE)
+    pthread_cond_wait(&w->done, &w->lock);
+  atomic_store(&w->blocked, false);
   pthread_mutex_unlock(&w->lock);
 }
 
@@ -164,14 +178,12 @@ static bool hark(gim_writer *w) {
 
 bool gim_writer_await(gim_writer *w, gim_writer_job *job,
                       gim_writer_wait *wait) {
-  bool done;
+  int state = GIM_WRITER_PUT;
   gim_list_remove(&wait->link);
   if (is_foreign(w)) return false;
-  pthread_mutex_lock(&w->lock);
-  done = job->done;
-  if (!done) job->told = true;
-  pthread_mutex_unlock(&w->lock);
-  if (done) return false;
+  if (!atomic_compare_exchange_strong(&job->state, &state, GIM_WRITER_TOLD) &&
+      state == GIM_WRITER_DONE)
+    return false;
   wait->job = job;
   gim_list_append(&w->waiting, &wait->link);
   if (hark(w)) return true;

@@ -24,6 +24,8 @@
 #include "gim_base.h"
 #include "gim_list.h"
 
+#include <stdatomic.h>
+
 #pragma GCC visibility push(hidden)
 
 typedef struct gim_writer gim_writer;
@@ -36,9 +38,15 @@ typedef struct gim_writer_job {
   void (*run)(struct gim_writer_job *job);
   bool last; /* `run` releases it: nobody asks of it again */
   /* private: */
-  bool done, told; /* under the writer's lock */
+  atomic_int state; /* of those below */
   struct gim_writer_job *next;
 } gim_writer_job;
+
+enum {
+  GIM_WRITER_PUT = 0, /* it was handed over, or never was */
+  GIM_WRITER_TOLD,    /* and somebody is to be told when it is done */
+  GIM_WRITER_DONE
+};
 
 /* Somebody who waits for a job, inside what it is about. `ready` is called
    once, inside gim_net_step. */
