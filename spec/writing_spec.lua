@@ -11,6 +11,7 @@ describe("pictures written behind", function()
     many = "of one reply wait for each other, and all come",
     replace = "take another's place when they are whole",
     journal = "are written down when they have their names",
+    cancel = "are those of an answer that came whole, also for who cancels then",
     ends = "leave nothing behind, whenever they are let go of",
     fails = "are not lost, whichever write fails",
     at_once = "are none where no step has a budget",

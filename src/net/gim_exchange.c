@@ -358,6 +358,13 @@ void gim_exchange_cancel(gim_exchange *exchange, size_t *handed) {
   release(exchange);
 }
 
+bool gim_exchange_finish(gim_exchange *exchange) {
+  if (exchange->ended == NULL) return false;
+  conclude(exchange, exchange->ended);
+  release(exchange);
+  return true;
+}
+
 size_t gim_exchange_handed(const gim_exchange *exchange) {
   return exchange->ended == NULL ? gim_net_handed(exchange->transfer)
                                  : exchange->ended->exchanged.handed;

@@ -81,6 +81,13 @@ GIM_MUST_CHECK gim_status gim_exchange_start(gim_exchange **exchange,
 /* Ends it at once, without on_done. `*handed`, as of gim_net_cancel. */
 void gim_exchange_cancel(gim_exchange *exchange, size_t *handed);
 
+/*
+** Its whole answer has come, and only what is kept of it is still to be filed:
+** on_done is called at once. The sinks have the pictures, and what is on its
+** way to a file goes on. False: it has not come, and nothing happens.
+*/
+bool gim_exchange_finish(gim_exchange *exchange);
+
 /* Does it wait for a disk of ours? Then the service has no more to do for it,
    or cannot: no time limit of the service's is to end it. */
 bool gim_exchange_is_held(const gim_exchange *exchange);

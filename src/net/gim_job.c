@@ -368,6 +368,10 @@ static const char *cancelled_text(const gim_task *task) {
 
 void gim_job_cancel(gim_job *job) {
   if (gim_task_is_done(&job->task)) return;
+  /* An answer that came whole, and waits for our disk alone, counts. */
+  if (job->exchange != NULL && gim_exchange_finish(job->exchange) &&
+      gim_task_is_done(&job->task))
+    return;
   note_handed(job);
   gim_task_cancel(&job->task, GIM_E_CANCELLED, cancelled_text(&job->task));
   finish(job);

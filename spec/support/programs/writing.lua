@@ -173,6 +173,28 @@ function cases.journal()
   assert(select(2, journal():gsub('"saved"', "")) == 2)
 end
 
+-- Who cancels while the disk alone is waited for has the answer, which had come whole.
+function cases.cancel()
+  local picture = services.picture(2 * BLOCK + 1, 512, 512, 9)
+  start({ { picture } }, { journal = at "jobs.jsonl" })
+  window.disk_hold(true)
+  local task = submit("{index}.png", 1)
+  service:drive(function()
+    client:step(0, BUDGET)
+    return #service.posts == 1
+  end)
+  step(2000)
+  assert(not task:done())
+  task:cancel()
+  step(20)
+  local _, err = task:wait()
+  equal("cancelled yes", err.kind .. " " .. err.billed)
+  equal(1, client:ledger().paid)
+  equal(picture, err.result.images[1]:data())
+  window.disk_hold(false)
+  finish()
+end
+
 -- Cancelled, closed, collected and left by a child, with blocks on their way.
 function cases.ends()
   for _, how in ipairs { "cancel", "close", "collect", "fork" } do
