@@ -77,11 +77,6 @@ static int window_starve(lua_State *L) {
   return lua_gettop(L);
 }
 
-void lgim_window_set_integer(lua_State *L, const char *name, int64_t value) {
-  lua_pushinteger(L, (lua_Integer)value);
-  lua_setfield(L, -2, name);
-}
-
 void lgim_window_set_text(lua_State *L, const char *name, const char *text) {
   if (text == NULL) return;
   lua_pushstring(L, text);
@@ -97,10 +92,10 @@ int lgim_window_fail(lua_State *L, const gim_err *err) {
   lgim_set_text(L, "code", err->code);
   lgim_set_text(L, "param", err->param);
   lgim_set_text(L, "request_id", err->request_id);
-  lgim_window_set_integer(L, "status", err->http_status);
+  lgim_set_integer(L, "status", err->http_status);
   lgim_set_flag(L, "retryable", err->retryable);
-  lgim_window_set_integer(L, "retry_after_ms", err->retry_after_ms);
-  lgim_window_set_integer(L, "offset", err->offset);
+  lgim_set_integer(L, "retry_after_ms", err->retry_after_ms);
+  lgim_set_integer(L, "offset", err->offset);
   return 2;
 }
 

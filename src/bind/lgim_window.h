@@ -38,11 +38,8 @@ int lgim_window_done(lua_State *L, gim_status status, const gim_err *err);
 void lgim_window_class(lua_State *L, const char *name,
                        const luaL_Reg *methods);
 
-/*
-** Sets field `name` of the table on top of the stack, whatever the number; a
-** text that is NULL is left out. Flags are lgim_set_flag's.
-*/
-void lgim_window_set_integer(lua_State *L, const char *name, int64_t value);
+/* Sets field `name` of the table on top of the stack; a text that is NULL is
+   left out, "" is not. For what is no text lgim_table.h has functions. */
 void lgim_window_set_text(lua_State *L, const char *name, const char *text);
 
 #pragma GCC visibility pop

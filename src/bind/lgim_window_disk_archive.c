@@ -3,6 +3,7 @@
 #include "lgim_window_disk.h"
 
 #include "gim_recover.h"
+#include "lgim_table.h"
 #include "lgim_window.h"
 #include "lgim_window_parse.h"
 
@@ -172,7 +173,7 @@ static void push_remnant(lua_State *L, const gim_remnant *r) {
                                       "elsewhere"};
   lua_newtable(L);
   lgim_window_set_text(L, "kind", kinds[r->kind]);
-  lgim_window_set_integer(L, "time", r->time_unix_s);
+  lgim_set_integer(L, "time", r->time_unix_s);
   set_buffer(L, "id", &r->id);
   set_buffer(L, "model", &r->model);
   set_buffer(L, "prompt", &r->prompt);
@@ -187,8 +188,8 @@ static void push_remnant(lua_State *L, const gim_remnant *r) {
     lua_newtable(L);
     if (p->url != NULL) lgim_window_set_text(L, "url", p->url);
     if (p->path != NULL) lgim_window_set_text(L, "path", p->path);
-    lgim_window_set_integer(L, "size", p->size);
-    lgim_window_set_integer(L, "payload", p->payload);
+    lgim_set_integer(L, "size", p->size);
+    lgim_set_integer(L, "payload", p->payload);
     lua_rawseti(L, -2, i + 1);
   }
 }

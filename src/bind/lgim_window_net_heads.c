@@ -39,10 +39,10 @@ static int window_head(lua_State *L) {
     if (ended) end = i;
   }
   lua_newtable(L);
-  lgim_window_set_integer(L, "ended", end);
-  lgim_window_set_integer(L, "status", r->http_status);
-  lgim_window_set_integer(L, "version", r->http_version);
-  lgim_window_set_integer(L, "content_length", r->content_length);
+  lgim_set_integer(L, "ended", end);
+  lgim_set_integer(L, "status", r->http_status);
+  lgim_set_integer(L, "version", r->http_version);
+  lgim_set_integer(L, "content_length", r->content_length);
   lgim_window_set_text(L, "content_type", r->content_type);
   lgim_window_set_text(L, "retry_after", r->retry_after);
   lgim_window_set_text(L, "retry_after_ms", r->retry_after_ms);
@@ -199,9 +199,9 @@ static int wait_collect(lua_State *L) {
   lua_createtable(L, n, 0);
   for (i = 0; i < n; i++) {
     lua_createtable(L, 0, 3);
-    lgim_window_set_integer(L, "fd", ready[i].fd);
-    lgim_window_set_integer(L, "what", (int64_t)ready[i].what);
-    lgim_window_set_integer(L, "tag", ready[i].tag);
+    lgim_set_integer(L, "fd", ready[i].fd);
+    lgim_set_integer(L, "what", (int64_t)ready[i].what);
+    lgim_set_integer(L, "tag", ready[i].tag);
     lua_rawseti(L, -2, i + 1);
   }
   return 1;

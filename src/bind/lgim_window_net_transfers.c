@@ -4,6 +4,7 @@
 #include "gim_buffer.h"
 #include "gim_net.h"
 #include "gim_warm.h"
+#include "lgim_table.h"
 #include "lgim_window.h"
 #include "lgim_window_parse.h"
 
@@ -72,9 +73,9 @@ static gim_status on_data(void *ud, const char *p, size_t n) {
 
 static void push_response(lua_State *L, const gim_response *response) {
   lua_newtable(L);
-  lgim_window_set_integer(L, "status", response->http_status);
-  lgim_window_set_integer(L, "version", response->http_version);
-  lgim_window_set_integer(L, "content_length", response->content_length);
+  lgim_set_integer(L, "status", response->http_status);
+  lgim_set_integer(L, "version", response->http_version);
+  lgim_set_integer(L, "content_length", response->content_length);
   lgim_window_set_text(L, "content_type", response->content_type);
   lgim_window_set_text(L, "retry_after", response->retry_after);
   lgim_window_set_text(L, "retry_after_ms", response->retry_after_ms);
@@ -97,12 +98,12 @@ static void push_outcome(lua_State *L, const gim_outcome *outcome,
     lua_setfield(L, -3, "err");
     lua_pop(L, 1);
   }
-  lgim_window_set_integer(L, "handed", (int64_t)outcome->handed);
-  lgim_window_set_integer(L, "total", (int64_t)outcome->total);
-  lgim_window_set_integer(L, "received", outcome->received);
-  lgim_window_set_integer(L, "heads", r->heads);
-  lgim_window_set_integer(L, "head_status", r->head_status);
-  lgim_window_set_integer(L, "largest", r->largest);
+  lgim_set_integer(L, "handed", (int64_t)outcome->handed);
+  lgim_set_integer(L, "total", (int64_t)outcome->total);
+  lgim_set_integer(L, "received", outcome->received);
+  lgim_set_integer(L, "heads", r->heads);
+  lgim_set_integer(L, "head_status", r->head_status);
+  lgim_set_integer(L, "largest", r->largest);
   lua_pushboolean(L, outcome->connected);
   lua_setfield(L, -2, "connected");
   lgim_window_push(L, &r->data);

@@ -8,6 +8,7 @@
 #include "gim_image.h"
 #include "gim_image_end.h"
 #include "gim_verdict.h"
+#include "lgim_table.h"
 #include "lgim_window.h"
 
 /* Room for what one piece gives, made in `b`. */
@@ -191,9 +192,9 @@ static int window_image(lua_State *L) {
   lua_newtable(L);
   lgim_window_set_text(L, "type", gim_image_type_name(image.type));
   lgim_window_set_text(L, "mime", gim_image_mime(image.type));
-  lgim_window_set_integer(L, "width", image.width_px);
-  lgim_window_set_integer(L, "height", image.height_px);
-  lgim_window_set_integer(L, "fed", (int64_t)image.fed);
+  lgim_set_integer(L, "width", image.width_px);
+  lgim_set_integer(L, "height", image.height_px);
+  lgim_set_integer(L, "fed", (int64_t)image.fed);
   lua_pushboolean(L, image.alpha);
   lua_setfield(L, -2, "alpha");
   lua_pushboolean(L, image.settled);

@@ -2,6 +2,7 @@
 #include "lgim_window_parse.h"
 
 #include "gim_redact.h"
+#include "lgim_table.h"
 #include "lgim_window.h"
 
 #include <stdlib.h>
@@ -70,9 +71,9 @@ static int window_fail(lua_State *L) {
   lgim_window_set_text(L, "message", err.message);
   lgim_window_set_text(L, "kind", gim_status_name(err.status));
   lgim_window_set_text(L, "code", err.code);
-  lgim_window_set_integer(L, "retryable", err.retryable);
-  lgim_window_set_integer(L, "retry_after_ms", err.retry_after_ms);
-  lgim_window_set_integer(L, "offset", err.offset);
+  lgim_set_integer(L, "retryable", err.retryable);
+  lgim_set_integer(L, "retry_after_ms", err.retry_after_ms);
+  lgim_set_integer(L, "offset", err.offset);
   lua_pushstring(L, gim_status_name(gim_fail(NULL, GIM_E_IO, "unheard")));
   return 2;
 }

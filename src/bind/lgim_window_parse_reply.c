@@ -3,6 +3,7 @@
 
 #include "gim_reply.h"
 #include "gim_split.h"
+#include "lgim_table.h"
 #include "lgim_window.h"
 
 /* ---- gim_split ---- */
@@ -57,8 +58,8 @@ static void push_collected(lua_State *L, collector *c) {
   lua_pushboolean(L, gim_json_root(&c->split.check, skeleton, &root, NULL) ==
                          GIM_OK);
   lua_setfield(L, -2, "json");
-  lgim_window_set_integer(L, "offset", c->split.offset);
-  lgim_window_set_integer(L, "longest", (int64_t)c->longest);
+  lgim_set_integer(L, "offset", c->split.offset);
+  lgim_set_integer(L, "longest", (int64_t)c->longest);
   for (int i = 0; i < c->split.images; i++) {
     lgim_window_push(L, &c->images[i]);
     lua_rawseti(L, -2, i + 1);
@@ -146,7 +147,7 @@ static void push_images(lua_State *L, const gim_reply *reply) {
     lua_newtable(L);
     lgim_window_set_text(L, "url", image->url);
     lgim_window_set_text(L, "revised_prompt", image->revised_prompt);
-    lgim_window_set_integer(L, "payload", image->payload);
+    lgim_set_integer(L, "payload", image->payload);
     lua_rawseti(L, -2, i + 1);
   }
 }
@@ -163,16 +164,16 @@ static void push_reply(lua_State *L, const gim_reply *reply) {
   set_name(L, "id", reply->id);
   set_name(L, "model", reply->model);
   lgim_window_set_text(L, "request_id", reply->request_id);
-  lgim_window_set_integer(L, "progress", reply->progress);
-  lgim_window_set_integer(L, "estimated_ms", reply->estimated_ms);
-  lgim_window_set_integer(L, "can_cancel", reply->can_cancel);
-  lgim_window_set_integer(L, "created", reply->created_unix_s);
-  lgim_window_set_integer(L, "reserved", reply->credits_reserved_micro);
-  lgim_window_set_integer(L, "used", reply->credits_used_micro);
+  lgim_set_integer(L, "progress", reply->progress);
+  lgim_set_integer(L, "estimated_ms", reply->estimated_ms);
+  lgim_set_integer(L, "can_cancel", reply->can_cancel);
+  lgim_set_integer(L, "created", reply->created_unix_s);
+  lgim_set_integer(L, "reserved", reply->credits_reserved_micro);
+  lgim_set_integer(L, "used", reply->credits_used_micro);
   push_images(L, reply);
   lua_setfield(L, -2, "images");
   if (reply->images_left_out > 0)
-    lgim_window_set_integer(L, "left_out", reply->images_left_out);
+    lgim_set_integer(L, "left_out", reply->images_left_out);
   if (reply->err.status == GIM_OK) return;
   lgim_window_fail(L, &reply->err); /* nil, err */
   lua_setfield(L, -3, "err");

@@ -3,6 +3,7 @@
 
 #include "gim_record.h"
 #include "gim_recovery.h"
+#include "lgim_table.h"
 #include "lgim_window.h"
 #include "lgim_window_parse.h"
 
@@ -102,7 +103,7 @@ static void push_images(lua_State *L, const gim_recorded *r) {
       if (file->n > 0) {
         lgim_window_push(L, file);
         lua_setfield(L, -2, "file");
-        lgim_window_set_integer(L, "size", size);
+        lgim_set_integer(L, "size", size);
       }
     }
     lua_rawseti(L, -2, i + 1);
@@ -124,15 +125,15 @@ static int window_record_read(lua_State *L) {
   if (r.event == GIM_EVENT_UNKNOWN) return 1;
   lua_pushstring(L, r.key);
   lua_setfield(L, -2, "key");
-  lgim_window_set_integer(L, "time", r.time_unix_s);
+  lgim_set_integer(L, "time", r.time_unix_s);
   for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
     set_read_text(L, &r, texts[i]);
   if (gim_record_flag(&r, "cut")) {
     lua_pushboolean(L, 1);
     lua_setfield(L, -2, "cut");
   }
-  lgim_window_set_integer(L, "index", gim_record_number(&r, "index", -1));
-  lgim_window_set_integer(L, "size", gim_record_number(&r, "size", -1));
+  lgim_set_integer(L, "index", gim_record_number(&r, "index", -1));
+  lgim_set_integer(L, "size", gim_record_number(&r, "size", -1));
   b = lgim_window_buffer(L, GIM_LIMIT_JOURNAL_LINE);
   if (gim_record_request_text(&r, "prompt", b)) {
     lgim_window_push(L, b);
@@ -186,10 +187,10 @@ static int recovery_open(lua_State *L) {
     lua_newtable(L);
     lua_pushstring(L, states[open->state]);
     lua_setfield(L, -2, "state");
-    lgim_window_set_integer(L, "images", open->images);
+    lgim_set_integer(L, "images", open->images);
     for (int i = 0; i < open->images; i++)
       if (gim_recovery_is_saved(open, i)) saved++;
-    lgim_window_set_integer(L, "saved", saved);
+    lgim_set_integer(L, "saved", saved);
     lua_newtable(L);
     while (gim_recovery_next_line(r, open, &at, &range)) {
       lua_pushinteger(L, (lua_Integer)range.offset);
@@ -221,8 +222,8 @@ static int recovery_ranges(lua_State *L) {
   if (status != GIM_OK) return lgim_window_status(L, status);
   for (size_t i = 0; i < count; i++) {
     lua_createtable(L, 0, 2);
-    lgim_window_set_integer(L, "offset", ranges[i].offset);
-    lgim_window_set_integer(L, "n", ranges[i].n);
+    lgim_set_integer(L, "offset", ranges[i].offset);
+    lgim_set_integer(L, "n", ranges[i].n);
     lua_rawseti(L, -2, (lua_Integer)i + 1);
   }
   free(ranges);

@@ -40,9 +40,9 @@ static int window_utf8(lua_State *L) {
   free(copy);
   lua_newtable(L);
   lgim_set_flag(L, "valid", facts.valid);
-  lgim_window_set_integer(L, "bad_offset", (int64_t)facts.bad_offset);
-  lgim_window_set_integer(L, "code_points", facts.code_points);
-  lgim_window_set_integer(L, "tokens", facts.tokens);
+  lgim_set_integer(L, "bad_offset", (int64_t)facts.bad_offset);
+  lgim_set_integer(L, "code_points", facts.code_points);
+  lgim_set_integer(L, "tokens", facts.tokens);
   lgim_set_flag(L, "control", facts.control);
   return 1;
 }
@@ -63,7 +63,7 @@ static int window_url(lua_State *L) {
   lgim_set_flag(L, "https", url.https);
   lgim_set_flag(L, "ipv6", url.ipv6);
   lgim_set_flag(L, "has_port", url.has_port);
-  lgim_window_set_integer(L, "port", url.port);
+  lgim_set_integer(L, "port", url.port);
   set_slice(L, "scheme", url.scheme);
   set_slice(L, "host", url.host);
   set_slice(L, "target", url.target);
@@ -106,8 +106,8 @@ static void push_size(lua_State *L, const gim_size *size) {
   lua_newtable(L);
   lua_pushstring(L, kinds[size->kind]);
   lua_setfield(L, -2, "kind");
-  lgim_window_set_integer(L, "width", size->width);
-  lgim_window_set_integer(L, "height", size->height);
+  lgim_set_integer(L, "width", size->width);
+  lgim_set_integer(L, "height", size->height);
   lgim_set_flag(L, "cross", size->cross);
 }
 
@@ -177,7 +177,7 @@ static int window_provider(lua_State *L) {
   set_slice(L, "task_path", gim_str_of(row->task_path));
   lgim_set_flag(L, "tasks", row->tasks);
   lgim_set_flag(L, "links", row->links);
-  lgim_window_set_integer(L, "submit_timeout_ms", row->submit_timeout_ms);
+  lgim_set_integer(L, "submit_timeout_ms", row->submit_timeout_ms);
   lua_newtable(L);
   for (int i = 0; row->retry_codes[i] != NULL; i++) {
     lua_pushstring(L, row->retry_codes[i]);
@@ -214,13 +214,13 @@ static int window_judge_size(lua_State *L) {
   input.procedure = lua_toboolean(L, 4) ? GIM_SIZES_BUDGET : GIM_SIZES_ANCHOR;
   gim_size_judge(&input, &sized, &report);
   lua_newtable(L);
-  lgim_window_set_integer(L, "width", sized.width_px);
-  lgim_window_set_integer(L, "height", sized.height_px);
-  lgim_window_set_integer(L, "tier", sized.tier);
+  lgim_set_integer(L, "width", sized.width_px);
+  lgim_set_integer(L, "height", sized.height_px);
+  lgim_set_integer(L, "tier", sized.tier);
   lgim_set_flag(L, "scaled_down", sized.scaled_down);
   lgim_set_flag(L, "resolution_dropped", sized.resolution_dropped);
-  lgim_window_set_integer(
-      L, "price", gim_size_price_micro(input.model, &sized, GIM_NOTHING, 1));
+  lgim_set_integer(L, "price",
+                   gim_size_price_micro(input.model, &sized, GIM_NOTHING, 1));
   return 1 + push_report(L, &report);
 }
 

@@ -42,10 +42,10 @@ static int window_read_options(lua_State *L) {
   lua_newtable(L);
   lua_pushlstring(L, v.text.p, v.text.n);
   lua_setfield(L, -2, "text");
-  lgim_window_set_integer(L, "integer", v.integer);
+  lgim_set_integer(L, "integer", v.integer);
   lua_pushnumber(L, v.number);
   lua_setfield(L, -2, "number");
-  lgim_window_set_integer(L, "seconds_ms", v.seconds_ms);
+  lgim_set_integer(L, "seconds_ms", v.seconds_ms);
   lgim_set_flag(L, "flag", v.flag);
   lgim_set_flag(L, "has_integer", v.has_integer);
   lgim_set_flag(L, "has_function", v.has_function);
@@ -73,7 +73,7 @@ static int window_set_fields(lua_State *L) {
   bool flag = lua_toboolean(L, 4);
   int top;
   lua_newtable(L);
-  lgim_window_set_integer(L, "before", 1);
+  lgim_set_integer(L, "before", 1);
   top = lua_gettop(L);
   lgim_set_text(L, "text", text);
   lgim_set_count(L, "count", count);

@@ -5,6 +5,7 @@
 #include "gim_request.h"
 #include "lgim_error.h"
 #include "lgim_fields.h"
+#include "lgim_table.h"
 #include "lgim_window.h"
 #include "lgim_window_parse.h"
 
@@ -125,7 +126,7 @@ static void push_form(lua_State *L, const gim_form *form) {
       lua_setfield(L, -2, "text");
     }
     else {
-      lgim_window_set_integer(L, "source", form->parts[i].source);
+      lgim_set_integer(L, "source", form->parts[i].source);
     }
     lua_rawseti(L, -2, i + 1);
   }

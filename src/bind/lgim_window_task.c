@@ -282,8 +282,8 @@ static void push_pictures(lua_State *L, const gim_pictures *pictures) {
     lgim_window_set_text(L, "state", states[m->state]);
     lua_pushboolean(L, m->gone);
     lua_setfield(L, -2, "gone");
-    lgim_window_set_integer(L, "payload", m->payload);
-    lgim_window_set_integer(L, "attempt", m->attempt);
+    lgim_set_integer(L, "payload", m->payload);
+    lgim_set_integer(L, "attempt", m->attempt);
     set_err(L, m->err);
     lua_rawseti(L, -2, i + 1);
   }
@@ -300,17 +300,17 @@ static int task_state(lua_State *L) {
   lgim_window_set_text(L, "id", t->id);
   lgim_window_set_text(L, "model", t->model);
   lgim_window_set_text(L, "request_id", t->request_id);
-  lgim_window_set_integer(L, "progress", t->progress);
-  lgim_window_set_integer(L, "estimated_ms", t->estimated_ms);
-  lgim_window_set_integer(L, "can_cancel", t->can_cancel);
-  lgim_window_set_integer(L, "created", t->created_unix_s);
-  lgim_window_set_integer(L, "linked", t->linked_unix_s);
-  lgim_window_set_integer(L, "reserved", t->credits_reserved_micro);
-  lgim_window_set_integer(L, "used", t->credits_used_micro);
+  lgim_set_integer(L, "progress", t->progress);
+  lgim_set_integer(L, "estimated_ms", t->estimated_ms);
+  lgim_set_integer(L, "can_cancel", t->can_cancel);
+  lgim_set_integer(L, "created", t->created_unix_s);
+  lgim_set_integer(L, "linked", t->linked_unix_s);
+  lgim_set_integer(L, "reserved", t->credits_reserved_micro);
+  lgim_set_integer(L, "used", t->credits_used_micro);
   lgim_set_flag(L, "done", gim_task_is_done(t));
   lgim_set_flag(L, "uploading", gim_task_is_uploading(t));
   lgim_set_flag(L, "needs_body", gim_task_needs_body(t));
-  lgim_window_set_integer(L, "resubmits", t->resubmits);
+  lgim_set_integer(L, "resubmits", t->resubmits);
   lgim_set_flag(L, "may_send", gim_task_may_send(t));
   lgim_set_flag(L, "exchanging", gim_task_is_exchanging(t));
   lgim_set_flag(L, "renewing", gim_task_is_renewing(t));

@@ -3,6 +3,7 @@
 
 #include "gim_ledger.h"
 #include "gim_pace.h"
+#include "lgim_table.h"
 #include "lgim_window.h"
 #include "lgim_window_parse.h"
 
@@ -158,15 +159,14 @@ static int ledger_sums(lua_State *L) {
   const gim_ledger *l = ledger_of(L);
   lua_newtable(L);
   for (int i = 0; i < GIM_STANDING_COUNT; i++)
-    lgim_window_set_integer(L, gim_standing_name((gim_standing)i),
-                            l->counts[i]);
-  lgim_window_set_integer(L, "sent", l->sent);
-  lgim_window_set_integer(L, "attached", l->attached);
-  lgim_window_set_integer(L, "saved", l->saved);
-  lgim_window_set_integer(L, "spent", l->spent_micro);
-  lgim_window_set_integer(L, "estimated", l->estimated_micro);
-  lgim_window_set_integer(L, "pending", l->pending_micro);
-  lgim_window_set_integer(L, "committed", gim_ledger_committed_micro(l));
+    lgim_set_integer(L, gim_standing_name((gim_standing)i), l->counts[i]);
+  lgim_set_integer(L, "sent", l->sent);
+  lgim_set_integer(L, "attached", l->attached);
+  lgim_set_integer(L, "saved", l->saved);
+  lgim_set_integer(L, "spent", l->spent_micro);
+  lgim_set_integer(L, "estimated", l->estimated_micro);
+  lgim_set_integer(L, "pending", l->pending_micro);
+  lgim_set_integer(L, "committed", gim_ledger_committed_micro(l));
   return 1;
 }
 
