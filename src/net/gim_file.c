@@ -29,6 +29,14 @@ static void run_release(gim_writer_job *job) {
   release(GIM_CONTAINER(job, gim_file, release));
 }
 
+/* Who waits for one of its jobs is told all the same, when they are gone. */
+static void retire_jobs(gim_file *f) {
+  for (unsigned i = 0; i < GIM_FILE_BLOCKS; i++)
+    gim_writer_retire(f->writer, &f->blocks[i].job);
+  gim_writer_retire(f->writer, &f->trim);
+  if (f->naming != NULL) gim_writer_retire(f->writer, &f->naming->job);
+}
+
 void gim_file_free(gim_file *f) {
   if (f == NULL) return;
   gim_writer_forget(&f->settling);
@@ -38,6 +46,7 @@ void gim_file_free(gim_file *f) {
     release(f);
     return;
   }
+  retire_jobs(f);
   atomic_store(&f->dropped, true);
   f->release.run = run_release;
   f->release.last = true;
