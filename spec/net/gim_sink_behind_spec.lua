@@ -122,6 +122,26 @@ describe("gim_sink, written behind,", function()
     end
   end)
 
+  it("loses nothing when its last writes fail, and is filed there once there is room", function()
+    local sink = sink_of(0, folder.path)
+    window.disk_hold(true) -- it learns of no failure before all is handed over
+    feed(sink, 1, 300)
+    sink:settle()
+    window.disk_fault("pwrite", ENOSPC, 2)
+    assert.equal("timeout", select(2, sink:commit(folder.path, "a", "number")).kind)
+    window.disk_hold(false)
+    assert.equal("io", select(2, commit(sink, folder.path, "a")).kind)
+    check(sink, 300)
+    assert.equal("io", select(2, commit(sink, folder.path, "a")).kind)
+    window.disk_fault()
+    assert.equal(folder:at "a", (commit(sink, folder.path, "a")))
+    check(sink, 300)
+    sink:free()
+    catch_up()
+    assert.same({ "a" }, folder:files())
+    assert.equal(300000, #folder:read "a")
+  end)
+
   it("loses nothing then: into a temporary file when memory has no room", function()
     local fine, said = window.in_child(function()
       if not window.small_disk(folder.path, 512 * KB) then return "not allowed" end

@@ -139,6 +139,11 @@ bool gim_file_await(gim_file *f, gim_writer_wait *wait) {
   return job != NULL && gim_writer_await(f->writer, job, wait);
 }
 
+bool gim_file_has_failed(gim_file *f) {
+  gim_file_reap(f);
+  return f->failed && f->naming == NULL;
+}
+
 bool gim_file_is_written(gim_file *f) {
   gim_file_reap(f);
   return f->failed || f->in_flight == 0;

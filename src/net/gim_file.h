@@ -122,6 +122,10 @@ bool gim_file_takes(gim_file *file, size_t n);
 /* Is nothing on its way, or has writing failed? What is gathered is not. */
 bool gim_file_is_written(gim_file *file);
 
+/* Did a write fail, so that gim_file_commit can but say that? Not while it
+   would be the first to say so: the thread is at the name. */
+bool gim_file_has_failed(gim_file *file);
+
 /*
 ** Has `wait` (BORROWED, see gim_writer_await) told when the thread has come on
 ** with what gim_file_takes or gim_file_commit waits for. False: they do not.
@@ -174,8 +178,8 @@ bool gim_file_is_committed(const gim_file *file);
 /*
 ** Closes; removes the file when it was not committed (not in a child after
 ** fork: it is the parent's). One that is written behind goes when the thread
-** is there; should that be giving it its name just then, it keeps that. NULL
-** is allowed.
+** is there; should that be giving it its name just then, it keeps that; and
+** who waits for it (gim_file_await) is told. NULL is allowed.
 */
 void gim_file_free(gim_file *file);
 

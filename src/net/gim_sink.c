@@ -403,8 +403,11 @@ gim_status gim_sink_commit(gim_sink *sink, const char *folder,
     if (err != NULL) *err = sink->dead;
     return sink->dead.status;
   }
+  /* One in which a write failed gets no name; but there may be room again for
+     another, in the same folder too. */
   if (sink->at == PLACE_FOLDER && !gim_file_is_committed(sink->file) &&
-      strcmp(folder, sink->folder) == 0 && gim_file_is_in_place(sink->file)) {
+      !gim_file_has_failed(sink->file) && strcmp(folder, sink->folder) == 0 &&
+      gim_file_is_in_place(sink->file)) {
     status = gim_file_commit(sink->file, name, overwrite, path, size, err);
     /* Another name may have been asked for before, and taken meanwhile. */
     if (status == GIM_OK || !gim_file_is_committed(sink->file)) return status;

@@ -258,6 +258,11 @@ function cases.fails()
         equal(LARGE, files.read(result.images[1].path))
       end
       equal(LARGE, result.images[1]:data(), "after " .. n)
+      -- There is room again, in the same folder too.
+      local saved
+      client:spawn(function() saved = assert(result.images[1]:save(at "out/again.png")) end)
+      service:drive(function() return saved end)
+      equal(LARGE, files.read(at "out/again.png"))
       task, result, err = nil, nil, nil -- luacheck: ignore
       finish()
       os.execute(("rm -rf '%s'*"):format(at "jobs.jsonl"))
