@@ -62,13 +62,14 @@ local function step(n, done)
   return not done
 end
 
--- Until nothing is left to do but what the disk would have to.
+-- Until the request has left, which waits for the journal's own disk, and then nothing is left to do
+-- but what the disk would have to.
 local function settle()
   local deadline = socket.gettime() + 10
   repeat
     step(20)
-    assert(socket.gettime() < deadline, "steps find something to do for ever")
-  until client:timeout() ~= 0 and service.server
+    assert(socket.gettime() < deadline, "no request leaves, or steps find something to do for ever")
+  until #service.posts > 0 and client:timeout() ~= 0
   step(200)
 end
 
@@ -160,6 +161,7 @@ function cases.journal()
   local task = submit("out/{index}.png", 2)
   settle()
   local function journal() return files.read(at "jobs.jsonl") end
+  assert(os.execute(("ls -A '%s' | grep -q '[.]part$'"):format(at "jobs.jsonl.d")))
   assert(not journal():find '"arrived"' and not journal():find '"done"')
   assert(not task:done())
   window.disk_hold(false)
