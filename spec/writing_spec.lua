@@ -8,6 +8,7 @@ local program = require "spec.support.program"
 describe("pictures written behind", function()
   for case, what in pairs {
     held = "let every step, and all others, go on while the disk does not answer",
+    limits = "do not run out of time for having waited, when they go on",
     many = "of one reply wait for each other, and all come",
     replace = "take another's place when they are whole",
     journal = "are written down when they have their names",

@@ -164,6 +164,7 @@ describe("gim_net, where a stream of HTTP/2 is held up,", function()
     end
     assert.same({}, outcomes)
     assert.equal(0, net:taken(held))
+    assert.is_true(net:is_held(held))
     net:resume(held)
     repeat
       assert.is_true(net:step(10))

@@ -335,6 +335,11 @@ void gim_task_started(gim_task *t, int64_t now_ms) {
   if (t->phase == PHASE_SENDING) t->exchange_ms = now_ms + t->rules->submit_ms;
 }
 
+void gim_task_extend(gim_task *t, int64_t ms) {
+  t->deadline_ms += ms;
+  if (t->phase == PHASE_SENDING) t->exchange_ms += ms;
+}
+
 bool gim_task_is_whole(const gim_task *t) {
   return t->total > 0 && t->handed >= t->total;
 }

@@ -175,6 +175,10 @@ void gim_task_uploaded(gim_task *t, int picture, const gim_err *err,
 */
 void gim_task_started(gim_task *t, int64_t now_ms);
 
+/* Its time limits end `ms` milliseconds later: so long it waited for what is
+   not the service's. */
+void gim_task_extend(gim_task *t, int64_t ms);
+
 /*
 ** Body bytes of the POST under way that were handed over so far, of how many:
 ** to be told before gim_task_next, gim_task_cancel and reading `billed`.

@@ -9,7 +9,7 @@
 
 void gim_brake_release(gim_brake *brake, int64_t budget_us) {
   brake->pieces = 0;
-  brake->pulled = false;
+  brake->pulled = brake->stuck = false;
   brake->last_served = NULL;
   brake->until_us = -1;
   if (budget_us <= 0) return;
@@ -23,19 +23,24 @@ bool gim_brake_is_over(gim_brake *brake) {
   return brake->until_us >= 0 && gim_clock_us() >= brake->until_us;
 }
 
+static void hold_up(gim_brake *brake, gim_list_item *waiter) {
+  brake->pulled = true;
+  gim_list_append(&brake->waiting, waiter);
+}
+
 bool gim_brake_lets(gim_brake *brake, gim_list_item *waiter) {
   if (!brake->pulled && (brake->pieces == 0 || !gim_brake_is_over(brake))) {
     brake->pieces++;
     return true;
   }
   if (!brake->pulled) brake->last_served = waiter;
-  gim_brake_pull(brake, waiter);
+  hold_up(brake, waiter);
   return false;
 }
 
 void gim_brake_pull(gim_brake *brake, gim_list_item *waiter) {
-  brake->pulled = true;
-  gim_list_append(&brake->waiting, waiter);
+  brake->stuck = true;
+  hold_up(brake, waiter);
 }
 
 gim_list_item *gim_brake_resume(gim_brake *brake) {

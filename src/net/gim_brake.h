@@ -22,6 +22,7 @@ typedef struct gim_brake {
   bool budgeted;    /* some step had a budget */
   int64_t pieces;   /* that passed since gim_brake_release */
   gim_list waiting; /* those that were held up, in the order of their turn */
+  bool stuck;       /* gim_brake_pull was called since gim_brake_release */
   /* private: */
   int64_t until_us; /* -1: no budget */
   bool pulled;

@@ -62,6 +62,13 @@ static gim_status drain(gim_hub *hub, int64_t budget_us, gim_err *err) {
   return status;
 }
 
+/* Itself, or another, for which nothing is read. */
+static bool waits_for_disk(const gim_hub *hub, gim_job *job) {
+  if (job->exchange == NULL) return false;
+  gim_task_extend(&job->task, gim_exchange_take_held_ms(job->exchange));
+  return gim_net_is_stuck(hub->net) || gim_exchange_is_held(job->exchange);
+}
+
 /* Moves the jobs whose time has come, one at least. */
 static void advance_due(gim_hub *hub, int64_t until_us) {
   size_t jobs = hub->heap.n;
@@ -70,12 +77,12 @@ static void advance_due(gim_hub *hub, int64_t until_us) {
   /* Each once: a job may be due again at once. */
   while (jobs-- > 0 && is_due(hub, now_ms)) {
     gim_job *job = GIM_CONTAINER(gim_heap_first(&hub->heap), gim_job, due);
-    if (!drained && job->exchange != NULL &&
+    if (!drained && job->exchange != NULL && !gim_net_is_stuck(hub->net) &&
         job->postponed++ < POSTPONED_MAX + gim_net_active(hub->net)) {
       gim_heap_set(&hub->heap, &job->due, now_ms + POSTPONE_MS);
       continue;
     }
-    if (job->exchange != NULL && gim_exchange_is_held(job->exchange)) {
+    if (waits_for_disk(hub, job)) {
       gim_heap_set(&hub->heap, &job->due, now_ms + HELD_MS);
       continue;
     }

@@ -19,6 +19,8 @@ typedef struct ended {
   gim_exchanged exchanged;
   gim_reply reply;
   gim_err err;
+  int64_t at_ms;
+  int64_t held_ms; /* until then */
 } ended;
 
 struct gim_exchange {
@@ -41,6 +43,7 @@ struct gim_exchange {
   int pictures;   /* that are expected in all */
   int64_t length; /* of the answer, as it comes; -1: not known */
   int64_t received;
+  int64_t held_ms; /* that were told of: see gim_exchange_take_held_ms */
   size_t body_n;
   bool paid;
   bool form;               /* its body has parts */
@@ -249,6 +252,8 @@ static bool put_off(gim_exchange *x, const ended *e) {
 static void read_end(gim_exchange *x, const gim_outcome *outcome, ended *e) {
   gim_exchanged *exchanged = &e->exchanged;
   gim_err *err = &e->err;
+  e->at_ms = gim_net_now_ms();
+  e->held_ms = gim_net_held_ms(x->transfer);
   exchanged->status = outcome->status;
   exchanged->handed = outcome->handed;
   exchanged->total = outcome->total;
@@ -377,6 +382,14 @@ size_t gim_exchange_total(const gim_exchange *exchange) {
 
 bool gim_exchange_is_held(const gim_exchange *exchange) {
   return exchange->ended != NULL || gim_net_is_held(exchange->transfer);
+}
+
+int64_t gim_exchange_take_held_ms(gim_exchange *exchange) {
+  const ended *e = exchange->ended;
+  int64_t before_ms = exchange->held_ms;
+  exchange->held_ms = e == NULL ? gim_net_held_ms(exchange->transfer)
+                                : e->held_ms + gim_net_now_ms() - e->at_ms;
+  return exchange->held_ms - before_ms;
 }
 
 int64_t gim_exchange_received(const gim_exchange *exchange) {

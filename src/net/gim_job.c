@@ -227,6 +227,7 @@ static void on_exchanged(void *ud, const gim_exchanged *e) {
   bool sent = gim_task_needs_body(&job->task), anew;
   bool renewing = gim_task_is_renewing(&job->task);
   gim_task_report report;
+  gim_task_extend(&job->task, gim_exchange_take_held_ms(job->exchange));
   job->exchange = NULL;
   memset(&report, 0, sizeof(report));
   report.status = e->status;

@@ -268,6 +268,7 @@ void gim_net_resume(gim_net *net, gim_transfer *t) {
     t->deadline_ms += gim_clock_ms() - t->held_ms;
     net->deadline_ms = gim_net_earlier(net->deadline_ms, t->deadline_ms);
   }
+  gim_transfer_stand(t, false);
   gim_list_append(&net->brake.waiting, &t->waiting);
   if (net->stepping || net->undone) return;
   net->undone = true;
@@ -276,7 +277,16 @@ void gim_net_resume(gim_net *net, gim_transfer *t) {
 }
 
 bool gim_net_is_held(const gim_transfer *transfer) {
-  return transfer->held;
+  return transfer->held_ms != 0;
+}
+
+int64_t gim_net_held_ms(const gim_transfer *transfer) {
+  return transfer->stood_ms +
+         (transfer->held_ms == 0 ? 0 : gim_clock_ms() - transfer->held_ms);
+}
+
+bool gim_net_is_stuck(const gim_net *net) {
+  return net->brake.stuck;
 }
 
 size_t gim_net_handed(const gim_transfer *transfer) {

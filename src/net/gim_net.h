@@ -144,8 +144,13 @@ void gim_net_alarm(gim_net *net, int64_t due_ms);
 */
 void gim_net_resume(gim_net *net, gim_transfer *transfer);
 
-/* Is it held up so? */
+/* Is it held up so, and for how long has it been in all? */
 bool gim_net_is_held(const gim_transfer *transfer);
+int64_t gim_net_held_ms(const gim_transfer *transfer);
+
+/* True when the last step read nothing because a stream of HTTP/2 is held up
+   so: the answers of all others may lie in their sockets. */
+bool gim_net_is_stuck(const gim_net *net);
 
 /*
 ** Watches a descriptor (BORROWED until gim_net_unwatch or gim_net_free) that

@@ -80,13 +80,16 @@ static size_t on_header(char *p, size_t size, size_t count, void *ud) {
 ** gather all that comes of one which is held up. There nothing is read at all.
 */
 static bool has_room(gim_transfer *t, size_t n) {
-  if (t->calls.takes == NULL || t->calls.takes(t->ud, n)) return true;
-  if (t->response.http_version >= 20) {
-    gim_brake_pull(t->carrier->brake, &t->waiting);
-    return false;
+  if (t->calls.takes == NULL) return true;
+  if (t->calls.takes(t->ud, n)) {
+    gim_transfer_stand(t, false);
+    return true;
   }
-  t->held = true;
-  t->held_ms = gim_clock_ms();
+  gim_transfer_stand(t, true);
+  if (t->response.http_version >= 20)
+    gim_brake_pull(t->carrier->brake, &t->waiting);
+  else
+    t->held = true;
   return false;
 }
 
@@ -242,6 +245,12 @@ void gim_transfer_delete(gim_transfer *t) {
   free(t);
 }
 
+void gim_transfer_stand(gim_transfer *t, bool stands) {
+  if (stands == (t->held_ms != 0)) return;
+  if (!stands) t->stood_ms += gim_clock_ms() - t->held_ms;
+  t->held_ms = stands ? gim_clock_ms() : 0;
+}
+
 int gim_transfer_resume(gim_transfer *t) {
   return (int)curl_easy_pause(t->easy, CURLPAUSE_CONT);
 }
@@ -260,7 +269,7 @@ void gim_transfer_clear(gim_transfer *t) {
   t->body_n = t->handed = 0;
   t->received = 0;
   t->requests = t->postponed = 0;
-  t->deadline_ms = 0;
+  t->deadline_ms = t->held_ms = t->stood_ms = 0;
   t->opened = t->refused_address = t->check_address = t->held = false;
   t->stop = GIM_STOP_NONE;
   t->callback_status = GIM_OK;

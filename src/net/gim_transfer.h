@@ -135,7 +135,9 @@ struct gim_transfer {
 
   gim_list_item waiting; /* held up by the brake */
   bool held;             /* held up by `takes` */
-  int64_t held_ms;       /* since when, by gim_clock_ms */
+  int64_t held_ms;       /* since when, by gim_clock_ms; 0: takes has said no
+                            no more since it said yes */
+  int64_t stood_ms;      /* how long before */
   int64_t deadline_ms;   /* by the net's clock; 0: none */
   int postponed;         /* times that judging it was put off */
   size_t handed;
@@ -162,6 +164,9 @@ gim_transfer *gim_transfer_new(const gim_carrier *carrier, int lane);
 ** paused anew. Any result but 0 (a CURLcode) ends it.
 */
 int gim_transfer_resume(gim_transfer *t);
+
+/* From here on it stands, for want of room, or does not any more. */
+void gim_transfer_stand(gim_transfer *t, bool stands);
 
 /*
 ** Works out how it ended from libcurl's result `code`. `outcome` points into

@@ -62,8 +62,8 @@ local function step(n, done)
   return not done
 end
 
--- Until the request has left, which waits for the journal's own disk, and then nothing is left to do
--- but what the disk would have to.
+-- Until the request has left, which waits for the journal's own disk, and then nothing is left to
+-- do but what the disk would have to.
 local function settle()
   local deadline = socket.gettime() + 10
   repeat
@@ -121,6 +121,34 @@ function cases.held()
     files.remove(at "small.png")
     files.remove(at "large.png")
   end
+end
+
+-- The time that it was held up counts for no limit, also when it goes on and is not whole yet.
+function cases.limits()
+  local go
+  service = services.start { submit = function(conn)
+    local body = base64_reply(LARGE)
+    conn:send(("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"):format(#body))
+    conn:send(body:sub(1, 1000000))
+    while not go do coroutine.yield() end
+    conn:send(body:sub(1000001))
+  end }
+  client = service:client { provider = "magick", timeout = { submit = 2 } }
+  window.disk_hold(true)
+  local task = submit "large.png"
+  settle()
+  services.stall(2.2)
+  step(20)
+  assert(not task:done())
+  window.disk_hold(false)
+  local judged = socket.gettime() + 1.1 -- one that is held up is judged each second
+  while socket.gettime() < judged do
+    client:step(0.01, BUDGET)
+    service.server:step()
+  end
+  go = true
+  equal(LARGE, assert(service:finish(task)).images[1]:data())
+  finish()
 end
 
 -- What a stream of HTTP/1.1 has sent by then is bounded by blocks and buffers, not by the picture.
