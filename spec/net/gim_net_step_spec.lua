@@ -165,6 +165,9 @@ describe("gim_net, where a stream of HTTP/2 is held up,", function()
     assert.same({}, outcomes)
     assert.equal(0, net:taken(held))
     assert.is_true(net:is_held(held))
+    local began = socket.gettime()
+    for _ = 1, 5 do assert.is_true(net:step(5)) end -- it waits, and does not go round
+    assert.is_true(socket.gettime() - began >= 0.02)
     net:resume(held)
     repeat
       assert.is_true(net:step(10))

@@ -6,6 +6,7 @@
 #include "gim_net_private.h"
 
 #include <curl/curl.h>
+#include <poll.h>
 #include <string.h>
 
 #define BATCH 64 /* descriptors looked at together */
@@ -13,6 +14,8 @@
    end where a server is faster than we are. */
 #define ROUNDS 16
 #define POSTPONED_MAX 64
+/* Longest wait where a stream of HTTP/2 is stuck: nothing else ends it. */
+#define STUCK_MS 10
 
 /* What waits goes first: true when all of it could. */
 static bool run_waiting(gim_net *net) {
@@ -49,6 +52,20 @@ static bool run_ended(gim_net *net) {
 /* One that was ready with others may be watched no longer. */
 static void call_watcher(const gim_net_watched *watched) {
   if (watched->watcher != NULL) watched->watcher(watched->ud);
+}
+
+/* The sockets may be ready, and are not read: only who is watched is heard,
+   who may let the stream go on. */
+static void wait_stuck(gim_net *net, int64_t wait_ms) {
+  struct pollfd fds[GIM_NET_WATCHED];
+  int ms = wait_ms < 0 || wait_ms > STUCK_MS ? STUCK_MS : (int)wait_ms;
+  for (int i = 0; i < GIM_NET_WATCHED; i++) {
+    bool unused = net->watched[i].watcher == NULL;
+    fds[i] = (struct pollfd){unused ? -1 : net->watched[i].fd, POLLIN, 0};
+  }
+  if (poll(fds, GIM_NET_WATCHED, ms) <= 0) return;
+  for (int i = 0; i < GIM_NET_WATCHED; i++)
+    if (fds[i].revents != 0) call_watcher(&net->watched[i]);
 }
 
 /* Reads and writes; true when nothing is left that is ready. */
@@ -115,6 +132,7 @@ static void run_deadlines(gim_net *net, bool drained) {
 static gim_status step(gim_net *net, int64_t wait_ms, gim_err *err) {
   gim_status status = GIM_OK;
   bool drained = false;
+  if (net->undone && net->brake.stuck) wait_stuck(net, wait_ms);
   gim_brake_release(&net->brake, net->budget_us);
   if (net->undone) {
     wait_ms = 0;
