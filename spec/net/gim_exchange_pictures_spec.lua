@@ -21,14 +21,6 @@ end)
 
 local JSON = { "Content-Type: application/json" }
 
-local function base64_reply(...)
-  local items = {}
-  for i, bytes in ipairs { ... } do
-    items[i] = '{"b64_json":"' .. base64.encode(bytes) .. '"}'
-  end
-  return '{"created":1764000000,"data":[' .. table.concat(items, ",") .. "]}"
-end
-
 -- A service whose POSTs are answered by `submit`; the synchronous one, where pictures come at once.
 local function start_magick(submit, options)
   options = options or {}
@@ -45,7 +37,7 @@ end
 describe("pictures in the answer", function()
   it("come out of base64 byte by byte as out of one piece", function()
     local first, second = services.picture(3001, 64, 32, 3), services.picture(777, 16, 16, 9)
-    local reply = base64_reply(first, second)
+    local reply = services.base64_reply(first, second)
     for _, size in ipairs { 1000000, 997, 61 } do
       start_magick(function(conn)
         conn:send(("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"):format(#reply))
@@ -104,7 +96,7 @@ describe("pictures in the answer", function()
   end)
 
   it("that are whole survive a cut, and were billed", function()
-    local reply = base64_reply(PICTURE, services.picture(5000))
+    local reply = services.base64_reply(PICTURE, services.picture(5000))
     start_magick(function(conn)
       conn:send(("HTTP/1.1 200 OK\r\nX-Request-Id: req-7\r\nContent-Length: %d\r\n\r\n%s")
         :format(#reply, reply:sub(1, 2000)))
@@ -159,7 +151,7 @@ describe("pictures in the answer", function()
       if number == 1 then
         return conn:reply('{"data":[{"url":"' .. s.url .. '/x.png","b64_json":""}]}', nil, JSON)
       end
-      return conn:reply(base64_reply(PICTURE), nil, JSON)
+      return conn:reply(services.base64_reply(PICTURE), nil, JSON)
     end)
     local folder <close> = files.folder()
     for _, format in ipairs { "b64_json", "url" } do
@@ -173,7 +165,7 @@ describe("pictures in the answer", function()
 
   it("that find no memory go to a temporary file, and are not lost", function()
     local large = services.picture(300000)
-    start_magick(function(conn) conn:reply(base64_reply(large, PICTURE)) end,
+    start_magick(function(conn) conn:reply(services.base64_reply(large, PICTURE)) end,
       { memory_limit = 1000 })
     local result = assert(service:generate(request { n = 2 }))
     assert.equal(large, result.images[1]:data())

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Tests src/net/gim_file_blocks.c, and what of src/net/gim_file.c is done behind, through the test
 -- window's files: on a disk that answers when it is told to, and on one that fails.
-local files = require "spec.support.files"
+local behind = require "spec.support.behind"
 local window = require "gptimage.core_test"
 
 local BLOCK = 4096 -- what is gathered here
@@ -9,22 +9,14 @@ local BLOCKS = 6
 local ENOSPC = 28
 
 describe("gim_file, written behind,", function()
-  local folder, writer, before
+  local on, folder, writer
 
   before_each(function()
-    collectgarbage()
-    before = window.open_fds()
-    folder = files.folder()
-    writer = window.writer()
+    on = behind.begin()
+    folder, writer = on.folder, on.writer
   end)
 
-  after_each(function()
-    window.disk_hold(false)
-    window.disk_fault()
-    writer:free()
-    folder:close()
-    assert.equal(before, window.open_fds())
-  end)
+  after_each(function() on:finish() end)
 
   local function open(where)
     return assert(window.file(where or folder.path, writer, BLOCK))

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Tests src/net/gim_filing.c through clients: pictures on their way to files, and folders that
 -- do not wait for them.
-local base64 = require "gptimage.sandbox.base64"
 local files = require "spec.support.files"
 local lfs = require "lfs"
 local services = require "spec.support.service"
@@ -17,19 +16,12 @@ local function start(handlers, options)
   client = service:client(options)
 end
 
-local function base64_reply(...)
-  local items = {}
-  for i, bytes in ipairs { ... } do
-    items[i] = '{"b64_json":"' .. base64.encode(bytes) .. '"}'
-  end
-  return '{"data":[' .. table.concat(items, ",") .. "]}"
-end
-
 -- The synchronous service, whose answer is these pictures.
 local function start_magick(pictures, options)
   options = options or {}
   options.provider = "magick"
-  start({ submit = function(conn) conn:reply(base64_reply(table.unpack(pictures))) end }, options)
+  local reply = services.base64_reply(table.unpack(pictures))
+  start({ submit = function(conn) conn:reply(reply) end }, options)
 end
 
 local function descriptors()
@@ -183,7 +175,7 @@ describe("a folder that vanishes in mid-task", function()
         submit = function(conn)
           lfs.rmdir(at "out")
           if provider == "starmagic" then return services.defaults.submit(conn) end
-          conn:reply(base64_reply(PICTURE))
+          conn:reply(services.base64_reply(PICTURE))
         end,
       }, { provider = provider })
       local result, err = service:generate { model = "gpt-image-2", output = at "out/{index}.png" }

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Tests src/net/gim_sink.c through the test window, where its files are written behind: on a disk
 -- that answers when it is told to, and on one that fails.
+local behind = require "spec.support.behind"
 local files = require "spec.support.files"
 local window = require "gptimage.core_test"
 
@@ -9,22 +10,14 @@ local BLOCK = 64 * KB
 local ENOSPC = 28
 
 describe("gim_sink, written behind,", function()
-  local folder, writer, before
+  local on, folder, writer
 
   before_each(function()
-    collectgarbage()
-    before = window.open_fds()
-    folder = files.folder()
-    writer = window.writer()
+    on = behind.begin()
+    folder, writer = on.folder, on.writer
   end)
 
-  after_each(function()
-    window.disk_hold(false)
-    window.disk_fault()
-    writer:free()
-    folder:close()
-    assert.equal(before, window.open_fds())
-  end)
+  after_each(function() on:finish() end)
 
   local function sink_of(limit, where)
     local pool = window.pool(limit, true, false, writer)

@@ -14,6 +14,7 @@
 -- has pictures under /references/ (`reference`, service.references) for those that fetch links.
 --
 -- A handler that returns false closes the connection; by default it stays.
+local base64 = require "gptimage.sandbox.base64"
 local clients = require "spec.support.clients"
 local gptimage = require "gptimage"
 local misbehave = require "spec.support.misbehave"
@@ -37,6 +38,17 @@ function M.picture(n, width, height, seed)
   end
   return head .. (">I4c4"):pack(size, "IDAT") .. table.concat(filler):sub(1, size)
     .. (">I4I4c4I4"):pack(0, 0, "IEND", 0)
+end
+
+---What the synchronous service answers.
+---@param ... string  the pictures' bytes
+---@return string     JSON with each in base64
+function M.base64_reply(...)
+  local items = {}
+  for i, bytes in ipairs { ... } do
+    items[i] = '{"b64_json":"' .. base64.encode(bytes) .. '"}'
+  end
+  return '{"created":1764000000,"data":[' .. table.concat(items, ",") .. "]}"
 end
 
 M.PICTURE = M.picture()

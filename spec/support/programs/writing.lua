@@ -6,7 +6,6 @@
 local window = require "gptimage.core_test"
 package.preload["gptimage.core"] = window.core
 
-local base64 = require "gptimage.sandbox.base64"
 local files = require "spec.support.files"
 local services = require "spec.support.service"
 local socket = require "socket"
@@ -21,14 +20,6 @@ local before = window.open_fds()
 
 local function at(name) return folder.path .. "/" .. name end
 
-local function base64_reply(...)
-  local items = {}
-  for i, bytes in ipairs { ... } do
-    items[i] = '{"b64_json":"' .. base64.encode(bytes) .. '"}'
-  end
-  return '{"created":1764000000,"data":[' .. table.concat(items, ",") .. "]}"
-end
-
 local service, client
 
 -- `pictures` for each POST in its turn, the last one for those behind it.
@@ -37,7 +28,7 @@ local function start(pictures, options)
   options.provider = options.provider or "magick"
   service = services.start {
     submit = options.provider == "magick" and function(conn, _, number)
-      conn:reply(base64_reply(table.unpack(pictures[math.min(number, #pictures)])))
+      conn:reply(services.base64_reply(table.unpack(pictures[math.min(number, #pictures)])))
     end or nil,
     download = function(conn) conn:reply(pictures[1][1], nil, { "Content-Type: image/png" }) end,
   }
@@ -127,7 +118,7 @@ end
 function cases.limits()
   local go
   service = services.start { submit = function(conn)
-    local body = base64_reply(LARGE)
+    local body = services.base64_reply(LARGE)
     conn:send(("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"):format(#body))
     conn:send(body:sub(1, 1000000))
     while not go do coroutine.yield() end
@@ -306,7 +297,7 @@ end
 
 -- Without a budget there is no thread, and no descriptor of it.
 function cases.at_once()
-  service = services.start { submit = function(conn) conn:reply(base64_reply(LARGE)) end }
+  service = services.start { submit = function(conn) conn:reply(services.base64_reply(LARGE)) end }
   client = service:client { provider = "magick" }
   window.disk_hold(true) -- for any other thread
   assert(service:generate { model = "gpt-image-2", output = at "a.png" })
