@@ -213,3 +213,10 @@ int64_t gim_backoff_retry_after_ms(gim_str value, int64_t now_unix_s) {
 int64_t gim_backoff_retry_after_millis(gim_str value) {
   return read_number(trim(value), 1);
 }
+
+int64_t gim_backoff_told_ms(gim_str millis, gim_str value,
+                            int64_t now_unix_s) {
+  int64_t told_ms = gim_backoff_retry_after_millis(millis);
+  return told_ms >= 0 ? told_ms
+                      : gim_backoff_retry_after_ms(value, now_unix_s);
+}

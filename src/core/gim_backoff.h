@@ -68,6 +68,10 @@ int64_t gim_backoff_retry_after_ms(gim_str value, int64_t now_unix_s);
 /* The same for `retry-after-ms`: milliseconds, a fraction is accepted. */
 int64_t gim_backoff_retry_after_millis(gim_str value);
 
+/* Both headers of one answer, retry-after-ms and Retry-After (p NULL or empty:
+   it had none): the first counts where it can be read. -1: neither can. */
+int64_t gim_backoff_told_ms(gim_str millis, gim_str value, int64_t now_unix_s);
+
 /* Days from 1970-01-01 in the Gregorian calendar; year > 0, month from 1. */
 int64_t gim_backoff_days(int64_t year, int month, int day);
 

@@ -161,10 +161,8 @@ static gim_status read_failure(const gim_json *root, const gim_answer *answer,
   if (gim_complaint_read(&c, "the link of a file", err) != GIM_OK)
     return gim_fail(err, GIM_E_NO_MEMORY, "No memory to read a reply.");
   mind_quota(answer, err);
-  after = gim_backoff_retry_after_millis(answer->retry_after_ms);
-  if (after < 0)
-    after =
-        gim_backoff_retry_after_ms(answer->retry_after, answer->now_unix_s);
+  after = gim_backoff_told_ms(answer->retry_after_ms, answer->retry_after,
+                              answer->now_unix_s);
   if (after >= 0) err->retry_after_ms = after;
   return err->status;
 }

@@ -296,17 +296,13 @@ static void read_error(reading *r, const char *without) {
   gim_complaint c = complaint_of(r);
   gim_reply *reply = r->reply;
   const gim_answer *answer = &r->input->answer;
-  int64_t after;
   reply->shape = GIM_REPLY_ERROR;
   /* A string that found no memory looks absent: that is not the service's. */
   if (r->status == GIM_OK)
     r->status = gim_complaint_read(&c, without, &reply->err);
   if (r->status != GIM_OK) return;
-  after = gim_backoff_retry_after_millis(answer->retry_after_ms);
-  if (after < 0)
-    after =
-        gim_backoff_retry_after_ms(answer->retry_after, answer->now_unix_s);
-  reply->err.retry_after_ms = after;
+  reply->err.retry_after_ms = gim_backoff_told_ms(
+      answer->retry_after_ms, answer->retry_after, answer->now_unix_s);
 }
 
 static bool says_error(const gim_json *error) {

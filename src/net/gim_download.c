@@ -68,7 +68,6 @@ static gim_status judge(const gim_download *d, const char *text,
 /* An answer that brings no picture. */
 static gim_status refuse_status(gim_download *d, const gim_response *r) {
   gim_status status;
-  int64_t wait_ms;
   int http = r->http_status;
   bool expired = http == 403 || http == 404 || http == 410;
   if (expired && d->reference)
@@ -93,11 +92,9 @@ static gim_status refuse_status(gim_download *d, const gim_response *r) {
   if (expired) d->resume->etag[0] = '\0';
   d->err.http_status = http;
   d->err.retryable = http == 429 || http >= 500 || http == 408;
-  wait_ms = gim_backoff_retry_after_millis(gim_str_of(r->retry_after_ms));
-  if (wait_ms < 0)
-    wait_ms = gim_backoff_retry_after_ms(gim_str_of(r->retry_after),
-                                         gim_net_unix_s());
-  d->err.retry_after_ms = wait_ms;
+  d->err.retry_after_ms =
+      gim_backoff_told_ms(gim_str_of(r->retry_after_ms),
+                          gim_str_of(r->retry_after), gim_net_unix_s());
   return status;
 }
 
