@@ -81,18 +81,24 @@ struct gim_file {
 /* A folder as messages and the system know it: "" is the current one. */
 const char *gim_file_shown(const char *folder);
 
-/* "`what` folder `folder`: " and the reason for `error`. Always GIM_E_IO. */
+/* "`what` folder `folder`: " and the reason for `error`, an errno, in `err`
+   (may be NULL). Always GIM_E_IO. */
 gim_status gim_file_fail(const char *what, const char *folder, int error,
                          gim_err *err);
+
+/* Says so in `err` (may be NULL). Always GIM_E_NO_MEMORY. */
 gim_status gim_file_fail_memory(gim_err *err);
 
-/* How many blocks it has. */
+/* How many blocks it has: GIM_FILE_BEHIND bytes of them, by the size that was
+   asked for, and never more than GIM_FILE_BLOCKS. */
 unsigned gim_file_block_count(const gim_file *f);
 
-/* The `i`th from the oldest that is on its way on. */
+/* The `i`th, from 0, of those that are on their way, the oldest first; behind
+   these the one that gathers, then those that are idle. BORROWED. */
 gim_file_block *gim_file_block_at(gim_file *f, unsigned i);
 
-/* The block that gathers; NULL: all are on their way. */
+/* The block that gathers, with or without memory. BORROWED; NULL: all are on
+   their way. */
 gim_file_block *gim_file_gathering(gim_file *f);
 
 /*
@@ -101,16 +107,21 @@ gim_file_block *gim_file_gathering(gim_file *f);
 */
 gim_file_block *gim_file_gather_more(gim_file *f);
 
-/* Sends off what is gathered, if there is any. */
+/* Sends off what is gathered, if there is any. The first whole block starts
+   the thread, and from then on the file is written behind; where there is none
+   it is written now, and f->failed says whether that went wrong. */
 void gim_file_flush(gim_file *f);
 
-/* Does `job` on the thread where the file is there, else at once. */
+/* Does `job`, which is the file's until it is done, on the thread where the
+   file is written behind, else at once. */
 void gim_file_do(gim_file *f, gim_writer_job *job);
 
-/* Was it done? What it wrote can be read then. */
+/* Was it done? What it wrote can be read then. Never in a child after fork,
+   where the file was written behind. */
 bool gim_file_has_done(gim_file *f, const gim_writer_job *job);
 
-/* Takes note of blocks that were written, and of one that could not be. */
+/* Takes note of blocks that were written: they are idle again. Of one that
+   could not be (f->failed, f->error), and those behind it, the bytes stay. */
 void gim_file_reap(gim_file *f);
 
 /* Blocks until nothing that was handed over is still to be done. */
