@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- gptimage.plan, gptimage.models and gptimage.sizes, as programs use them.
 local gptimage = require "gptimage"
+local Random = require "spec.support.random"
 
 -- The tables of the services' pages, 1K 2K 4K; portrait swaps width and height.
 local pages = {
@@ -186,6 +187,31 @@ describe("gptimage.plan", function()
     local made = assert(plan({ size = "1920x1080", strict = false }))
     assert.same("multiple_of_16", made.warnings[1].rule)
     assert.is_nil(plan({ size = "1920x1080", strict = true }, { strict = false }))
+  end)
+
+  it("names what it would take itself, whatever size was refused", function()
+    local random, refused = Random.new(64), 0
+    for i = 1, 3000 do
+      local most = ({ 16, 256, 4096, 16384, 999999, 99999999 })[i % 6 + 1]
+      local w = random:below(most)
+      local h = i % 5 == 0 and w or random:below(most)
+      local asked = { model = i % 2 == 0 and "gpt-image-2" or "gpt-image-2-beta",
+        size = w .. "x" .. h }
+      local accepted, err = plan(asked)
+      if not accepted then
+        refused = refused + 1
+        local pixels, ratio = err.issues[1].nearest:match "^(%d+x%d+) or (%d+:%d+)$"
+        local nearest = assert(plan { model = asked.model, size = pixels }, asked.size)
+        assert(plan { model = asked.model, size = ratio }, asked.size)
+        local square, tall = nearest.width == nearest.height, nearest.width < nearest.height
+        if w == h then
+          assert.same({ true, "1:1" }, { square, ratio }, asked.size)
+        elseif not square then
+          assert.same(w < h, tall, asked.size)
+        end
+      end
+    end
+    assert(refused > 2000, refused)
   end)
 
   it("raises on misuse, naming what is wrong", function()

@@ -75,7 +75,23 @@ describe("gim_pixels_nearest", function()
       ["1920x1080"] = "1920x1088", ["1080x1920"] = "1088x1920", ["1000x1000"] = "1008x1008",
       ["4000x4000"] = "2880x2880", ["5120x2880"] = "3840x2160", ["3840x1264"] = "3840x1280",
       ["500x500"] = "816x816", ["1x1"] = "816x816", ["1024x1024"] = "1024x1024",
-      ["3841x2161"] = "3840x2160",
+      ["3841x2161"] = "3840x2160", ["17x17"] = "816x816", ["1x999999"] = "1280x3840",
+      ["999999x1"] = "3840x1280", ["17x16"] = "816x816",
+    } do
+      local w, h = text:match "(%d+)x(%d+)"
+      local nw, nh = window.nearest(tonumber(w), tonumber(h))
+      assert.same(expected, ("%dx%d"):format(nw, nh), text)
+    end
+  end)
+
+  it("keeps the shape of what is larger than any picture", function()
+    for _, edge in ipairs { 3841, 5000, 5792, 6000, 8192, 10000, 100000, 999999 } do
+      assert.same({ 2880, 2880 }, { select(1, window.nearest(edge, edge)),
+        (select(2, window.nearest(edge, edge))) }, edge)
+    end
+    for text, expected in pairs {
+      ["10000x5000"] = "3840x1920", ["99999x33333"] = "3840x1280", ["9000x16000"] = "2160x3840",
+      ["40000x30000"] = "3312x2496", ["999999x3841"] = "3840x1280",
     } do
       local w, h = text:match "(%d+)x(%d+)"
       local nw, nh = window.nearest(tonumber(w), tonumber(h))
@@ -99,6 +115,12 @@ describe("gim_pixels_nearest", function()
       local nw, nh = window.nearest(w, h)
       local _, _, broken = window.nearest(nw, nh)
       assert.same(0, broken)
+      if w > 3840 and h > 3840 then -- the shape counts
+        local long = math.max(w, h)
+        local edge = math.min(3840, math.floor((8294400 * long / math.min(w, h)) ^ 0.5))
+        w = math.max((w * edge + long // 2) // long, (edge + 2) // 3)
+        h = math.max((h * edge + long // 2) // long, (edge + 2) // 3)
+      end
       local least = math.maxinteger
       for _, size in ipairs(legal) do
         local d = (size[1] - w) ^ 2 + (size[2] - h) ^ 2

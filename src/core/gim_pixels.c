@@ -206,10 +206,24 @@ static int64_t distance(int64_t w, int64_t h, int64_t to_w, int64_t to_h) {
   return (w - to_w) * (w - to_w) + (h - to_h) * (h - to_h);
 }
 
+/* To the largest pixels of the same shape, or the longest one there may be,
+   that no other limit is in the way of. */
+static void scale_down(const gim_pixel_rule *rule, int64_t *width,
+                       int64_t *height) {
+  int64_t long_px = at_least(*width, *height), scaled_px, least;
+  square most = {(int64_t)rule->edge_max_px * rule->edge_max_px, 1};
+  square edge = {rule->pixels_max * long_px, at_most(*width, *height)};
+  scaled_px = round_edge(smaller(edge, most), 1, 0);
+  least = divide_up(scaled_px, rule->ratio_max);
+  *width = at_least((*width * scaled_px + long_px / 2) / long_px, least);
+  *height = at_least((*height * scaled_px + long_px / 2) / long_px, least);
+}
+
 void gim_pixels_nearest(const gim_pixel_rule *rule, int64_t width,
                         int64_t height, int *to_width, int *to_height) {
   int64_t step = rule->step_px, edge_max = rule->edge_max_px;
   int64_t best = -1;
+  if (at_most(width, height) > edge_max) scale_down(rule, &width, &height);
   /* For each legal width, the legal heights are one run of multiples. */
   for (int64_t w = step; w <= edge_max; w += step) {
     int64_t low = at_least(divide_up(rule->pixels_min, w),

@@ -96,8 +96,11 @@ unsigned gim_pixels_broken(const gim_pixel_rule *rule, int64_t width,
                            int64_t height);
 
 /*
-** The legal pixels that are nearest to `width` and `height` (1 or more): the
-** smallest distance, as on paper; of two, the one with more pixels.
+** The legal pixels that are nearest to `width` and `height` (1 to
+** GIM_SIZE_NUMBER_MAX): the smallest distance, as on paper; of two, the one
+** with more pixels. Where both edges are longer than any may be, the distance
+** from the same shape scaled down until it fits: on paper a square that is
+** large enough is nearer to long pictures than to square ones.
 */
 void gim_pixels_nearest(const gim_pixel_rule *rule, int64_t width,
                         int64_t height, int *to_width, int *to_height);
