@@ -85,6 +85,9 @@ describe("client:spawn", function()
     assert.truthy(text:find("one", 1, true))
     assert.truthy(text:find("two", 1, true))
     assert.truthy(text:find("deliver_spec.lua", 1, true), "tracebacks are shown")
+    assert.same("failed: " .. text .. "\n", "failed: " .. err .. "\n")
+    assert.matches("attempt to concatenate a nil value",
+      select(2, pcall(function() return err .. nil end)))
   end)
 
   it("may spawn and submit from inside, and run waits for all of it", function()

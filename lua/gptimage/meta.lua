@@ -308,8 +308,10 @@ function image:data() end
 ---| "io"            files
 ---| "no_memory"
 
----`tostring` is one line. Never holds a key, a whole prompt or a signed link.
+---`tostring` is one line, and `"failed: " .. err` takes it. Never holds a key, a whole prompt or a
+---signed link.
 ---@class gptimage.error
+---@operator concat(any): string
 ---@field kind gptimage.kind
 ---@field message string
 ---@field retryable boolean      the same request may succeed later. That is not enough to send it
@@ -327,16 +329,19 @@ function image:data() end
 ---@field result gptimage.result?  paid, but no picture could be saved: try image:save elsewhere
 ---@field errors gptimage.error[]?  of client:race: those of each
 
----tostring is "field: message", in one line.
+---tostring is "field: message", in one line; `..` takes it.
 ---@class gptimage.issue
+---@operator concat(any): string
 ---@field field string
 ---@field rule string            a stable name: "multiple_of_16", "required"
 ---@field message string
 ---@field got string?
 ---@field nearest string?        the nearest legal value
 
----What step, run and close raise for callbacks and coroutines, without on_error.
+---What step, run and close raise for callbacks and coroutines, without on_error. `tostring` has the
+---tracebacks; `..` takes it.
 ---@class gptimage.errors
+---@operator concat(any): string
 ---@field errors {error: any, traceback: string}[]
 
 return gptimage, client, task, image

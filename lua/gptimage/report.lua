@@ -23,6 +23,14 @@ function Errors:__tostring()
   return table.concat(lines, "\n")
 end
 
+-- "failed: " .. err, or the other way round; text, so that what else is put to it is judged by Lua.
+function Errors.__concat(a, b)
+  local function shown(value)
+    return getmetatable(value) == Errors and tostring(value) or value
+  end
+  return shown(a) .. shown(b)
+end
+
 --- The traceback of a coroutine that ended with `err`.
 function M.traceback_of(co, err)
   return debug.traceback(co, describe(err))

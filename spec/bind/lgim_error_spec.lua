@@ -53,3 +53,37 @@ describe("lgim_fail", function()
     assert.has_error(function() getmetatable(err).__tostring "no table" end)
   end)
 end)
+
+describe("errors and issues", function()
+  local _, err = window.push_error(7, 500, -1, "task-1")
+  local _, refusal = window.plan { model = "gpt-image-2", prompt = "x", size = "1:7" }
+  local issue = refusal.issues[1]
+
+  it("are put together with texts, numbers and each other, as tostring shows them", function()
+    for _, object in ipairs { err, issue } do
+      local text = tostring(object)
+      assert.same("failed: " .. text, "failed: " .. object)
+      assert.same(text .. "\n", object .. "\n")
+      assert.same("1" .. text .. "2.5", 1 .. object .. 2.5)
+      assert.same(text .. text, object .. object)
+    end
+    assert.same(tostring(err) .. tostring(issue), err .. issue)
+    local other = setmetatable({}, { __concat = function(a, b) return { a, b } end })
+    assert.same({ tostring(err), other }, err .. other)
+  end)
+
+  it("raise where anything else is put to them, with the place, as Lua does", function()
+    for _, wrong in ipairs { {}, true, print } do
+      local expected = "lgim_error_spec.lua:%d+: attempt to concatenate a "
+        .. type(wrong) .. " value"
+      for _, call in ipairs { function() return err .. wrong end,
+        function() return wrong .. issue end } do
+        local ok, message = pcall(call)
+        assert.is_false(ok)
+        assert.matches(expected, message)
+      end
+    end
+    assert.matches("attempt to concatenate a nil value",
+      select(2, pcall(function() return err .. nil end)))
+  end)
+end)

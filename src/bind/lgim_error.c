@@ -31,6 +31,44 @@ static void add_remark(luaL_Buffer *b, bool *any, const char *label,
   add_line(b, text);
 }
 
+/* Is the value at `index` an error or an issue? */
+static bool is_ours(lua_State *L, int index) {
+  bool ours;
+  if (!lua_getmetatable(L, index)) return false;
+  luaL_getmetatable(L, LGIM_ERROR);
+  luaL_getmetatable(L, LGIM_ISSUE);
+  ours = lua_rawequal(L, -3, -2) || lua_rawequal(L, -3, -1);
+  lua_pop(L, 3);
+  return ours;
+}
+
+/* "failed: " .. err, or the other way round: as tostring shows it. What else
+   is put to it has to know how, as in Lua. */
+static int concat(lua_State *L) {
+  lua_settop(L, 2);
+  for (int i = 1; i <= 2; i++) {
+    if (is_ours(L, i)) {
+      (void)luaL_tolstring(L, i, NULL);
+      lua_replace(L, i);
+    }
+    else if (!lua_isstring(L, i) &&
+             luaL_getmetafield(L, i, "__concat") == LUA_TNIL)
+      return luaL_error(L, "attempt to concatenate a %s value",
+                        luaL_typename(L, i));
+    lua_settop(L, 2);
+  }
+  lua_concat(L, 2);
+  return 1;
+}
+
+/* The metatable on top of the stack gets what makes a text of its tables. */
+static void set_text_functions(lua_State *L, lua_CFunction tostring) {
+  lua_pushcfunction(L, tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pushcfunction(L, concat);
+  lua_setfield(L, -2, "__concat");
+}
+
 /* tostring(issue): "size: it is too small" */
 static int issue_tostring(lua_State *L) {
   const char *field, *message;
@@ -50,10 +88,7 @@ static int issue_tostring(lua_State *L) {
 }
 
 void lgim_issue_push_metatable(lua_State *L) {
-  if (luaL_newmetatable(L, LGIM_ISSUE)) {
-    lua_pushcfunction(L, issue_tostring);
-    lua_setfield(L, -2, "__tostring");
-  }
+  if (luaL_newmetatable(L, LGIM_ISSUE)) set_text_functions(L, issue_tostring);
 }
 
 /* tostring(err): "server: it broke (HTTP 500, code x, request id y)" */
@@ -97,10 +132,7 @@ static int error_tostring(lua_State *L) {
 }
 
 void lgim_error_push_metatable(lua_State *L) {
-  if (luaL_newmetatable(L, LGIM_ERROR)) {
-    lua_pushcfunction(L, error_tostring);
-    lua_setfield(L, -2, "__tostring");
-  }
+  if (luaL_newmetatable(L, LGIM_ERROR)) set_text_functions(L, error_tostring);
 }
 
 int lgim_error_push(lua_State *L, const gim_err *err, const char *task_id,

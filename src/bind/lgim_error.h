@@ -2,10 +2,10 @@
 /*
 ** lgim_error.h - errors as Lua sees them   [floor 9]
 **
-** A table with metatable "gptimage.error" (so tostring is one line):
-** kind, message, field, code, status, param, retryable, retry_after
-** (seconds), request_id, task_id, billed, issues. Absent is nil; kind,
-** message, retryable and billed are always there.
+** A table with metatable "gptimage.error" (so tostring is one line, and `..`
+** takes it as that): kind, message, field, code, status, param, retryable,
+** retry_after (seconds), request_id, task_id, billed, issues. Absent is nil;
+** kind, message, retryable and billed are always there.
 */
 #ifndef lgim_error_h
 #define lgim_error_h
@@ -34,7 +34,8 @@ int lgim_error_push(lua_State *L, const gim_err *err, const char *task_id,
 int lgim_fail(lua_State *L, const gim_err *err, const char *task_id,
               gim_billed billed);
 
-/* Likewise of issues: tostring is "field: message", in one line. */
+/* Likewise of issues: tostring is "field: message", in one line, and `..`
+   takes it. */
 void lgim_issue_push_metatable(lua_State *L);
 
 /*
