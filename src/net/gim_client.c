@@ -64,6 +64,8 @@ static gim_status drain(gim_hub *hub, int64_t budget_us, gim_err *err) {
 
 /* Itself, or another, for which nothing is read. */
 static bool waits_for_disk(const gim_hub *hub, gim_job *job) {
+  gim_task_extend(&job->task, gim_filing_take_held_ms(&job->filing));
+  if (gim_filing_is_held(&job->filing)) return true;
   if (job->exchange == NULL) return false;
   gim_task_extend(&job->task, gim_exchange_take_held_ms(job->exchange));
   return gim_net_is_stuck(hub->net) || gim_exchange_is_held(job->exchange);

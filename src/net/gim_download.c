@@ -25,6 +25,7 @@ struct gim_download {
   gim_err err;        /* what on_head or on_data found; GIM_OK: nothing */
   int64_t timeout_ms;
   int64_t resume_from; /* of the hop under way */
+  int64_t held_ms;     /* in those before */
   int hops;
   int64_t max_bytes;
   bool reference;
@@ -283,6 +284,7 @@ static void on_transfer_done(void *ud, const gim_outcome *outcome) {
   gim_download *d = ud;
   gim_err err;
   const gim_err *result = NULL;
+  d->held_ms += gim_net_held_ms(d->transfer);
   d->transfer = NULL;
   gim_writer_forget(&d->room);
   if (d->err.status != GIM_OK) {
@@ -358,6 +360,16 @@ gim_status gim_download_start(gim_download **download, gim_net *net,
   }
   *download = d;
   return GIM_OK;
+}
+
+bool gim_download_is_held(const gim_download *download) {
+  return download->transfer != NULL && gim_net_is_held(download->transfer);
+}
+
+int64_t gim_download_held_ms(const gim_download *download) {
+  return download->held_ms + (download->transfer == NULL
+                                  ? 0
+                                  : gim_net_held_ms(download->transfer));
 }
 
 void gim_download_cancel(gim_download *download) {

@@ -56,6 +56,11 @@ GIM_MUST_CHECK gim_status gim_download_start(gim_download **download,
                                              gim_download_done on_done,
                                              void *ud, gim_err *err);
 
+/* Does it wait for a disk of ours, and for how long has it done so in all, in
+   milliseconds? The latter also in on_done. */
+bool gim_download_is_held(const gim_download *download);
+int64_t gim_download_held_ms(const gim_download *download);
+
 /* Ends it at once, without on_done. The sink keeps what came. */
 void gim_download_cancel(gim_download *download);
 

@@ -169,6 +169,13 @@ static gim_sink *bytes_for(gim_filing *f, gim_slot *slot, gim_slot **from) {
   return gim_filing_bytes(source, picture);
 }
 
+/* When the thread that writes has come on with the sink; or in the next step,
+   where it is not waited for. */
+static void go_on_later(gim_slot *slot, gim_sink *sink) {
+  slot->copying = !gim_sink_await(sink, &slot->writing);
+  slot->awaited_ms = slot->copying ? 0 : gim_net_now_ms();
+}
+
 /* Names the picture and puts it there. GIM_E_TIMEOUT: it goes on in the next
    step, or when the thread that writes has come on. */
 static gim_status file_away(gim_filing *f, gim_slot *slot, gim_err *err) {
@@ -177,19 +184,19 @@ static gim_status file_away(gim_filing *f, gim_slot *slot, gim_err *err) {
   gim_slot *from;
   gim_sink *sink = bytes_for(f, slot, &from);
   gim_status status;
-  if (sink == NULL) {
-    slot->copying = from->copier != NULL; /* until that one is there */
-    return gim_fail(err, slot->copying ? GIM_E_TIMEOUT : GIM_E_IO,
-                    "The picture's bytes are gone.");
+  if (sink == NULL && from->copier != NULL) {
+    go_on_later(slot, from->sink); /* when that one is there */
+    return gim_fail(err, GIM_E_TIMEOUT, "The picture is being copied.");
   }
+  if (sink == NULL)
+    return gim_fail(err, GIM_E_IO, "The picture's bytes are gone.");
   status = gim_filing_name(f, number_of(slot), &name, err);
   if (status == GIM_OK)
     status = gim_sink_commit(sink, f->aim->folder, name.p, f->aim->overwrite,
                              COPY_SLICE, path, sizeof(path), err);
   gim_buffer_free(&name);
   from->copier = status == GIM_E_TIMEOUT ? f : NULL;
-  slot->copying =
-      status == GIM_E_TIMEOUT && !gim_sink_await(sink, &slot->writing);
+  if (status == GIM_E_TIMEOUT) go_on_later(slot, sink);
   if (status != GIM_OK) return status;
   free(slot->path);
   slot->path = gim_str_copy(gim_str_of(path));
@@ -232,6 +239,9 @@ static void on_written(gim_writer_wait *wait) {
   gim_slot *slot = GIM_CONTAINER(wait, gim_slot, writing);
   gim_filing *f = slot->filing;
   int64_t now_ms = gim_net_now_ms();
+  slot->held_ms += now_ms - slot->awaited_ms;
+  slot->awaited_ms = 0;
+  gim_task_extend(f->task, gim_filing_take_held_ms(f));
   conclude(f, slot, now_ms);
   f->calls->changed(f, now_ms);
 }
@@ -258,7 +268,9 @@ static void on_downloaded(void *ud, const gim_err *err) {
   gim_slot *slot = ud;
   gim_filing *f = slot->filing;
   int64_t now_ms = gim_net_now_ms();
+  slot->held_ms += gim_download_held_ms(slot->download);
   slot->download = NULL;
+  gim_task_extend(f->task, gim_filing_take_held_ms(f));
   if (err != NULL) {
     report(f, number_of(slot), err, now_ms);
   }
@@ -305,6 +317,30 @@ void gim_filing_continue(gim_filing *f, int64_t now_ms) {
     if (f->slots[i].copying) conclude(f, &f->slots[i], now_ms);
 }
 
+bool gim_filing_is_held(const gim_filing *f) {
+  for (int i = 0; f->slots != NULL && i < f->task->pictures.count; i++) {
+    const gim_slot *slot = &f->slots[i];
+    if (slot->awaited_ms != 0 ||
+        (slot->download != NULL && (gim_net_is_stuck(f->hub->net) ||
+                                    gim_download_is_held(slot->download))))
+      return true;
+  }
+  return false;
+}
+
+int64_t gim_filing_take_held_ms(gim_filing *f) {
+  int64_t before_ms = f->held_ms;
+  for (int i = 0; f->slots != NULL && i < f->task->pictures.count; i++) {
+    const gim_slot *slot = &f->slots[i];
+    int64_t held_ms = slot->held_ms;
+    if (slot->awaited_ms != 0) held_ms += gim_net_now_ms() - slot->awaited_ms;
+    if (slot->download != NULL)
+      held_ms += gim_download_held_ms(slot->download);
+    if (held_ms > f->held_ms) f->held_ms = held_ms;
+  }
+  return f->held_ms - before_ms;
+}
+
 /* Its names are free, and its source is not needed any more. */
 static void let_go_of_others(gim_filing *f) {
   int picture = 0;
@@ -325,6 +361,7 @@ void gim_filing_stop(gim_filing *f) {
     slot->download = NULL;
     slot->copying = false;
     gim_writer_forget(&slot->writing);
+    slot->awaited_ms = 0;
     if (slot->copier == f) slot->copier = NULL;
     gim_list_remove(&slot->want.link);
     if (slot->whole || slot->sink == NULL) continue;

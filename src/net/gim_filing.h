@@ -34,6 +34,8 @@ typedef struct gim_slot {
   gim_resume resume;
   bool copying;              /* filing goes on with the next step */
   gim_writer_wait writing;   /* filing goes on when it is told */
+  int64_t awaited_ms;        /* it waits for that since then; 0: it does not */
+  int64_t held_ms;           /* how long a disk of ours held it up before */
   struct gim_filing *copier; /* who copies from the sink; BORROWED */
 } gim_slot;
 
@@ -56,6 +58,7 @@ typedef struct gim_filing {
   struct gim_aim *aim; /* OWNED; see gim_filing_private.h. NULL, as of most of
                          the thousands that may wait: neither is there an
                          output, nor is another's picture brought */
+  int64_t held_ms;     /* that were told of: see gim_filing_take_held_ms */
   const gim_filing_calls *calls; /* BORROWED */
 } gim_filing;
 
@@ -143,6 +146,15 @@ void gim_filing_start(gim_filing *f, int picture, int64_t now_ms);
 /* Goes on with filings that take more than one step. */
 void gim_filing_continue(gim_filing *f, int64_t now_ms);
 bool gim_filing_is_copying(const gim_filing *f);
+
+/*
+** Does one of its pictures wait for a disk of ours? Then no time limit of the
+** service's is to end it. And by how many milliseconds more than when this was
+** last asked did that hold up the picture which it held up longest? The task's
+** limits are to end so much later: those that are told to it here do.
+*/
+bool gim_filing_is_held(const gim_filing *f);
+int64_t gim_filing_take_held_ms(gim_filing *f);
 
 /* Ends downloads and filings under way; bytes that are whole stay. */
 void gim_filing_stop(gim_filing *f);

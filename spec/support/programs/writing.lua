@@ -142,6 +142,65 @@ function cases.limits()
   finish()
 end
 
+-- Nor does that of a download, or of a file that waits for its name.
+function cases.downloads()
+  local go
+  local short = services.picture(2 * BLOCK + 1, 512, 512, 9)
+  service = services.start { download = function(conn, _, number)
+    if number == 1 then return conn:reply(short, nil, { "Content-Type: image/png" }) end
+    conn:send(("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"):format(#LARGE))
+    conn:send(LARGE:sub(1, 1000000))
+    while not go do coroutine.yield() end
+    conn:send(LARGE:sub(1000001))
+  end }
+  client = service:client { timeout = { task = 2 } }
+  window.disk_hold(true)
+  local named = submit "short.png"
+  local function downloading(n)
+    service:drive(function()
+      client:step(0, BUDGET)
+      return #service.downloads == n
+    end)
+  end
+  downloading(1)
+  local came = submit "large.png"
+  downloading(2)
+  settle()
+  services.stall(2.2)
+  step(20)
+  assert(not named:done() and not came:done(), "there was no time to write")
+  window.disk_hold(false)
+  local judged = socket.gettime() + 1.1 -- see above
+  while socket.gettime() < judged do
+    client:step(0.01, BUDGET)
+    service.server:step()
+  end
+  equal(short, assert(named:wait()).images[1]:data())
+  go = true
+  equal(LARGE, assert(service:finish(came)).images[1]:data())
+  equal(2, #service.downloads)
+  finish()
+end
+
+-- Who asks for a picture that another one copies just now waits for the same, and is not woken.
+function cases.together()
+  start { { LARGE } }
+  local result = assert(service:finish(submit()))
+  window.disk_hold(true)
+  local saved = {}
+  for i = 1, 3 do
+    local name = at("there/" .. i .. ".png")
+    client:spawn(function() saved[i] = assert(result.images[1]:save(name)) end)
+  end
+  step(200)
+  assert(client:timeout() > 1, client:timeout())
+  assert(#saved == 0)
+  window.disk_hold(false)
+  service:drive(function() return saved[1] and saved[2] and saved[3] end)
+  for i = 1, 3 do equal(LARGE, files.read(at("there/" .. i .. ".png"))) end
+  finish()
+end
+
 -- What a stream of HTTP/1.1 has sent by then is bounded by blocks and buffers, not by the picture.
 function cases.many()
   start { { LARGE, OTHER, SMALL, LARGE, OTHER } }
