@@ -140,6 +140,7 @@ build = {
         "src/net/gim_response.c",
         "src/net/gim_scribe.c",
         "src/net/gim_sink.c",
+        "src/net/gim_sockets.c",
         "src/net/gim_store.c",
         "src/net/gim_thread.c",
         "src/net/gim_transfer.c",

@@ -72,6 +72,23 @@ describe("gim_transfer", function()
         assert.is_nil(server.requests[2].headers["user-agent"])
       end)
 
+    it("head and body of a POST in one packet, on new connections and on those that stand",
+      function()
+        local packets = {}
+        serve(function(conn)
+          while conn:request() do
+            table.insert(packets, window.segments(conn.socket:getfd()))
+            conn:reply "ok"
+          end
+        end)
+        for i = 1, 3 do
+          fetch { class = "paid", post = true, body = ("x"):rep(1000 * i) }
+          fetch { class = "paid", post = true, parts = { { field = "f", data = "x" } } }
+          fetch { class = "poll" }
+        end
+        assert.same({ 1, 2, 3, 4, 5, 6, 7, 8, 9 }, packets)
+      end)
+
     it("large bodies whole, also without Expect", function()
       serve()
       local body = ("0123456789abcdef"):rep(200000) -- 3.2 MB

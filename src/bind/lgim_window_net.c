@@ -19,6 +19,7 @@ const char *lgim_window_net_text(lua_State *L, int index, const char *key,
 void lgim_window_net(lua_State *L) {
   lgim_window_net_transfers(L);
   lgim_window_net_heads(L);
+  lgim_window_net_sockets(L);
   lgim_window_net_writer(L);
   lgim_window_net_files(L);
   lgim_window_net_references(L);

@@ -16,6 +16,7 @@
 /* The rooms: each adds its functions to the table on top of the stack. */
 void lgim_window_net_transfers(lua_State *L);  /* gim_net */
 void lgim_window_net_heads(lua_State *L);      /* gim_response .. gim_wait */
+void lgim_window_net_sockets(lua_State *L);    /* gim_sockets */
 void lgim_window_net_files(lua_State *L);      /* gim_file, gim_sink */
 void lgim_window_net_writer(lua_State *L);     /* gim_writer */
 void lgim_window_net_references(lua_State *L); /* gim_reference */

@@ -13,11 +13,12 @@
 
 /* What the transfers of one net share; it outlives them. */
 typedef struct gim_carrier {
-  struct gim_wait *wait;   /* BORROWED */
-  struct gim_brake *brake; /* BORROWED */
-  void *share;             /* CURLSH *: names and TLS sessions. BORROWED */
-  gim_trust trust;         /* OWNED by the net */
-  const char *proxy;       /* BORROWED; NULL: the environment's */
+  struct gim_wait *wait;       /* BORROWED */
+  struct gim_sockets *sockets; /* BORROWED */
+  struct gim_brake *brake;     /* BORROWED */
+  void *share;                 /* CURLSH *: names and TLS sessions. BORROWED */
+  gim_trust trust;             /* OWNED by the net */
+  const char *proxy;           /* BORROWED; NULL: the environment's */
   const char
       *user_agent; /* the header: gim_easy_agent; NULL: none. BORROWED */
   int64_t connect_timeout_ms;

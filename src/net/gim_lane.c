@@ -2,6 +2,7 @@
 #include "gim_lane.h"
 
 #include "gim_clock.h"
+#include "gim_sockets.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -117,11 +118,18 @@ void gim_lane_remove(gim_lane *lane, gim_transfer *t) {
   lane->running--;
 }
 
+/* libcurl reads and writes here, and nowhere else. */
+static void act(gim_lane *lane, int fd, int what) {
+  int running;
+  (void)curl_multi_socket_action(lane->multi, fd, what, &running);
+  gim_sockets_uncork(lane->carrier->sockets);
+}
+
 void gim_lane_socket(gim_lane *lane, const gim_ready *ready) {
-  int what = 0, running;
+  int what = 0;
   if (ready->what & GIM_WAIT_IN) what |= CURL_CSELECT_IN;
   if (ready->what & GIM_WAIT_OUT) what |= CURL_CSELECT_OUT;
-  (void)curl_multi_socket_action(lane->multi, ready->fd, what, &running);
+  act(lane, ready->fd, what);
 }
 
 int gim_lane_resume(gim_lane *lane, gim_transfer *t) {
@@ -130,11 +138,9 @@ int gim_lane_resume(gim_lane *lane, gim_transfer *t) {
 }
 
 bool gim_lane_timer(gim_lane *lane, int64_t now_ms) {
-  int running;
   if (lane->due_ms < 0 || lane->due_ms > now_ms) return false;
   lane->due_ms = -1; /* libcurl sets it again if it wants to */
-  (void)curl_multi_socket_action(lane->multi, CURL_SOCKET_TIMEOUT, 0,
-                                 &running);
+  act(lane, CURL_SOCKET_TIMEOUT, 0);
   return true;
 }
 

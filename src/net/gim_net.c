@@ -29,6 +29,7 @@ static gim_status net_init(gim_net *net, const gim_net_options *options,
   net->parks = gim_library_blocks();
   net->wait = gim_wait_new(err);
   if (net->wait == NULL) return err->status;
+  gim_sockets_init(&net->sockets, net->wait);
   status = gim_trust_init(&net->carrier.trust, options->ca_file, err);
   if (status != GIM_OK) return status;
   net->carrier.share = gim_library_share();
@@ -36,6 +37,7 @@ static gim_status net_init(gim_net *net, const gim_net_options *options,
       !gim_easy_agent(options->user_agent, &net->user_agent))
     return gim_fail(err, GIM_E_NO_MEMORY, "not enough memory for a client");
   net->carrier.wait = net->wait;
+  net->carrier.sockets = &net->sockets;
   net->carrier.brake = &net->brake;
   net->carrier.proxy = net->proxy;
   net->carrier.user_agent = net->user_agent;
@@ -56,6 +58,7 @@ static void net_delete(gim_net *net) {
   for (int i = 0; i < GIM_LANES; i++) gim_lane_free(&net->lanes[i]);
   if (net->carrier.share != NULL) curl_share_cleanup(net->carrier.share);
   gim_trust_free(&net->carrier.trust);
+  gim_sockets_free(&net->sockets);
   gim_wait_free(net->wait);
   free(net->proxy);
   free(net->user_agent);

@@ -11,6 +11,7 @@
 #include "gim_brake.h"
 #include "gim_lane.h"
 #include "gim_net.h"
+#include "gim_sockets.h"
 #include "gim_wait.h"
 
 #include <sys/types.h>
@@ -31,6 +32,7 @@ struct gim_net {
   pid_t owner;
   int max_requests;
   gim_wait *wait;
+  gim_sockets sockets;
   gim_brake brake;
   gim_carrier carrier;
   char *proxy, *user_agent;

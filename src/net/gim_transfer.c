@@ -5,17 +5,14 @@
 #include "gim_brake.h"
 #include "gim_clock.h"
 #include "gim_proxy.h"
-#include "gim_system.h"
+#include "gim_sockets.h"
 #include "gim_url.h"
-#include "gim_wait.h"
 
 #include <curl/curl.h>
-#include <fcntl.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 _Static_assert(sizeof(((gim_transfer *)0)->detail) >= CURL_ERROR_SIZE,
                "libcurl writes CURL_ERROR_SIZE bytes");
@@ -131,17 +128,6 @@ static bool is_repeat(const gim_transfer *t) {
   return t->post && (t->handed > 0 || (t->body_n == 0 && t->requests > 0));
 }
 
-static int open_socket(const struct curl_sockaddr *address) {
-#if GIM_LINUX
-  return socket(address->family, address->socktype | SOCK_CLOEXEC,
-                address->protocol);
-#else
-  int fd = socket(address->family, address->socktype, address->protocol);
-  if (fd >= 0) (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-  return fd;
-#endif
-}
-
 static curl_socket_t on_open(void *ud, curlsocktype purpose,
                              struct curl_sockaddr *address) {
   gim_transfer *t = ud;
@@ -157,20 +143,16 @@ static curl_socket_t on_open(void *ud, curlsocktype purpose,
     refuse(t, GIM_STOP_REPEAT);
     return CURL_SOCKET_BAD;
   }
-  fd = open_socket(address);
-  if (fd < 0) return CURL_SOCKET_BAD;
-  if (!gim_wait_adopt(t->carrier->wait, fd)) {
-    close(fd);
-    refuse(t, GIM_STOP_MEMORY);
-    return CURL_SOCKET_BAD;
-  }
-  return fd;
+  fd = gim_sockets_open(t->carrier->sockets, address->family,
+                        address->socktype, address->protocol);
+  if (fd >= 0) return fd;
+  if (errno == ENOMEM) refuse(t, GIM_STOP_MEMORY);
+  return CURL_SOCKET_BAD;
 }
 
-/* Connections outlive the transfer that opened them: `ud` is the wait. */
+/* Connections outlive the transfer that opened them: `ud` are the sockets. */
 static int on_close(void *ud, curl_socket_t fd) {
-  gim_wait_release(ud, fd);
-  return close(fd);
+  return gim_sockets_close(ud, fd);
 }
 
 #if GIM_HAVE_PREREQ
@@ -180,7 +162,7 @@ static int on_request(void *ud, char *ip, char *local_ip, int port,
   gim_transfer *t = ud;
   uint8_t bytes[16];
   size_t n;
-  (void)local_ip, (void)port, (void)local_port;
+  (void)local_ip, (void)port;
   if (t->state != GIM_TRANSFER_RUNNING) return CURL_PREREQFUNC_ABORT;
   /* on_open did not see a connection that stood already. */
   if (t->check_address && !(gim_address_parse(gim_str_of(ip), bytes, &n) &&
@@ -193,6 +175,7 @@ static int on_request(void *ud, char *ip, char *local_ip, int port,
     return CURL_PREREQFUNC_ABORT;
   }
   t->requests++;
+  if (t->post) gim_sockets_cork(t->carrier->sockets, local_port);
   return CURL_PREREQFUNC_OK;
 }
 #endif
@@ -211,7 +194,7 @@ static bool set_callbacks(gim_transfer *t) {
          SET(CURLOPT_OPENSOCKETFUNCTION, on_open) &&
          SET(CURLOPT_OPENSOCKETDATA, t) &&
          SET(CURLOPT_CLOSESOCKETFUNCTION, on_close) &&
-         SET(CURLOPT_CLOSESOCKETDATA, t->carrier->wait) &&
+         SET(CURLOPT_CLOSESOCKETDATA, t->carrier->sockets) &&
 #if GIM_HAVE_PREREQ
          SET(CURLOPT_PREREQFUNCTION, on_request) &&
          SET(CURLOPT_PREREQDATA, t) &&
