@@ -40,6 +40,7 @@ build = {
         "src/net/gim_clock.c",
         "src/net/gim_file.c",
         "src/net/gim_file_blocks.c",
+        "src/net/gim_file_limit.c",
         "src/net/gim_file_make.c",
         "src/net/gim_file_room.c",
         "src/net/gim_final.c",

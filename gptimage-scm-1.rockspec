@@ -110,6 +110,7 @@ build = {
         "src/net/gim_exchange.c",
         "src/net/gim_file.c",
         "src/net/gim_file_blocks.c",
+        "src/net/gim_file_limit.c",
         "src/net/gim_file_make.c",
         "src/net/gim_file_room.c",
         "src/net/gim_filing.c",

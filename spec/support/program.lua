@@ -31,15 +31,20 @@ end
 
 ---@param path string          of the Lua file; from the root, or absolute
 ---@param options {folder: string?, env: table<string, string>?, arguments: string[]?,
----                 host: string?}  host: what runs it; without, the Lua that runs the spec
+---                 host: string?, file_blocks: integer?}  host: what runs it; without, the Lua that
+---                 runs the spec. file_blocks: no file of its gets larger than so many times 512
+---                 bytes (`ulimit -f`)
 ---@return {output: string, status: integer}
 function M.run(path, options)
   if path:sub(1, 1) ~= "/" then
     path = M.root .. "/" .. path
   end
   -- A program that hangs fails (status 124), and does not take its spec with it.
-  local words = { "cd", files.quote(options.folder or M.root), "&&", "exec", "timeout", "900",
-    "env" }
+  local words = { "cd", files.quote(options.folder or M.root), "&&" }
+  if options.file_blocks then
+    table.move({ "ulimit", "-f", tostring(options.file_blocks), "&&" }, 1, 4, #words + 1, words)
+  end
+  table.move({ "exec", "timeout", "900", "env" }, 1, 4, #words + 1, words)
   for name, value in pairs(options.env or {}) do
     words[#words + 1] = files.quote(name .. "=" .. value)
   end

@@ -97,22 +97,18 @@ static int window_setenv(lua_State *L) {
 }
 
 /* window.with_file_limit(bytes, f): files cannot grow beyond `bytes` while f
-   runs; as a full disk, but with another errno. Results and errors are f's. */
+   runs; as a full disk, but with another errno, and who tries outside of
+   gim_file_limit ends the process. Results and errors are f's. */
 static int window_with_file_limit(lua_State *L) {
   struct rlimit old, limited;
-  struct sigaction before, ignore;
   int result;
   if (getrlimit(RLIMIT_FSIZE, &old) != 0) return luaL_error(L, "getrlimit");
   limited = old;
   limited.rlim_cur = (rlim_t)luaL_checkinteger(L, 1);
-  memset(&ignore, 0, sizeof(ignore));
-  ignore.sa_handler = SIG_IGN;
-  sigaction(SIGXFSZ, &ignore, &before);
   setrlimit(RLIMIT_FSIZE, &limited);
   lua_settop(L, 2);
   result = lua_pcall(L, 0, LUA_MULTRET, 0);
   setrlimit(RLIMIT_FSIZE, &old);
-  sigaction(SIGXFSZ, &before, NULL);
   if (result != LUA_OK) return lua_error(L);
   return lua_gettop(L) - 1;
 }

@@ -14,8 +14,8 @@ MASK_WINDOW_SOURCES := $(wildcard src/mask/lgim_window*.c)
 MASK_SOURCES := $(filter-out $(MASK_WINDOW_SOURCES),$(wildcard src/mask/*.c)) \
   src/bind/lgim_options.c src/bind/lgim_table.c src/core/gim_base.c src/core/gim_image.c \
   src/core/gim_list.c src/net/gim_clock.c src/net/gim_file.c src/net/gim_file_blocks.c \
-  src/net/gim_file_make.c src/net/gim_file_room.c src/net/gim_final.c src/net/gim_process.c \
-  src/net/gim_thread.c src/net/gim_writer.c
+  src/net/gim_file_limit.c src/net/gim_file_make.c src/net/gim_file_room.c src/net/gim_final.c \
+  src/net/gim_process.c src/net/gim_thread.c src/net/gim_writer.c
 MASK_HEADERS := $(wildcard src/mask/*.h)
 MASK_OBJECTS := $(MASK_SOURCES:src/%.c=$(BUILD)/obj/%.o)
 MASK_WINDOW_OBJECTS := $(MASK_WINDOW_SOURCES:src/%.c=$(BUILD)/obj/%.o)

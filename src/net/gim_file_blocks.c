@@ -2,6 +2,7 @@
 /* What is gathered, on its way into a file. */
 #include "gim_file.h"
 
+#include "gim_file_limit.h"
 #include "gim_file_private.h"
 
 #include <errno.h>
@@ -12,10 +13,7 @@
 
 /* -------- jobs: on the thread where the file is there -------- */
 
-static void write_block(gim_writer_job *job) {
-  gim_file_block *b = GIM_CONTAINER(job, gim_file_block, job);
-  gim_file *f = b->file;
-  if (f->broken != 0 || atomic_load(&f->dropped)) return;
+static void write_all(gim_file *f, gim_file_block *b) {
   if (b->n == f->gather_n) {
     gim_file_room_expect(&f->room, b->expected);
     gim_file_room_reserve(&f->room, f->fd, b->start, b->start + (int64_t)b->n);
@@ -30,6 +28,16 @@ static void write_block(gim_writer_job *job) {
     }
     b->written += (size_t)wrote;
   }
+}
+
+static void write_block(gim_writer_job *job) {
+  gim_file_block *b = GIM_CONTAINER(job, gim_file_block, job);
+  gim_file *f = b->file;
+  gim_file_limit limit;
+  if (f->broken != 0 || atomic_load(&f->dropped)) return;
+  gim_file_limit_hold(&limit);
+  write_all(f, b);
+  gim_file_limit_release(&limit);
 }
 
 void gim_file_do(gim_file *f, gim_writer_job *job) {

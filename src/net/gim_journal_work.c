@@ -2,6 +2,7 @@
 /* The journal's thread: everything here may wait for the disk. */
 #include "gim_journal_private.h"
 
+#include "gim_file_limit.h"
 #include "gim_system.h"
 
 #include <errno.h>
@@ -16,7 +17,7 @@
 #define RETRY_S 1             /* a disk that was full is tried again so soon */
 #define SETTLED_S 2 /* longer than any clock of files takes to tick */
 
-int gim_journal_write_all(int fd, const char *p, size_t n) {
+static int write_pieces(int fd, const char *p, size_t n) {
   while (n > 0) {
     ssize_t done = write(fd, p, n);
     if (done < 0 && errno == EINTR) continue;
@@ -26,6 +27,16 @@ int gim_journal_write_all(int fd, const char *p, size_t n) {
     n -= (size_t)done;
   }
   return 0;
+}
+
+/* Not by the journal's thread alone: whoever opens it writes, too. */
+int gim_journal_write_all(int fd, const char *p, size_t n) {
+  gim_file_limit limit;
+  int error;
+  gim_file_limit_hold(&limit);
+  error = write_pieces(fd, p, n);
+  gim_file_limit_release(&limit);
+  return error;
 }
 
 int gim_journal_sync(int fd) {
