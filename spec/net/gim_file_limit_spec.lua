@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Tests src/net/gim_file_limit.c: under `ulimit -f` a file that cannot grow is an error like others,
--- not the end of the host. What is done stands in spec/support/programs/file_limit.lua.
+-- Tests src/net/gim_file_limit.c: under `ulimit -f` a file that cannot grow is an error like others
+-- and not the end of the host. What is done stands in spec/support/programs/file_limit.lua.
 
 local files = require "spec.support.files"
 local program = require "spec.support.program"
