@@ -112,6 +112,27 @@ describe("a host that was away", function()
     assert.equal(1, #service.posts)
   end)
 
+  it("finds all of them, also where the budget of a step is for one at a time", function()
+    local answered = 0
+    start({ submit = function(conn, _, number)
+      conn:reply(('{"id":"task-%d","status":"pending"}'):format(number), nil,
+        { "Content-Type: application/json" })
+      answered = answered + 1
+    end }, { timeout = { submit = 0.5 }, poll = { first = 100, min = 100, max = 100 } })
+    local tasks = {}
+    for i = 1, 8 do tasks[i] = submit() end
+    service:drive(function() return answered == 8 end)
+    services.stall(0.6)
+    service:drive(function()
+      client:step(0, 1e-6)
+      for _, task in ipairs(tasks) do
+        if not (task.id or task:done()) then return false end
+      end
+      return true
+    end)
+    for _, task in ipairs(tasks) do assert.equal("pending", task.status) end
+  end)
+
   it("finds the end of a task whose own time is over", function()
     local answered
     start { poll = function(conn, head, number, s)

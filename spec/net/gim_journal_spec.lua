@@ -243,6 +243,18 @@ describe("gim_journal", function()
       assert.equal("one\n", J.read())
     end)
 
+    it("hold more than its limit of lines on their way", function()
+      local journal = J.open()
+      local line = ("x"):rep(4 * 1024 * 1024 - 1) -- and its break: 16 of them are 64 MiB
+      window.disk_fault("write", ENOSPC)
+      for n = 1, 16 do assert.equal(n, journal:append(line)) end
+      assert.equal(0, journal:append "")
+      assert.is_false(journal:append_filed "")
+      window.disk_fault()
+      assert.equal("durable", journal:wait(16, true))
+      assert.equal(17, journal:append "there is room again")
+    end)
+
     it("sync: the lines are cut off and written anew", function()
       local journal = J.open()
       journal:wait(journal:append "zero")

@@ -60,4 +60,60 @@ describe("a host that stalls", function()
     net:free()
     server:close()
   end)
+
+  it("finds the replies that are free to repeat, too, one piece at a time", function()
+    local net = assert(window.net {})
+    local answered = 0
+    local server = misbehave.server(function(conn)
+      conn:request()
+      conn:reply(("x"):rep(40000))
+      answered = answered + 1
+      conn:closed()
+    end)
+    local outcomes = {}
+    for i = 1, 4 do
+      assert(net:start({ class = "download", timeout_ms = 500, url = server.url .. "/" },
+        function(outcome) outcomes[i] = outcome end))
+    end
+    misbehave.drive(net, { server }, function() return #server.requests == 4 end)
+    while answered < 4 do server:step() end
+    assert.same({}, outcomes)
+    stall(600)
+    for _ = 1, 1000 do
+      if #outcomes == 4 then break end
+      assert.is_true(net:step(0, 1))
+    end
+    for i = 1, 4 do assert.same({ "ok", 40000 }, { outcomes[i].status, outcomes[i].received }) end
+    net:free()
+    server:close()
+  end)
+
+  it("may leave work undone for as long as it likes: that time counts for no limit", function()
+    local net = assert(window.net {})
+    local goes_on = false
+    local server = misbehave.server(function(conn)
+      conn:request()
+      conn:send("HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" .. ("x"):rep(100000))
+      conn.server.begun = true
+      conn:wait(function() return goes_on end)
+      conn:send(("x"):rep(100000))
+      conn:closed()
+    end)
+    local outcome
+    assert(net:start({ class = "download", timeout_ms = 500, url = server.url .. "/" },
+      function(o) outcome = o end))
+    misbehave.drive(net, { server }, function() return server.begun end)
+    for _ = 1, 5 do server:step() end
+    assert.is_true(net:step(0, 1))
+    assert.is_false(net:is_drained())
+    stall(600)
+    assert.is_true(net:step(0)) -- all that is there; the rest has yet to come
+    assert.is_true(net:is_drained())
+    assert.is_nil(outcome)
+    goes_on = true
+    misbehave.drive(net, { server }, function() return outcome end)
+    assert.same({ "ok", 200000 }, { outcome.status, outcome.received })
+    net:free()
+    server:close()
+  end)
 end)
