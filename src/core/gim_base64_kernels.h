@@ -30,12 +30,12 @@ size_t gim_base64_decode_avx512(const unsigned char *p, size_t n,
 
 /*
 ** Copy the text of a JSON string without the backslash of each `\/`, by whole
-** blocks of up to 64 bytes. They stop before a block with another escape in it
-** or with a byte below `+` (a quote, a line break), when less than a block and
-** what is looked at behind it are left of the `n` bytes, and when `room` bytes
-** less a part of a block are eaten. `to` has room for `room` characters and
-** GIM_BASE64_UNESCAPE_BEYOND more; `*written` says how many there are. Return
-** the bytes eaten, of which the last one may be a backslash.
+** blocks of up to 64 bytes. They stop before a block that has another escape
+** in it, or a byte below `+` (a quote, a line break), and where too few of the
+** `n` bytes are left for a whole block and the look behind it. At most `room`
+** bytes are eaten, if not a few less for the same reason. `to` takes `room`
+** characters and GIM_BASE64_UNESCAPE_BEYOND more; `*written` says how many
+** came. Return the bytes eaten, of which the last one may be a backslash.
 */
 size_t gim_base64_unescape_ssse3(const unsigned char *p, size_t n,
                                  unsigned char *to, size_t room,

@@ -33,7 +33,8 @@ void gim_bucket_init(gim_bucket *b, int64_t requests, int64_t per_ms,
 int64_t gim_bucket_at_ms(const gim_bucket *b, int64_t now_ms);
 
 /*
-** One request goes now. One that goes too early is taken from those after it.
+** One request goes now. One that goes before gim_bucket_at_ms makes those
+** after it wait the longer.
 */
 void gim_bucket_take(gim_bucket *b, int64_t now_ms);
 

@@ -5,7 +5,8 @@
 ** Which they are, in the order in which they go out, and where. A service
 ** that opens links gets a JSON body with a hole for each picture that has to
 ** be uploaded first; one that does not gets a multipart form, for which links
-** have to be downloaded first. Either is "to be brought".
+** have to be downloaded first. Pictures that have to be uploaded or downloaded
+** before the request can go out are called those "to be brought".
 */
 #ifndef gim_enclosure_h
 #define gim_enclosure_h

@@ -100,9 +100,9 @@ typedef struct gim_entry_news {
 
 /*
 ** Brings an entry up to date; true when its standing changed, or what it
-** costs, or whether it is saved. NONE follows nothing else: what was sent once
-** stays sent. PAID and GIVEN_BACK are final, but for each other: who looks at
-** a task later knows no less of it.
+** costs, or whether it is saved. No entry goes back to NONE: what was sent
+** once stays sent. After PAID or GIVEN_BACK only the other of the two counts:
+** later news of a task know no less than earlier ones.
 */
 bool gim_ledger_update(gim_ledger *ledger, gim_entry *entry,
                        const gim_entry_news *news);

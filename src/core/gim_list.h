@@ -11,8 +11,8 @@
 
 #pragma GCC visibility push(hidden)
 
-/* Inside a thing that queues. Zeroed: in no list. It does not say which list
-   it is in: thousands of things have some of these. */
+/* A member of each thing that queues. Zeroed: in no list. To stay small (there
+   are thousands) it does not know which list it is in. */
 typedef struct gim_list_item {
   struct gim_list_item *before, *after; /* private */
 } gim_list_item;

@@ -2,13 +2,12 @@
 /*
 ** gim_pace.h - how fast one kind of request may go out   [floor 2]
 **
-** Two limits: the caller's own rate (a token bucket), and what the service
-** says with 429. That one counts for all tasks of a client: they share its
-** key, and each trying on its own would only be told so again. After a 429
+** Two limits: the caller's own rate (a token bucket), and the service's, which
+** it tells with a 429. The latter holds for all tasks of a client: they share
+** its key, and each of them would only get a 429 of its own. After a 429
 ** nothing goes out for a while (Retry-After, or a pause that grows); then
 ** requests go one by one, a gap apart. The gap doubles with every 429 to a
-** request that kept it, and halves with every answer that is none, until it
-** is gone.
+** request that kept it, and halves with every other answer, until it is gone.
 */
 #ifndef gim_pace_h
 #define gim_pace_h

@@ -70,7 +70,7 @@ GIM_MUST_CHECK gim_status gim_recovery_line(gim_recovery *r, gim_str line,
 
 /*
 ** Walks the open requests: the first one after `from` (NULL: of all), or NULL.
-** BORROWED until the next change. The order is that of no particular thing.
+** BORROWED until the next change. They come in no particular order.
 */
 const gim_open *gim_recovery_next(const gim_recovery *r, const gim_open *from);
 

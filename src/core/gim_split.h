@@ -44,7 +44,7 @@ typedef struct gim_split {
   int images; /* payloads begun so far */
   int64_t
       offset; /* bytes fed so far; after a failure: those before its place */
-  gim_simd simd;        /* the best there is, as of gim_base64; may be set anew
+  gim_simd simd;        /* the best there is, as in gim_base64; may be set anew
                     before the first byte */
   gim_json_check check; /* was fed with the skeleton so far */
   /* private: */

@@ -72,7 +72,7 @@ typedef struct gim_task_options {
   bool keep;         /* those that came with the answer even if not `save` */
 } gim_task_options;
 
-/* Thousands may wait: small things lie side by side. */
+/* Thousands of them may wait: members are in an order that leaves no gaps. */
 typedef struct gim_task {
   /* Public, read only: */
   gim_task_state state : 8; /* the last the service said */

@@ -7,7 +7,7 @@
 ** gim_task_links.c is about links that have expired.
 **
 ** `now_ms` is the monotonic clock's, `random` 32 random bits for the jitter of
-** a delay, both as of gim_task.h. Nothing here fails: what a task cannot do
+** a delay, both as in gim_task.h. Nothing here fails: what a task cannot do
 ** ends it, and where there is no memory for a detail it has none.
 */
 #ifndef gim_task_private_h
@@ -70,7 +70,7 @@ void gim_task_expired(gim_task *t, int picture, const gim_err *err,
 void gim_task_renew(gim_task *t, int64_t now_ms);
 
 /*
-** What came of that query (as of gim_task_fetched): new links are taken over,
+** What came of that query, as for gim_task_fetched: new links are taken over,
 ** and MOVED out of the reply; pictures that got none have failed. A passing
 ** trouble is asked about again, as often as retries may be and time allows.
 ** To be called while RENEWING; SAVING or RENEWAL afterwards.

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
-** gim_archive.h - one client's journal: its past, and who waits for it
-** [floor 7]
+** gim_archive.h - one client's journal: what earlier runs left in it, and
+** whoever waits for a line to be on the disk   [floor 7]
 **
-** Opening reads what stands there, and compacts it where most of that is
-** over. What is open is kept for gim_recover.
+** Opening it reads the file, keeps the requests that are not over for
+** gim_recover, and compacts the file where most of it is about others.
 */
 #ifndef gim_archive_h
 #define gim_archive_h
@@ -22,8 +22,9 @@
 #define GIM_ARRIVED ".arrived"
 
 /*
-** Something that waits for its line, inside what it belongs to. `settled` is
-** called once, inside gim_net_step: `err` NULL, the line is on the disk.
+** A wait for one line; a member of the struct that waits. `settled` is called
+** once, inside gim_net_step: with `err` NULL the line is on the disk, else
+** `err` says why it is not. BORROWED during the call.
 */
 typedef struct gim_wait_line {
   gim_list_item link;
@@ -39,9 +40,9 @@ typedef struct gim_archive {
   gim_list waiting; /* of gim_wait_line */
   gim_net *net;     /* BORROWED */
   bool folder_tried, troubled;
-  size_t dropped; /* as of gim_journal_dropped, of which the owner was told */
-  /* The owner's; also called by gim_archive_close. NULL: nobody. Writing has
-     begun to fail, or a file is not kept. */
+  size_t dropped; /* by gim_journal_dropped, when the owner was last told */
+  /* Set by the owner (NULL: nobody is told): writing has begun to fail, or the
+     disk does not keep a file. gim_archive_close may call it, too. */
   void (*on_trouble)(void *ud, const gim_err *err);
   void *ud;
 } gim_archive;
@@ -58,8 +59,8 @@ GIM_MUST_CHECK gim_status gim_archive_open(gim_archive **archive,
                                            const char *path, gim_net *net,
                                            gim_err *err);
 
-/* Makes the folder for pictures and tries it, the first time. As
-   gim_file_try_folder. */
+/* Makes the folder for pictures and tries to write there, until that has
+   succeeded once. Results are those of gim_file_try_folder. */
 GIM_MUST_CHECK gim_status gim_archive_try_folder(gim_archive *archive,
                                                  gim_err *err);
 
@@ -68,9 +69,9 @@ char *gim_archive_spare(const gim_archive *archive, const char *key,
                         int payload);
 
 /*
-** Appends a line and has `wait` told once it is on the disk or was tried in
-** vain. False: it cannot be appended; `err` says why. BORROWED until it is
-** settled or gim_archive_forget.
+** Appends `line` (COPIED), and has `wait` told once it is on the disk or was
+** tried in vain. `wait` is BORROWED until then, or until gim_archive_forget.
+** False: it cannot be appended, `err` says why, and nobody is told.
 */
 bool gim_archive_append(gim_archive *archive, gim_str line,
                         gim_wait_line *wait, gim_err *err);

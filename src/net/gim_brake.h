@@ -3,11 +3,12 @@
 ** gim_brake.h - the frame budget of a step, and who waits for the next one
 ** [floor 2]
 **
-** One call of libcurl can take megabytes: a step is held to its budget only
-** from within, where every piece of at most 16 KiB passes. Once the budget is
-** used up no piece passes any more, and its transfer waits. Nothing new is
-** read while anybody waits: libcurl would gather the others' bytes on a
-** shared HTTP/2 connection, up to 64 MiB for each.
+** One call of libcurl may bring megabytes, so a step can keep its budget only
+** from inside that call: in the write callback, which gets pieces of at most
+** 16 KiB. Once the budget is used up no further piece passes, and its transfer
+** waits for the next step. Nothing new is read while any transfer waits: on a
+** shared HTTP/2 connection libcurl would gather the bytes of those that wait,
+** up to 64 MiB for each.
 */
 #ifndef gim_brake_h
 #define gim_brake_h

@@ -4,11 +4,12 @@
 **
 ** Redirects are followed by hand, hop by hop, each judged like the first:
 ** https (http only where private links are allowed), a public host by name, by
-** literal and on the connected address. No key is sent. What a broken try left
-** in the sink is gone on with by Range and If-Range. The first bytes must be
-** those of a picture, and its end must be there: a Content-Length that is too
-** small, or none, would pass a cut one off as whole. Of a reference that came
-** in its full length the caller's host knows better. DESIGN 4, Results.
+** literal and on the connected address. No key is sent. A try that broke is
+** resumed by Range and If-Range from what it left in the sink. The first bytes
+** must be those of a picture, and its end must be there: a Content-Length that
+** is too small, or none, would pass a cut one off as whole. Only a reference
+** that came in its full Content-Length is taken without its end: it is the
+** caller's picture. DESIGN 4, Results.
 */
 #ifndef gim_download_h
 #define gim_download_h

@@ -19,8 +19,8 @@ typedef struct gim_carrier {
   void *share;                 /* CURLSH *: names and TLS sessions. BORROWED */
   gim_trust trust;             /* OWNED by the net */
   const char *proxy;           /* BORROWED; NULL: the environment's */
-  const char
-      *user_agent; /* the header: gim_easy_agent; NULL: none. BORROWED */
+  const char *user_agent;      /* header line, see gim_easy_agent; NULL: none.
+                                  BORROWED */
   int64_t connect_timeout_ms;
 } gim_carrier;
 
@@ -33,8 +33,8 @@ typedef struct gim_carrier {
 void *gim_easy_new(const gim_carrier *carrier, bool http2);
 
 /*
-** `*line`, OWNED, becomes the header that tells servers the `name` of the
-** program; NULL without one. False: no memory.
+** `*line` becomes the header line "User-Agent: <name>", OWNED (free with
+** free()); NULL when `name` is NULL. False: no memory.
 */
 GIM_MUST_CHECK bool gim_easy_agent(const char *name, char **line);
 

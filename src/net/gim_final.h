@@ -13,19 +13,20 @@
 
 /* What to do when the final name is taken. */
 typedef enum gim_overwrite {
-  GIM_OVERWRITE_NUMBER = 0, /* "a.png", "a-2.png", "a-3.png", ...; of a name
-                               that is as long as may be the end gives way */
-  /* A file gives way, and so does a link to one, or to nothing: the link
-     itself, not what it leads to. Devices, FIFOs, sockets and folders never
-     do, nor do links to them: GIM_E_IO. */
+  GIM_OVERWRITE_NUMBER = 0, /* "a.png", "a-2.png", "a-3.png", ...; a name that
+                               would be too long with it is shortened */
+  /* Replaces a file, and a symbolic link to a file or to nothing: the link
+     itself, not what it leads to. Never a device, FIFO, socket or folder, nor
+     a link to one: GIM_E_IO. */
   GIM_OVERWRITE_REPLACE,
-  GIM_OVERWRITE_REFUSE
+  GIM_OVERWRITE_REFUSE /* GIM_E_IO */
 } gim_overwrite;
 
 /*
 ** Renames the file `part` in the open folder `folder_fd` to `name`, as
 ** `overwrite` says; `folder` is the folder as the caller knows it. `path` of
-** `size` bytes gets `folder` and the name that it was. GIM_E_IO: `part` stays.
+** `size` bytes gets `folder` and the name that was taken in the end. GIM_E_IO:
+** `part` stays.
 */
 GIM_MUST_CHECK gim_status gim_final_take(int folder_fd, const char *part,
                                          const char *folder, const char *name,

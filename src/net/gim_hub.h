@@ -67,12 +67,13 @@ typedef struct gim_log {
 
 #define GIM_LIMIT_LOG 4096 /* records kept; older ones fall out */
 
-/* Pictures that a request is made of come behind those that were paid for. */
+/* The `order` of downloads of references, the pictures that a request is made
+   of: behind those of pictures that were paid for. */
 #define GIM_ORDER_REFERENCE 1
 
 /*
-** Something that waits for a slot of the net, inside what it belongs to.
-** `start` is called when there is one.
+** A wait for a free slot of the net; a member of the struct that waits.
+** `start` is called when there is one, at `now_ms` of the monotonic clock.
 */
 typedef struct gim_want {
   gim_list_item link;
@@ -89,8 +90,8 @@ typedef struct gim_hub {
   gim_list queues[GIM_CLASS_COUNT]; /* of gim_want */
   gim_list events;                  /* of jobs with news */
   gim_list live;                    /* of jobs that are not done */
-  gim_list claims;                  /* of gim_aim: names that are wanted */
-  gim_trial trial;                  /* where they are wanted */
+  gim_list claims;                  /* of gim_aim: see gim_filing_claim */
+  gim_trial trial;                  /* the folder of `output` tried last */
   gim_list deposits;                /* gim_depot's; OWNED: each item is the
                                        beginning of a block for free() */
   gim_list deliveries;              /* gim_depot's, under way */
@@ -111,7 +112,7 @@ typedef struct gim_hub {
   const gim_provider_row *provider;
   char *authorization; /* OWNED: the whole header; wiped when closed */
   char *base_url, *task_path, *edit_path; /* OWNED */
-  size_t task_path_head_n; /* the id belongs behind so much of task_path */
+  size_t task_path_head_n; /* bytes of task_path that stand before the id */
   char *files_url; /* OWNED; where references are uploaded to; NULL: nowhere */
   char *private_host; /* OWNED; base_url's host when it is loopback, or "" */
   bool telling; /* what the log has is being read: no record of it is dropped.
@@ -129,10 +130,11 @@ typedef struct gim_hub {
 gim_hub *gim_hub_new(const gim_hub_options *options, gim_err *err);
 
 /*
-** A frame budget counts from now on: pictures are written in small blocks, and
-** behind. Where it does not they are written at once: on two processors, of
-** which the service has one, a second thread gains nothing, and handing all
-** bytes from one processor's cache to the other's costs a fifth more time.
+** From now on steps have a frame budget: pictures are written in small blocks,
+** and by the writer's thread. Without a budget they are written directly:
+** where two processors have the service to run as well a second thread gains
+** nothing, and handing all bytes from one processor's cache to the other's
+** costs a fifth more time.
 */
 void gim_hub_keep_frames(gim_hub *hub);
 

@@ -28,13 +28,13 @@ enum {
   GIM_NEWS_FREE = 4 /* the bytes that it borrowed are not needed any more */
 };
 
-/* Thousands may wait: small things lie side by side. */
+/* Thousands of them may wait: members are in an order that leaves no gaps. */
 typedef struct gim_job {
   /* Public, read only: */
   gim_task task;
   gim_filing filing;  /* its pictures: slots, within it */
-  gim_scribe *scribe; /* what the journal gets of it: open, lost, within it;
-                         NULL: the client has none */
+  gim_scribe *scribe; /* writes its lines of the journal: its `open` and `lost`
+                         are public as well. NULL: the client has no journal */
   char key[GIM_KEY_SIZE];
   char *skeleton; /* OWNED; the last answer that mattered, or NULL */
   size_t skeleton_n;
@@ -46,11 +46,12 @@ typedef struct gim_job {
                               are the pictures that had come whole */
   unsigned char news;      /* taken by gim_job_take_news */
   /* The owner's: */
-  unsigned char telling; /* news that it passes on, and takes afterwards */
+  unsigned char telling; /* news that the owner is passing on just now, and
+                            takes afterwards */
   bool watched;          /* progress is news */
   /* private: */
   bool recording; /* its intent is on the way to the disk */
-  bool borrowing; /* bytes of the caller's, and has not told that it is over */
+  bool borrowing; /* it has bytes of the caller's: GIM_NEWS_FREE is to come */
   gim_overwrite overwrite : 8;
   gim_task_state told_state : 8;
   int told_progress;
@@ -99,8 +100,8 @@ GIM_MUST_CHECK gim_status gim_job_submit(gim_job **job, gim_hub *hub,
                                          const gim_job_options *options,
                                          gim_err *err);
 
-/* A job that picks up a task by its id (COPIED). Likewise. With options->key
-   the journal knows it from an earlier life. */
+/* A job that picks up a task by its id (COPIED), with results as above. With
+   options->key it is one that the journal knows from an earlier life. */
 GIM_MUST_CHECK gim_status gim_job_attach(gim_job **job, gim_hub *hub,
                                          gim_str id,
                                          const gim_job_options *options,

@@ -89,14 +89,15 @@ GIM_MUST_CHECK gim_status gim_journal_compact(gim_journal *journal,
 gim_ticket gim_journal_append(gim_journal *journal, gim_str line);
 
 /*
-** Appends a line that speaks of the file at `file` (COPIED): that and its
-** name are fsynced first, which is to say its folder and the folders above on
-** the same file system, and the line is dropped when that fails; a file that
-** is gone from there was taken over by somebody, and the line is written.
-** With `file` NULL the line speaks of files of earlier such lines. Lines that
-** were appended so are written in their order: each once the files of all
-** before it were fsynced or given up. `spare` (COPIED; NULL: none) is removed
-** once the line is on the disk. False as for 0 above; then neither happens.
+** Appends a line that speaks of the file at `file` (COPIED; NULL: of files of
+** earlier such lines). Before it is written the file and its name are fsynced:
+** the name by its folder, and the folders above that on the same file system.
+** Where that fails the line is dropped. Where the file is gone somebody has
+** taken it over, and the line is written. Lines that are appended by this
+** function are written in their order, each once the files of all before it
+** were fsynced or given up. `spare` (COPIED; NULL: none) is the path of a file
+** that is removed once the line is on the disk. False where gim_journal_append
+** would return 0: then nothing is written or removed.
 */
 bool gim_journal_append_filed(gim_journal *journal, gim_str line,
                               const char *file, const char *spare);

@@ -36,7 +36,7 @@ typedef struct gim_part {
   int64_t size; /* in bytes. Of a file: what it was when it was looked
                            at, and must still be; -1: whatever it is */
   bool seen;    /* a file that was looked at: it must still be that one */
-  uint64_t device, inode; /* as of stat(2) then */
+  uint64_t device, inode; /* by stat(2) then */
   int64_t modified_ns;    /* nanoseconds since 1970 then */
 } gim_part;
 

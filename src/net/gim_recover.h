@@ -56,8 +56,9 @@ GIM_MUST_CHECK gim_status gim_recover_read(gim_hub *hub, const gim_open *open,
                                            gim_remnant *remnant, gim_err *err);
 
 /*
-** A job that brings one of the kinds before GIM_REMNANT_JOBS to its end, under
-** its own key. As of gim_job_attach and gim_job_resume.
+** A job that brings a request of one of the kinds before GIM_REMNANT_JOBS to
+** its end, under the key that it had. Results are those of gim_job_attach and
+** gim_job_resume.
 */
 GIM_MUST_CHECK gim_status gim_recover_start(gim_hub *hub,
                                             const gim_remnant *remnant,

@@ -14,9 +14,9 @@
 
 #pragma GCC visibility push(hidden)
 
-/* Bytes that are read at most of one file, or of bytes, passing over what lies
-   between the parts of its header: what has its size behind more than that is
-   called a picture without one. */
+/* The most bytes that are read to find a picture's size; what lies between the
+   parts of its header is passed over and does not count. Where more would have
+   to be read it counts as a picture without a size. */
 #define GIM_REFERENCE_LOOK (1024 * 1024)
 
 /*

@@ -2,7 +2,7 @@
 /*
 ** gim_scribe.h - what one request writes into its client's journal [floor 9]
 **
-** Its intent before its POST leaves, which has to be on the disk; and then,
+** First its intent, which has to be on the disk before its POST leaves; then,
 ** without waiting, what becomes of it. A request of a client without a
 ** journal, and a task that the journal does not know, write nothing.
 **
@@ -159,7 +159,9 @@ void gim_scribe_saved(gim_scribe *s, int picture, int payload,
    goes on at the service, or could not be asked for a link) stays open. */
 void gim_scribe_end(gim_scribe *s, const gim_task *task);
 
-/* The task failed and starts over, under another key: BORROWED as before. */
+/* The task failed and is to start over as a new request: says so of the old
+   one. Behind it the caller puts the new one's key where the old one's was,
+   BORROWED as before. */
 void gim_scribe_renew(gim_scribe *s, const gim_task *task);
 
 #pragma GCC visibility pop

@@ -30,8 +30,8 @@ typedef void (*gim_upload_done)(void *ud, const gim_uploaded *uploaded);
 typedef struct gim_upload_spec {
   const char *files_url;     /* COPIED; without a slash at its end */
   const char *authorization; /* header; COPIED */
-  gim_part part;             /* a file or bytes, as of gim_transfer_spec; its
-                                field is ours to say */
+  gim_part part;             /* a file or bytes, as in gim_transfer_spec; its
+                                `field` is set by gim_upload_start */
   int64_t timeout_ms;
   gim_str secret; /* BORROWED until on_done or cancel; the key in
                      `authorization`, which nothing is to show */
