@@ -11,6 +11,7 @@ describe("pictures written behind", function()
     limits = "do not run out of time for having waited, when they go on",
     downloads = "of links do not either, nor while they wait for their names",
     together = "are waited for by all who want the same one, without being woken",
+    streams = "wake nobody over HTTP/2 either, while the disk does not answer",
     many = "of one reply wait for each other, and all come",
     replace = "take another's place when they are whole",
     journal = "are written down when they have their names",

@@ -142,42 +142,54 @@ end)
 
 -- Streams share a connection there, and libcurl keeps what comes for one that nobody reads.
 describe("gim_net, where a stream of HTTP/2 is held up,", function()
-  it("reads nothing at all, until it goes on", function()
-    local sandbox = require("spec.support.sandbox").start { tls = true }
-    local net = assert(window.net { proxy = "", ca_file = sandbox.ca_file })
-    local outcomes = {}
-    local function start(i)
-      return assert(net:start({ class = "poll", url = sandbox.starmagic_tls .. "/v1/credits",
-        headers = { "Authorization: Bearer sk-test" } }, function(o) outcomes[i] = o end))
-    end
-    local held = start(1)
-    net:hold(held)
-    local deadline = socket.gettime() + 10
-    repeat
-      assert.is_true(net:step(10))
-      assert.is_true(socket.gettime() < deadline, "nothing came")
-    until not net:is_drained()
-    start(2)
-    for _ = 1, 100 do
-      assert.is_true(net:step(0))
-      assert.is_false(net:is_drained())
-    end
-    assert.same({}, outcomes)
-    assert.equal(0, net:taken(held))
-    assert.is_true(net:is_held(held))
-    local began = socket.gettime()
-    for _ = 1, 5 do assert.is_true(net:step(5)) end -- it waits, and does not go round
-    assert.is_true(socket.gettime() - began >= 0.02)
-    net:resume(held)
-    repeat
-      assert.is_true(net:step(10))
-      assert.is_true(socket.gettime() < deadline, "nothing came")
-    until outcomes[1] and outcomes[2]
-    for i = 1, 2 do
-      assert.same({ "ok", 20, 200 },
-        { outcomes[i].status, outcomes[i].response.version, outcomes[i].response.status })
-    end
-    net:free()
-    sandbox:stop()
-  end)
+  for how, what in pairs { resume = "goes on", cancel = "is cancelled" } do
+    it("reads nothing at all, and wakes nobody, until it " .. what, function()
+      local sandbox = require("spec.support.sandbox").start { tls = true }
+      local net = assert(window.net { proxy = "", ca_file = sandbox.ca_file })
+      local outcomes = {}
+      local function start(i)
+        return assert(net:start({ class = "poll", url = sandbox.starmagic_tls .. "/v1/credits",
+          headers = { "Authorization: Bearer sk-test" } }, function(o) outcomes[i] = o end))
+      end
+      local function assert_woken(expected) -- a host that watches the descriptor
+        if not window.has_descriptor then return end
+        local ready = socket.select({ net }, nil, expected and 5 or 0.02)[1]
+        assert.equal(expected and net or nil, ready)
+      end
+      local held = start(1)
+      net:hold(held)
+      local deadline = socket.gettime() + 10
+      repeat
+        assert.is_true(net:step(10))
+        assert.is_true(socket.gettime() < deadline, "nothing came")
+      until not net:is_drained()
+      start(2)
+      for _ = 1, 100 do
+        assert.is_true(net:step(0))
+        assert.is_false(net:is_drained())
+      end
+      assert.same({}, outcomes)
+      assert.equal(0, net:taken(held))
+      assert.is_true(net:is_held(held))
+      assert_woken(false)
+      net:alarm(20) -- this is heard
+      assert_woken(true)
+      net:alarm()
+      local began = socket.gettime()
+      for _ = 1, 5 do assert.is_true(net:step(5)) end -- it waits, and does not go round
+      assert.is_true(socket.gettime() - began >= 0.02)
+      net[how](net, held)
+      assert_woken(true)
+      repeat
+        assert.is_true(net:step(10))
+        assert.is_true(socket.gettime() < deadline, "nothing came")
+      until outcomes[2] and (outcomes[1] or how == "cancel")
+      for _, outcome in pairs(outcomes) do
+        assert.same({ "ok", 20, 200 },
+          { outcome.status, outcome.response.version, outcome.response.status })
+      end
+      net:free()
+      sandbox:stop()
+    end)
+  end
 end)

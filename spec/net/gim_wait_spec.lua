@@ -241,6 +241,119 @@ describe("gim_wait", function()
     assert.is_false(room:is_idle())
   end)
 
+  describe("where some are held", function()
+    local outside
+
+    before_each(function()
+      local fd = room:fd()
+      outside = fd >= 0 and { getfd = function() return fd end }
+    end)
+
+    -- Once is enough to see that somebody is ready, and to say no more of it.
+    local function assert_silent()
+      assert.same({}, room:collect(0))
+      assert.same({}, room:collect(0))
+      assert.is_true(room:is_idle())
+      if outside then assert.is_nil(socket.select({ outside }, nil, 0)[1]) end
+      local start = window.now_ms()
+      assert.same({}, room:collect(30))
+      assert.is_true(window.now_ms() - start >= 29)
+    end
+
+    for _, adopted in ipairs { true, false } do
+      local whose = adopted and ", adopted" or ", not ours"
+
+      it("says nothing of what is ready, until they are held no more" .. whose, function()
+        if adopted then assert.is_true(room:adopt(near:getfd())) end
+        assert.is_true(room:watch(near:getfd(), IN, 3))
+        local a, b = connect()
+        assert.is_true(room:watch(a:getfd(), IN, 7))
+        for _ = 1, 3 do
+          far:send "x"
+          socket.select({ near }, nil, 1)
+          room:hold(7)
+          assert_silent()
+          far:send "y" -- more of it is no news either
+          assert_silent()
+          b:send "z"
+          assert.same({ { fd = a:getfd(), what = IN, tag = 7 } }, room:collect(1000))
+          a:receive(1)
+          assert_silent()
+          room:hold(0)
+          if outside then assert.equal(outside, socket.select({ outside }, nil, 1)[1]) end
+          assert.same({ { fd = near:getfd(), what = IN, tag = 3 } }, room:collect(1000))
+          near:receive(2)
+          assert.same({}, room:collect(0))
+        end
+        for _, s in ipairs { a, b } do s:close() end
+      end)
+
+      it("nor of a hang-up" .. whose, function()
+        if adopted then assert.is_true(room:adopt(near:getfd())) end
+        assert.is_true(room:watch(near:getfd(), IN, 3))
+        room:hold(7)
+        far:setoption("linger", { on = true, timeout = 0 })
+        far:close()
+        socket.select({ near }, nil, 1)
+        assert.same({}, room:collect(0))
+        assert_silent()
+        room:hold(0)
+        assert.equal(IN, room:collect(1000)[1].what)
+      end)
+
+      it("hears what is wanted of them meanwhile" .. whose, function()
+        if adopted then assert.is_true(room:adopt(near:getfd())) end
+        assert.is_true(room:watch(near:getfd(), IN, 3))
+        far:send "x"
+        socket.select({ near }, nil, 1)
+        room:hold(7)
+        assert_silent()
+        assert.is_true(room:watch(near:getfd(), BOTH, 3))
+        assert_silent()
+        assert.is_true(room:watch(near:getfd(), OUT, 3))
+        assert_silent()
+        room:hold(0)
+        assert.equal(OUT, room:collect(1000)[1].what)
+        room:hold(7)
+        assert_silent()
+        assert.is_true(room:watch(near:getfd(), 0))
+        room:hold(0)
+        assert_silent()
+      end)
+
+      it("does not take one for another that has its number" .. whose, function()
+        local a, b = connect()
+        local number = a:getfd()
+        if adopted then assert.is_true(room:adopt(number)) end
+        assert.is_true(room:watch(number, IN, 3))
+        b:send "x"
+        socket.select({ a }, nil, 1)
+        room:hold(7)
+        assert_silent()
+        if adopted then room:release(number) end
+        a:close()
+        local c, d = connect()
+        if c:getfd() ~= number then c, d = d, c end
+        assert.equal(number, c:getfd())
+        d:send "x"
+        socket.select({ c }, nil, 1)
+        room:hold(0)
+        if adopted or outside then assert.same({}, room:collect(0)) end
+        assert.is_true(room:watch(number, IN, 4))
+        assert.same({ { fd = number, what = IN, tag = 4 } }, room:collect(1000))
+        assert.is_true(room:watch(number, 0))
+        for _, s in ipairs { b, c, d } do s:close() end
+      end)
+    end
+
+    it("keeps its time", function()
+      room:hold(7)
+      room:arm(0)
+      assert.is_false(room:is_idle())
+      if outside then assert.equal(outside, socket.select({ outside }, nil, 1)[1]) end
+    end)
+  end)
+
   it("counts a signal as a time-out", function()
     local start = window.now_ms()
     local ready = window.with_signal(20, function() return room:collect(60000) end)

@@ -173,6 +173,12 @@ static int wait_watch(lua_State *L) {
   return 1;
 }
 
+/* wait:hold(tags): those below are left alone */
+static int wait_hold(lua_State *L) {
+  gim_wait_hold(check_wait(L), (int)luaL_checkinteger(L, 2));
+  return 0;
+}
+
 static int wait_arm(lua_State *L) {
   gim_wait_arm(check_wait(L), luaL_checkinteger(L, 2));
   return 0;
@@ -208,15 +214,12 @@ static int wait_collect(lua_State *L) {
 }
 
 void lgim_window_net_heads(lua_State *L) {
-  static const luaL_Reg methods[] = {{"adopt", wait_adopt},
-                                     {"release", wait_release},
-                                     {"watch", wait_watch},
-                                     {"arm", wait_arm},
-                                     {"collect", wait_collect},
-                                     {"fd", wait_fd},
-                                     {"is_idle", wait_is_idle},
-                                     {"__gc", wait_free},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"adopt", wait_adopt}, {"release", wait_release},
+      {"watch", wait_watch}, {"hold", wait_hold},
+      {"arm", wait_arm},     {"collect", wait_collect},
+      {"fd", wait_fd},       {"is_idle", wait_is_idle},
+      {"__gc", wait_free},   {NULL, NULL}};
   static const luaL_Reg functions[] = {{"head", window_head},
                                        {"headers", window_headers},
                                        {"proxy", window_proxy},

@@ -43,6 +43,10 @@ void gim_brake_pull(gim_brake *brake, gim_list_item *waiter) {
   hold_up(brake, waiter);
 }
 
+void gim_brake_loosen(gim_brake *brake) {
+  brake->stuck = false;
+}
+
 gim_list_item *gim_brake_resume(gim_brake *brake) {
   if (brake->pulled || gim_list_first(&brake->waiting) == NULL) return NULL;
   if (brake->pieces > 0 && gim_brake_is_over(brake)) return NULL;

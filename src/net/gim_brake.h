@@ -23,7 +23,8 @@ typedef struct gim_brake {
   bool budgeted;    /* some step had a budget */
   int64_t pieces;   /* that passed since gim_brake_release */
   gim_list waiting; /* those that were held up, in the order of their turn */
-  bool stuck;       /* gim_brake_pull was called since gim_brake_release */
+  bool stuck;       /* gim_brake_pull was called since gim_brake_release, and
+                       gim_brake_loosen was not */
   /* private: */
   int64_t until_us; /* -1: no budget */
   bool pulled;
@@ -50,6 +51,9 @@ bool gim_brake_lets(gim_brake *brake, gim_list_item *waiter);
 ** `waiter` cannot go on, and is queued like those.
 */
 void gim_brake_pull(gim_brake *brake, gim_list_item *waiter);
+
+/* Who was stuck can go on, or is gone: the next step finds out. */
+void gim_brake_loosen(gim_brake *brake);
 
 /*
 ** The next that waits and has its turn in this step: it is out of the queue,

@@ -58,7 +58,8 @@ static gim_status drain(gim_hub *hub, int64_t budget_us, gim_err *err) {
   if (gim_net_active(hub->net) == 0) return GIM_OK;
   do {
     status = gim_net_step(hub->net, 0, budget_us, err);
-  } while (status == GIM_OK && !gim_net_is_drained(hub->net) && --rounds > 0);
+  } while (status == GIM_OK && !gim_net_is_drained(hub->net) &&
+           !gim_net_is_stuck(hub->net) && --rounds > 0);
   return status;
 }
 

@@ -116,6 +116,9 @@ int64_t gim_net_limit_ms(const gim_net *net) {
 /* 0: at once; -1: nothing is waited for. */
 static int64_t due_ms(const gim_net *net) {
   int64_t due = net->alarm_ms;
+  /* Nothing is read and no time limit runs until a watcher is called, or what
+     is stuck is let go on or taken away. */
+  if (net->brake.stuck) return due;
   if (net->undone) return 0;
   if (net->deadline_ms >= 0)
     due = gim_net_earlier(due, net->deadline_ms + net->idled_ms);
@@ -208,6 +211,13 @@ static void unlink_transfer(gim_net *net, gim_transfer *t) {
   t->next = t->previous = NULL;
 }
 
+/* The transfer has left its lane, and what it held up goes on without it. */
+static void take_out(gim_net *net, gim_transfer *t) {
+  if (t->held_ms != 0) gim_brake_loosen(&net->brake);
+  gim_lane_remove(&net->lanes[t->lane], t);
+  unlink_transfer(net, t);
+}
+
 gim_status gim_net_start(gim_net *net, const gim_transfer_spec *spec,
                          const gim_transfer_callbacks *calls, void *ud,
                          gim_transfer **transfer, gim_err *err) {
@@ -257,25 +267,25 @@ void gim_net_cancel(gim_net *net, gim_transfer *t, size_t *handed) {
     net->parked++;
   }
   else {
-    gim_lane_remove(lane, t);
-    unlink_transfer(net, t);
+    take_out(net, t);
     gim_lane_give(lane, t, false);
   }
   gim_net_arm(net);
 }
 
 void gim_net_resume(gim_net *net, gim_transfer *t) {
-  if (!t->held) return;
-  t->held = false;
-  if (t->deadline_ms > 0) {
+  if (t->held_ms == 0) return;
+  if (t->held && t->deadline_ms > 0) {
     t->deadline_ms += gim_clock_ms() - t->held_ms;
     net->deadline_ms = gim_net_earlier(net->deadline_ms, t->deadline_ms);
   }
+  t->held = false;
   gim_transfer_stand(t, false);
+  gim_brake_loosen(&net->brake);
   gim_list_append(&net->brake.waiting, &t->waiting);
-  if (net->stepping || net->undone) return;
+  if (net->stepping) return;
+  if (!net->undone) net->left_ms = gim_clock_ms();
   net->undone = true;
-  net->left_ms = gim_clock_ms();
   gim_net_arm(net);
 }
 
@@ -305,8 +315,7 @@ void gim_net_complete(gim_net *net, gim_transfer *t, int code) {
   gim_outcome outcome;
   gim_err err;
   bool clean = false;
-  gim_lane_remove(lane, t);
-  unlink_transfer(net, t);
+  take_out(net, t);
   if (t->state == GIM_TRANSFER_PARKED)
     net->parked--;
   else {

@@ -149,7 +149,8 @@ bool gim_net_is_held(const gim_transfer *transfer);
 int64_t gim_net_held_ms(const gim_transfer *transfer);
 
 /* True when the last step read nothing because a stream of HTTP/2 is held up
-   so: the answers of all others may lie in their sockets. */
+   so: the answers of all others may lie in their sockets. Meanwhile these do
+   not make the descriptor readable; what is watched does, and the alarm. */
 bool gim_net_is_stuck(const gim_net *net);
 
 /*

@@ -6,7 +6,6 @@
 #include "gim_net_private.h"
 
 #include <curl/curl.h>
-#include <poll.h>
 #include <string.h>
 
 #define BATCH 64 /* descriptors looked at together */
@@ -14,8 +13,6 @@
    end where a server is faster than we are. */
 #define ROUNDS 16
 #define POSTPONED_MAX 64
-/* Longest wait where a stream of HTTP/2 is stuck: nothing else ends it. */
-#define STUCK_MS 10
 
 /* What waits goes first: true when all of it could. */
 static bool run_waiting(gim_net *net) {
@@ -54,18 +51,14 @@ static void call_watcher(const gim_net_watched *watched) {
   if (watched->watcher != NULL) watched->watcher(watched->ud);
 }
 
-/* The sockets may be ready, and are not read: only who is watched is heard,
-   who may let the stream go on. */
-static void wait_stuck(gim_net *net, int64_t wait_ms) {
-  struct pollfd fds[GIM_NET_WATCHED];
-  int ms = wait_ms < 0 || wait_ms > STUCK_MS ? STUCK_MS : (int)wait_ms;
-  for (int i = 0; i < GIM_NET_WATCHED; i++) {
-    bool unused = net->watched[i].watcher == NULL;
-    fds[i] = (struct pollfd){unused ? -1 : net->watched[i].fd, POLLIN, 0};
-  }
-  if (poll(fds, GIM_NET_WATCHED, ms) <= 0) return;
-  for (int i = 0; i < GIM_NET_WATCHED; i++)
-    if (fds[i].revents != 0) call_watcher(&net->watched[i]);
+/* The sockets are held: only who is watched is heard, who may let the stream
+   that is stuck go on. */
+static gim_status hear(gim_net *net, int64_t wait_ms, gim_err *err) {
+  gim_ready ready[GIM_NET_WATCHED];
+  int n = gim_wait_collect(net->wait, wait_ms, ready, GIM_NET_WATCHED, err);
+  for (int i = 0; i < n; i++)
+    call_watcher(&net->watched[ready[i].tag - GIM_NET_TAG]);
+  return n < 0 ? err->status : GIM_OK;
 }
 
 /* Reads and writes; true when nothing is left that is ready. */
@@ -132,17 +125,24 @@ static void run_deadlines(gim_net *net, bool drained) {
 static gim_status step(gim_net *net, int64_t wait_ms, gim_err *err) {
   gim_status status = GIM_OK;
   bool drained = false;
-  if (net->undone && net->brake.stuck) wait_stuck(net, wait_ms);
+  if (net->brake.stuck) {
+    status = hear(net, wait_ms, err);
+    if (status != GIM_OK) return status;
+  }
   gim_brake_release(&net->brake, net->budget_us);
   if (net->undone) {
     wait_ms = 0;
     net->idled_ms += gim_clock_ms() - net->left_ms;
   }
-  if (run_waiting(net)) drained = run(net, wait_ms, &status, err);
+  if (run_waiting(net)) {
+    gim_wait_hold(net->wait, 0);
+    drained = run(net, wait_ms, &status, err);
+  }
   net->undone = !drained;
   if (status == GIM_OK) run_deadlines(net, drained);
   if (gim_brake_settle(&net->brake)) net->undone = true;
   if (net->undone) net->left_ms = gim_clock_ms();
+  gim_wait_hold(net->wait, net->brake.stuck ? GIM_NET_TAG : 0);
   return status;
 }
 

@@ -67,6 +67,13 @@ GIM_MUST_CHECK bool gim_wait_watch(gim_wait *w, int fd, unsigned what,
                                    int tag);
 
 /*
+** From now on descriptors with a tag below `tags` are left alone, ready or not
+** (0: none are): they are not reported, and make gim_wait_fd readable and end
+** a wait once at most, which costs a system call for each that does.
+*/
+void gim_wait_hold(gim_wait *w, int tags);
+
+/*
 ** Sets the timer to `due_ms` (monotonic; 0: at once; -1: never) in place of
 ** what it was set to before. Costs nothing when nothing changes.
 */

@@ -21,21 +21,26 @@
 #define TIMER_KEY UINT64_MAX
 
 /*
-** One byte per descriptor, at its number: what is wanted now; and of adopted
-** ones what epoll watches, and that they are ours.
+** Two bytes per descriptor, at its number: what is wanted now, and its tag; of
+** adopted ones what epoll watches, and that they are ours; and of those that
+** are held that they were ready, and that epoll was told to say so no more.
 */
 #define REGISTERED(mark) ((unsigned)(mark)&3u)
 #define WANTED(mark) (((unsigned)(mark) >> 2) & 3u)
 #define OURS 16u
+#define MUTED 32u
+#define TAG(mark) ((int)((unsigned)(mark) >> 8))
 
 struct gim_wait {
   int epoll_fd;
   int timer_fd;
   int64_t armed_ms; /* when a wait ends; -1: never */
   bool shown;       /* somebody outside watches: the timer has to be set */
-  uint8_t *marks;
+  uint16_t *marks;
   size_t marks_n;
   size_t wanted_n; /* marks with something wanted */
+  int held;        /* tags below this one are */
+  bool muted;      /* some mark may be */
 };
 
 gim_wait *gim_wait_new(gim_err *err) {
@@ -99,11 +104,11 @@ static bool is_ours(const gim_wait *w, int fd) {
 
 static bool make_mark(gim_wait *w, int fd) {
   size_t n = ((size_t)fd + 1) * 2 + 62;
-  uint8_t *marks;
+  uint16_t *marks;
   if ((size_t)fd < w->marks_n) return true;
-  marks = realloc(w->marks, n);
+  marks = realloc(w->marks, n * sizeof(*marks));
   if (marks == NULL) return false;
-  memset(marks + w->marks_n, 0, n - w->marks_n);
+  memset(marks + w->marks_n, 0, (n - w->marks_n) * sizeof(*marks));
   w->marks = marks;
   w->marks_n = n;
   return true;
@@ -113,7 +118,7 @@ static void set_wanted(gim_wait *w, int fd, unsigned what) {
   if ((size_t)fd >= w->marks_n) return; /* nothing ever was */
   if (WANTED(w->marks[fd]) != 0) w->wanted_n--;
   if (what != 0) w->wanted_n++;
-  w->marks[fd] = (uint8_t)((w->marks[fd] & ~12u) | what << 2);
+  w->marks[fd] = (uint16_t)((w->marks[fd] & ~12u) | what << 2);
 }
 
 bool gim_wait_adopt(gim_wait *w, int fd) {
@@ -124,15 +129,22 @@ bool gim_wait_adopt(gim_wait *w, int fd) {
   return true;
 }
 
-static bool control(gim_wait *w, int operation, int fd, unsigned what,
-                    int tag) {
+/* `more` than `what` tells. */
+static bool control_events(gim_wait *w, int operation, int fd, unsigned what,
+                           int tag, uint32_t more) {
   struct epoll_event event;
   memset(&event, 0, sizeof(event));
+  event.events = more;
   if (what & GIM_WAIT_IN) event.events |= EPOLLIN;
   if (what & GIM_WAIT_OUT) event.events |= EPOLLOUT;
   event.data.u64 = ((uint64_t)(unsigned)tag << 34) | ((uint64_t)what << 32) |
                    (uint64_t)(unsigned)fd;
   return epoll_ctl(w->epoll_fd, operation, fd, &event) == 0;
+}
+
+static bool control(gim_wait *w, int operation, int fd, unsigned what,
+                    int tag) {
+  return control_events(w, operation, fd, what, tag, 0);
 }
 
 void gim_wait_release(gim_wait *w, int fd) {
@@ -144,6 +156,12 @@ void gim_wait_release(gim_wait *w, int fd) {
   if (REGISTERED(w->marks[fd]) != 0) (void)control(w, EPOLL_CTL_DEL, fd, 0, 0);
   set_wanted(w, fd, 0);
   w->marks[fd] = 0;
+}
+
+/* As it was just registered with epoll: it is not muted. */
+static void set_tag(gim_wait *w, int fd, int tag) {
+  w->marks[fd] = (uint16_t)((w->marks[fd] & 0xFFu & ~MUTED) |
+                            ((unsigned)tag & 0xFFu) << 8);
 }
 
 /*
@@ -167,6 +185,7 @@ static bool watch_at_once(gim_wait *w, int fd, unsigned what, int tag) {
     return false;
   }
   set_wanted(w, fd, what);
+  set_tag(w, fd, tag);
   return true;
 }
 
@@ -175,7 +194,8 @@ static bool set_registered(gim_wait *w, int fd, unsigned what, int tag) {
   if (now == what) return true;
   if (!control(w, now == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, what, tag))
     return false;
-  w->marks[fd] = (uint8_t)((w->marks[fd] & ~3u) | what);
+  w->marks[fd] = (uint16_t)((w->marks[fd] & ~3u) | what);
+  set_tag(w, fd, tag);
   return true;
 }
 
@@ -189,6 +209,34 @@ bool gim_wait_watch(gim_wait *w, int fd, unsigned what, int tag) {
   set_wanted(w, fd, what);
   /* Interest that goes away is forgotten lazily, when `fd` fires. */
   return what == 0 || set_registered(w, fd, what, tag);
+}
+
+/*
+** A ready one is not looked at: epoll is to say nothing of it. Of an error or
+** a hang-up it would all the same, but not again after it did once.
+*/
+static void mute(gim_wait *w, int fd, int tag) {
+  if ((w->marks[fd] & MUTED) != 0) return;
+  if (!control_events(w, EPOLL_CTL_MOD, fd, 0, tag, EPOLLONESHOT)) return;
+  w->marks[fd] |= MUTED;
+  w->muted = true;
+}
+
+void gim_wait_hold(gim_wait *w, int tags) {
+  if (tags == w->held) return;
+  w->held = tags;
+  if (!w->muted) return;
+  w->muted = false;
+  for (size_t fd = 0; fd < w->marks_n; fd++) {
+    unsigned mark = w->marks[fd];
+    if ((mark & MUTED) == 0) continue;
+    w->marks[fd] = (uint16_t)(mark & ~MUTED);
+    /* One that was closed without a word is not there any more, nor is what
+       has its number now. */
+    (void)control(w, EPOLL_CTL_MOD, (int)fd,
+                  (mark & OURS) != 0 ? REGISTERED(mark) : WANTED(mark),
+                  TAG(mark));
+  }
 }
 
 void gim_wait_arm(gim_wait *w, int64_t due_ms) {
@@ -230,9 +278,13 @@ static bool take(gim_wait *w, const struct epoll_event *event,
     wanted = WANTED(w->marks[fd]);
     if (wanted == 0) {
       if (control(w, EPOLL_CTL_DEL, fd, 0, 0))
-        w->marks[fd] = (uint8_t)(w->marks[fd] & ~3u);
+        w->marks[fd] = (uint16_t)(w->marks[fd] & ~3u);
       return false;
     }
+  }
+  if (tag < w->held) {
+    mute(w, fd, tag);
+    return false;
   }
   if (event->events & (EPOLLERR | EPOLLHUP)) what = wanted;
   if (event->events & EPOLLIN) what |= GIM_WAIT_IN;

@@ -33,6 +33,7 @@ struct gim_wait {
   spot *spots;
   size_t spots_n;
   uint64_t turn;
+  int held;         /* tags below this one are */
   int64_t armed_ms; /* -1: off */
 };
 
@@ -129,13 +130,34 @@ void gim_wait_arm(gim_wait *w, int64_t due_ms) {
   w->armed_ms = due_ms < 0 ? -1 : due_ms;
 }
 
+void gim_wait_hold(gim_wait *w, int tags) {
+  w->held = tags;
+}
+
+static void swap(const gim_wait *w, unsigned a, unsigned b) {
+  struct curl_waitfd entry = w->watched[a];
+  w->watched[a] = w->watched[b];
+  w->watched[b] = entry;
+  w->spots[w->watched[a].fd].place = a + 1;
+  w->spots[w->watched[b].fd].place = b + 1;
+}
+
+/* Puts those that are not held before those that are: so many. */
+static unsigned count_free(const gim_wait *w) {
+  unsigned n = 0;
+  if (w->held == 0) return w->watched_n;
+  for (unsigned place = 0; place < w->watched_n; place++)
+    if (w->spots[w->watched[place].fd].tag >= w->held) swap(w, place, n++);
+  return n;
+}
+
 /* curl_multi_poll leaves what was reported to the next call. */
 bool gim_wait_is_idle(const gim_wait *w) {
+  unsigned n = count_free(w);
   int reported = 0;
   if (w->armed_ms >= 0 && w->armed_ms <= gim_clock_ms()) return false;
-  if (w->watched_n == 0) return true;
-  return curl_multi_poll(w->multi, w->watched, w->watched_n, 0, &reported) ==
-             CURLM_OK &&
+  if (n == 0) return true;
+  return curl_multi_poll(w->multi, w->watched, n, 0, &reported) == CURLM_OK &&
          reported == 0;
 }
 
@@ -160,10 +182,11 @@ static unsigned what_of(const struct curl_waitfd *entry) {
   return what == 0 ? 0 : (what & wanted) != 0 ? what & wanted : wanted;
 }
 
-/* Those that waited longest for their turn, in this order, `max` at most. */
-static int take(gim_wait *w, gim_ready *ready, int max) {
+/* Of the first `n`, those that waited longest for their turn, in this order,
+   `max` at most. */
+static int take(gim_wait *w, unsigned n, gim_ready *ready, int max) {
   int got = 0, i;
-  for (unsigned place = 0; place < w->watched_n; place++) {
+  for (unsigned place = 0; place < n; place++) {
     const struct curl_waitfd *entry = &w->watched[place];
     const spot *s = &w->spots[entry->fd];
     unsigned what = what_of(entry);
@@ -194,8 +217,9 @@ static void forget_closed(gim_wait *w) {
 
 int gim_wait_collect(gim_wait *w, int64_t wait_ms, gim_ready *ready, int max,
                      gim_err *err) {
+  unsigned n = count_free(w);
   int got, reported = 0;
-  CURLMcode code = curl_multi_poll(w->multi, w->watched, w->watched_n,
+  CURLMcode code = curl_multi_poll(w->multi, w->watched, n,
                                    timeout_of(w, wait_ms), &reported);
   if (code != CURLM_OK) {
     gim_fail(err, GIM_E_IO, "waiting for sockets failed: %s",
@@ -203,7 +227,7 @@ int gim_wait_collect(gim_wait *w, int64_t wait_ms, gim_ready *ready, int max,
     return -1;
   }
   if (reported == 0) return 0;
-  got = take(w, ready, max);
+  got = take(w, n, ready, max);
   if (got == 0) forget_closed(w);
   return got;
 }

@@ -36,9 +36,9 @@ local function start(pictures, options)
 end
 
 -- And a step with a budget: from then on pictures are written behind.
-local function submit(name, n)
+local function submit(name, n, format)
   local task = assert(client:submit(services.request { model = "gpt-image-2", n = n,
-    output = name and at(name) }))
+    response_format = format, output = name and at(name) }))
   client:step(0, BUDGET)
   return task
 end
@@ -193,12 +193,56 @@ function cases.together()
     client:spawn(function() saved[i] = assert(result.images[1]:save(name)) end)
   end
   step(200)
-  assert(client:timeout() > 1, client:timeout())
+  assert(client:timeout() > 0.005, client:timeout()) -- no descriptor: each 0.01
   assert(#saved == 0)
   window.disk_hold(false)
   service:drive(function() return saved[1] and saved[2] and saved[3] end)
   for i = 1, 3 do equal(LARGE, files.read(at("there/" .. i .. ".png"))) end
   finish()
+end
+
+-- Over HTTP/2, where nothing is read while one stream is full, the host is not woken for nothing,
+-- who watches the descriptor and steps when that can be read.
+function cases.streams()
+  local sandbox <close> = require("spec.support.sandbox").start { tls = true }
+  client = assert(require("gptimage").client { provider = "magick", api_key = "sk",
+    base_url = sandbox.magick_tls, ca_file = sandbox.ca_file, proxy = "" })
+  local fd = client:fd() -- nil: a host of its own steps at client:timeout()
+  local outside = { getfd = function() return fd end }
+  local function wakes(seconds, done)
+    local count, over = 0, socket.gettime() + seconds
+    while socket.gettime() < over and not (done and done()) do
+      local left = math.max(0, over - socket.gettime())
+      if fd then
+        if socket.select({ outside }, nil, left)[1] then
+          count = count + 1
+          client:step(0, BUDGET)
+        end
+      else
+        socket.sleep(math.min(left, client:timeout() or left))
+        count = count + 1
+        client:step(0, BUDGET)
+      end
+    end
+    return count
+  end
+  window.disk_hold(true)
+  local large = submit("{index}.png", 4, "b64_json")
+  wakes(10, function() return names():find "%.part" end)
+  local small = submit(nil, nil, "b64_json") -- its stream is not read either, nor are we told of it
+  local tries = 0
+  repeat -- until it is full
+    local woken = wakes(1)
+    tries = tries + 1
+    assert(tries < 10, "woken " .. woken .. " times in a second")
+  until woken <= (fd and 5 or 105)
+  assert(not large:done() and not small:done())
+  window.disk_hold(false)
+  wakes(10, function() return large:done() and small:done() end)
+  for i = 1, 4 do equal(files.read(at(i .. ".png")), assert(large:wait()).images[i]:data()) end
+  assert(small:wait())
+  client:close()
+  client = nil
 end
 
 -- What a stream of HTTP/1.1 has sent by then is bounded by blocks and buffers, not by the picture.
