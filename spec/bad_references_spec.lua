@@ -315,6 +315,19 @@ describe("a picture is refused before anything is sent:", function()
     assert.same({ "images[1]", "jpeg" }, { seen.extension.field, seen.extension.nearest })
   end)
 
+  it("a picture without its end is only a warning: services may take what there is", function()
+    local cut = pictures.jpeg(30, 20):sub(1, -3)
+    for _, given in ipairs { folder:write("cut.jpg", cut), { data = cut, name = "cut.jpg" } } do
+      local plan = assert(gptimage.plan(edits.request { images = { { data = photo }, given } },
+        { provider = "magick" }))
+      local seen = {}
+      for _, warning in ipairs(plan.warnings) do
+        if warning.rule == "truncated" then seen[#seen + 1] = tostring(warning) end
+      end
+      assert.same({ "images[2]: the jpeg has no end: it may have been cut" }, seen)
+    end
+  end)
+
   it("and what is of the wrong type raises", function()
     local client = clients.magick
     for _, case in ipairs {

@@ -72,3 +72,50 @@ describe("gim_image_end", function()
     assert.is_true((select(2, window.image_end { "\xFF\xD8\xFF\xE0\0\0JFIF\0..\xFF\xD9" })))
   end)
 end)
+
+describe("gim_image_end_pass", function()
+  it("passes over what need not be read, and the end is seen all the same", function()
+    for type, file in pairs(WHOLE) do
+      for step = 1, 40 do
+        assert.same({ type, true, false }, { window.image_end({ file }, step) })
+        assert.same({ type, true, false }, { window.image_end({ file .. "more" }, step) })
+        for n = 12, #file - 1 do
+          assert.same({ type, false, true }, { window.image_end({ file:sub(1, n) }, step) })
+        end
+      end
+    end
+  end)
+
+  it("passes over nothing of what has no end", function()
+    for _, file in ipairs { ("x"):rep(100), "GIF89a" .. ("."):rep(100) } do
+      assert.is_false((select(3, window.image_end({ file }, 7))))
+    end
+  end)
+end)
+
+describe("gim_image_end_in", function()
+  local MARKS = { png = "IEND\xAE\x42\x60\x82", jpeg = "\xFF\xD9" }
+
+  it("finds what a picture ends with, wherever it stands", function()
+    for type, mark in pairs(MARKS) do
+      for before = 0, 20 do
+        for _, filler in ipairs { ".", "I", "\xFF", "IEN", "IENDIEND" } do
+          local text = filler:rep(before) .. mark
+          assert.is_true(window.image_end_in(type, text))
+          assert.is_true(window.image_end_in(type, text .. filler))
+          for n = 0, #text - 1 do
+            assert.is_false(window.image_end_in(type, text:sub(1, n)))
+          end
+        end
+      end
+    end
+  end)
+
+  it("finds none in another type's, and none where there is none", function()
+    assert.is_false(window.image_end_in("png", MARKS.jpeg))
+    assert.is_false(window.image_end_in("jpeg", MARKS.png))
+    assert.is_false(window.image_end_in("webp", MARKS.png .. MARKS.jpeg))
+    assert.is_false(window.image_end_in("unknown", MARKS.png .. MARKS.jpeg))
+    assert.is_false(window.image_end_in("png", "IEND\0\0\0\0"))
+  end)
+end)

@@ -130,6 +130,20 @@ describe("a file", function()
     assert.same("truncated", (look { head = png(0, 48) }))
   end)
 
+  it("is sent with a warning where it has no end", function()
+    for type, head in pairs { png = PNG, jpeg = JPEG, webp = WEBP } do
+      local seen = { file = "a." .. type, head = head, cut = true }
+      assert.same({ "", "truncated" }, both(seen))
+      local _, warning = judge(seen, { model = TWO })
+      assert.same({ "images[1]", "the " .. type .. " has no end: it may have been cut" },
+        { warning[1].field, warning[1].message })
+    end
+    assert.same({ "", "truncated" }, both({ head = ALPHA, field = "mask", number = 0, cut = true },
+      { mask = true }))
+    assert.same({ "mask_damaged", "" }, both({ head = ALPHA, field = "mask", number = 0, cut = true,
+      pixels = 3 }, { mask = true }))
+  end)
+
   it("has at most 50 MB, whichever megabytes those are", function()
     for _, model in ipairs { TWO, BETA, "new" } do
       for size, expected in pairs { [50000000] = { "", "" }, [50000001] = { "", "too_big" },

@@ -88,6 +88,65 @@ describe("gim_reference sees", function()
     end
   end)
 
+  local MEGABYTE = 1024 * 1024
+  local EXIF = "\xFF\xD8" .. "\xFF\xE1" .. (">s2"):pack("Exif\0\0\xFF\xD8thumbnail\xFF\xD9..")
+    :gsub("^..", function(length) return (">I2"):pack((">I2"):unpack(length) + 2) end)
+
+  -- A picture of `type` with about `n` bytes, as cameras and editors make them.
+  local function large(type, n)
+    if type == "png" then
+      local pieces = { pictures.SIGNATURE, pictures.header(64, 48, 8, 2) }
+      for _ = 1, n // 8192 + 1 do
+        pieces[#pieces + 1] = (">I4"):pack(8192) .. "IDAT" .. ("z"):rep(8192) .. "\0\0\0\0"
+      end
+      return table.concat(pieces) .. pictures.chunk("IEND", "")
+    elseif type == "jpeg" then
+      return EXIF .. pictures.jpeg(64, 48, n):sub(3)
+    end
+    local data = ("z"):rep(n)
+    local body = pictures.webp(64, 48):sub(9) .. "VP8 " .. ("<s4"):pack(data)
+    return "RIFF" .. ("<s4"):pack(body)
+  end
+
+  local function is_cut(bytes)
+    local file = window.look { path = folder:write("large", bytes) }
+    assert.same({ "fine", 64, 48 }, { file.trouble, file.width, file.height })
+    assert.equal(file.cut, window.look { data = bytes }.cut)
+    return file.cut
+  end
+
+  for _, type in ipairs { "png", "jpeg", "webp" } do
+    it("that a " .. type .. " has no end, be it small or large", function()
+      for _, n in ipairs { 20, 5000, MEGABYTE, 3 * MEGABYTE } do
+        local bytes = large(type, n)
+        assert.is_false(is_cut(bytes), n)
+        for _, short in ipairs { 1, 2, 9, 19, n // 2, n } do
+          assert.is_true(is_cut(bytes:sub(1, -1 - short)), n .. " without " .. short)
+        end
+      end
+    end)
+
+    it("that a " .. type .. " has an end with something behind it", function()
+      for _, n in ipairs { 20, 5000, 3 * MEGABYTE } do
+        local bytes = large(type, n)
+        for _, behind in ipairs { 1, 32, 33, 300000 } do
+          assert.is_false(is_cut(bytes .. ("\0"):rep(behind)), n .. " and " .. behind)
+        end
+      end
+      -- The mark across the pieces that it is looked for in.
+      for behind = MEGABYTE - 40, MEGABYTE - 20 do
+        assert.is_false(is_cut(large(type, 100) .. ("\0"):rep(behind)))
+      end
+    end)
+  end
+
+  it("no missing end where the type has none, or the size is not there", function()
+    local stream = "RIFF\0\0\0\0" .. large("webp", 3 * MEGABYTE):sub(9)
+    assert.is_false(is_cut(stream:sub(1, -100)))
+    assert.is_false(is_cut(pictures.gif(64, 48)))
+    assert.is_false(window.look { data = large("png", 20):sub(1, 20) }.cut)
+  end)
+
   it("what is cut, empty or no picture", function()
     local png = pictures.png { width = 64, height = 48 }
     for _, bytes in ipairs { "", "\137", png:sub(1, 11), "hello, this is no picture at all" } do

@@ -15,8 +15,8 @@ static const char *const troubles[] = {"fine",       "missing",   "loop",
 
 /*
 ** window.look{path= | data= | link=, name=, number=} -> {seen, trouble, whole,
-**   size, device, inode, modified_ns, changed_ns, type, width, height, alpha,
-**   settled} and for a part {filename, mime}
+**   cut, size, device, inode, modified_ns, changed_ns, type, width, height,
+**   alpha, settled} and for a part {filename, mime}
 */
 static int window_look(lua_State *L) {
   char filename[GIM_SOURCE_NAME];
@@ -41,6 +41,7 @@ static int window_look(lua_State *L) {
   lua_newtable(L);
   lgim_set_flag(L, "seen", source.seen);
   lgim_set_flag(L, "whole", source.whole);
+  lgim_set_flag(L, "cut", source.cut);
   lgim_window_set_text(L, "trouble", troubles[source.trouble]);
   lgim_set_integer(L, "size", source.size);
   lgim_set_integer(L, "device", (int64_t)source.device);

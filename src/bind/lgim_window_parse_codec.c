@@ -158,22 +158,41 @@ static int window_retry_after_millis(lua_State *L) {
   return 1;
 }
 
-/* window.image_end({pieces}) -> type name | nil, seen, missing */
+/* window.image_end({pieces} [, step]) -> type name | nil, seen, missing. With
+   `step` so many bytes of a piece are fed, and what need not be read behind
+   them is not. */
 static int window_image_end(lua_State *L) {
   gim_image_end end;
+  size_t step = (size_t)luaL_optinteger(L, 2, 0);
   luaL_checktype(L, 1, LUA_TTABLE);
   gim_image_end_init(&end);
   for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, 1); i++) {
     gim_str s;
     lua_rawgeti(L, 1, i);
     s = lgim_window_str(L, -1);
-    gim_image_end_feed(&end, s.p, s.n);
+    for (size_t n = 0; n < s.n;) {
+      size_t fed = step == 0 || step > s.n - n ? s.n - n : step;
+      gim_image_end_feed(&end, s.p + n, fed);
+      n += fed;
+      n += (size_t)gim_image_end_pass(&end, s.n - n);
+    }
     lua_pop(L, 1);
   }
   lua_pushstring(L, gim_image_type_name(end.type));
   lua_pushboolean(L, end.seen);
   lua_pushboolean(L, gim_image_end_is_missing(&end));
   return 3;
+}
+
+/* window.image_end_in(type, bytes) -> whether an end is in there */
+static int window_image_end_in(lua_State *L) {
+  static const char *const names[] = {"unknown", "png", "jpeg", "webp", NULL};
+  static const gim_image_type types[] = {GIM_IMAGE_UNKNOWN, GIM_IMAGE_PNG,
+                                         GIM_IMAGE_JPEG, GIM_IMAGE_WEBP};
+  gim_str s = lgim_window_str(L, 2);
+  gim_image_type type = types[luaL_checkoption(L, 1, NULL, names)];
+  lua_pushboolean(L, gim_image_end_in(type, s.p, s.n));
+  return 1;
 }
 
 /* window.image({pieces})
@@ -248,6 +267,7 @@ void lgim_window_parse_codec(lua_State *L) {
       {"retry_after_millis", window_retry_after_millis},
       {"image", window_image},
       {"image_end", window_image_end},
+      {"image_end_in", window_image_end_in},
       {"decimal_read", window_decimal_read},
       {"verdict_http", window_verdict_http},
       {"verdict_task", window_verdict_task},

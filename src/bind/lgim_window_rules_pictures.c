@@ -26,8 +26,9 @@ static const gim_model *model_of(lua_State *L, int index) {
 
 /*
 ** The table at `index`: {file= | link= | bytes=, name=, field=, number=,
-** trouble=, size=, whole=, head=, pixels=}. What is given of `head`, the first
-** bytes, or as `size` or `trouble` was seen. Its strings stay on the stack.
+** trouble=, size=, whole=, cut=, head=, pixels=}. What is given of `head`, the
+** first bytes, or as `size` or `trouble` was seen. Its strings stay on the
+** stack.
 */
 static void read_source(lua_State *L, int index, gim_source *source) {
   static const char *const kinds[] = {"link", "file", "bytes"};
@@ -51,6 +52,7 @@ static void read_source(lua_State *L, int index, gim_source *source) {
   head = lgim_window_field(L, index, "head");
   source->size = lgim_window_integer(L, index, "size", (lua_Integer)head.n);
   source->whole = lgim_window_flag(L, index, "whole");
+  source->cut = lgim_window_flag(L, index, "cut");
   gim_image_init(&source->image);
   gim_image_feed(&source->image, head.p, head.n);
   source->seen = head.p != NULL || source->size > 0 || source->trouble != 0;

@@ -93,12 +93,7 @@ static void step(gim_image_end *end) {
 static size_t eat(gim_image_end *end, const uint8_t *p, size_t n) {
   const uint8_t *mark;
   size_t take;
-  if (end->skip > 0) {
-    take = end->skip < n ? (size_t)end->skip : n;
-    end->skip -= take;
-    end->seen = end->last && end->skip == 0;
-    return take;
-  }
+  if (end->skip > 0) return (size_t)gim_image_end_pass(end, n);
   if (end->state == JPEG_MARK) {
     mark = memchr(p, 0xFF, n);
     if (mark == NULL) return n;
@@ -120,6 +115,31 @@ void gim_image_end_feed(gim_image_end *end, const void *p, size_t n) {
     from += eaten;
     n -= eaten;
   }
+}
+
+uint64_t gim_image_end_pass(gim_image_end *end, uint64_t n) {
+  if (n > end->skip) n = end->skip;
+  if (n == 0) return 0;
+  end->skip -= n;
+  end->seen = end->last && end->skip == 0;
+  return n;
+}
+
+bool gim_image_end_in(gim_image_type type, const void *p, size_t n) {
+  /* The type of the last chunk and its checksum; EOI. */
+  static const gim_str png = {"IEND\xAE\x42\x60\x82", GIM_IMAGE_END_MARK};
+  static const gim_str jpeg = {"\xFF\xD9", 2};
+  gim_str mark = type == GIM_IMAGE_PNG ? png : jpeg;
+  const char *at = p;
+  if (type != GIM_IMAGE_PNG && type != GIM_IMAGE_JPEG) return false;
+  while (n >= mark.n) {
+    const char *first = memchr(at, mark.p[0], n - mark.n + 1);
+    if (first == NULL) return false;
+    if (memcmp(first, mark.p, mark.n) == 0) return true;
+    n -= (size_t)(first + 1 - at);
+    at = first + 1;
+  }
+  return false;
 }
 
 bool gim_image_end_is_missing(const gim_image_end *end) {

@@ -38,8 +38,23 @@ void gim_image_end_init(gim_image_end *end);
 */
 void gim_image_end_feed(gim_image_end *end, const void *p, size_t n);
 
+/*
+** How many of the next `n` bytes, from the first one on, need not be read to
+** find the end: they count as eaten. What is fed next follows them.
+*/
+uint64_t gim_image_end_pass(gim_image_end *end, uint64_t n);
+
 /* Is what came a PNG, JPEG or WebP without its end? */
 bool gim_image_end_is_missing(const gim_image_end *end);
+
+/*
+** Are there, anywhere in these bytes of a file, those that a picture of `type`
+** ends with? A guess for who does not read all of it: a JPEG's thumbnail ends
+** like a JPEG. GIM_IMAGE_END_MARK bytes are the most that they take. Of what
+** has no such bytes (a WebP) false.
+*/
+#define GIM_IMAGE_END_MARK 8
+bool gim_image_end_in(gim_image_type type, const void *p, size_t n);
 
 #pragma GCC visibility pop
 

@@ -55,6 +55,7 @@ typedef struct gim_source {
   gim_source_trouble trouble;
   bool whole;      /* the look went to the end of the file: what `image` does
                       not have by then is not in it */
+  bool cut;        /* a PNG, JPEG or WebP in which no end was found */
   int64_t size;    /* bytes */
   uint64_t device; /* FILE: which one it is, by device, inode, size, time */
   uint64_t inode;
@@ -115,7 +116,8 @@ typedef struct gim_source_rule {
 **   scheme         no path, but a link that is not opened here: file:, data:,
 **                  ftp: ...                                    safety
 **   image_format   no PNG, JPEG or WebP; of a mask, no PNG
-**   truncated      it ends within its header
+**   truncated      it ends within its header; a warning where its header is
+**                  there and its end is not
 **   too_big        over the model's limit, or 52,428,800 bytes where the
 **                  model's page says none; a warning over 50,000,000, and
 **                  over 4,000,000 for a mask that goes out as a file

@@ -211,6 +211,15 @@ static void check_pixels(const judging *j) {
                    PIXELS_MAX);
 }
 
+/* Services may refuse it, or take what there is of it. */
+static void check_end(const judging *j) {
+  if (j->source->cut && j->source->pixels != GIM_SOURCE_DAMAGED)
+    gim_report_add(j->report, GIM_WARNING, j->title, "truncated",
+                   shown(j->source), NULL,
+                   "the %s has no end: it may have been cut",
+                   gim_image_type_name(j->source->image.type));
+}
+
 /* A mask whose header is in order may still leave nothing to do. */
 static void check_mask_pixels(const judging *j) {
   static const struct {
@@ -286,5 +295,6 @@ void gim_source_judge(const gim_source *source, const gim_source_rule *rule,
   if (source->image.type != GIM_IMAGE_UNKNOWN) check_ending(&j);
   if (!check_type(&j)) return;
   check_pixels(&j);
+  check_end(&j);
   if (rule->mask) check_mask(&j);
 }
