@@ -16,9 +16,8 @@
 
 /* The most bytes that are read to find a picture's size; what lies between the
    parts of its header is passed over and does not count. Where more would have
-   to be read it counts as a picture without a size. To find the end of a picture
-   that has something behind it, as much again is read from each end of the
-   file. */
+   to be read it counts as a picture without a size. Where something follows a
+   picture, as much again is read from each end of the file to find its end. */
 #define GIM_REFERENCE_LOOK (1024 * 1024)
 
 /*
