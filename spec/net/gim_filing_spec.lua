@@ -138,22 +138,27 @@ describe("the output", function()
   it("is refused before paying where its name is known, and taken", function()
     files.write(at "a-2.png", "mine")
     assert(os.execute("mkfifo '" .. at "b.png" .. "'"))
-    for name, policy in pairs { ["a-{index}.png"] = "refuse", ["a.png"] = "refuse",
-      ["b.png"] = "replace" } do
+    assert(lfs.link("nowhere", at "c-2.png", true))
+    for name, case in pairs {
+      ["a-{index}.png"] = { "refuse", 'a-2.png" is there already' },
+      ["a.png"] = { "refuse", 'a-2.png" is there already' },
+      ["b.png"] = { "replace", 'b.png" is a FIFO' },
+      ["c.png"] = { "refuse", 'c-2.png" is there already' }, -- though the link leads nowhere
+    } do
+      local policy, text = table.unpack(case)
       start(nil, { overwrite = policy, provider = "magick" })
       local task, err = client:submit(services.request { model = "gpt-image-2", n = 2,
         output = at(name) })
       assert.is_nil(task)
       assert.equal("io", err.kind)
       assert.equal("no", err.billed)
-      assert.truthy(err.message:find(policy == "refuse" and "a-2.png\" is there already"
-        or "b.png\" is a FIFO", 1, true), err.message)
+      assert.truthy(err.message:find(text, 1, true), err.message)
       for _ = 1, 5 do service:step() end
       assert.equal(0, service.server.connections)
       assert.same({}, client:tasks())
       service:close()
     end
-    assert.same({ "a-2.png", "b.png" }, folder:files())
+    assert.same({ "a-2.png", "b.png", "c-2.png" }, folder:files())
   end)
 
   it("may be too long a name once it is made, and the picture stays within reach", function()

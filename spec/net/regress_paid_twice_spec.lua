@@ -187,6 +187,28 @@ describe("a paid POST", function()
     end
   end)
 
+  it("whose whole reply was read is fine, although the rest of its body cannot be sent", function()
+    local replied, goes_on
+    server = misbehave.server(function(conn)
+      conn:head()
+      conn:reply("all of it", "200 OK")
+      replied = true
+      conn:wait(function() return goes_on end)
+      conn:reset()
+    end)
+    server.listener:setoption("recv-buffer-size", 4096)
+    local outcome
+    assert(net:start({ class = "paid", post = true, body = ("x"):rep(3000000),
+      url = server.url .. "/v1/images/generations" }, function(o) outcome = o end))
+    misbehave.drive(net, { server }, function() return replied end)
+    for _ = 1, 10 do assert(net:step(0)) end -- the reply is read; the body is stuck
+    assert.is_nil(outcome)
+    goes_on = true
+    misbehave.drive(net, { server }, function() return outcome end)
+    assert.same({ "ok", "all of it" }, { outcome.status, outcome.body })
+    assert.is_true(outcome.handed < outcome.total)
+  end)
+
   it("while a GET is sent again, which costs nothing", function()
     server = after_one(function(conn) conn:request() conn:close() end)
     fetch {}
