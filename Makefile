@@ -150,9 +150,16 @@ test: ## runs the specs on the plain build; SPEC=spec/x_spec.lua for one; sets u
 	@$(MAKE) --no-print-directory window embed peers $(BENCH)/tasks
 	$(call run_specs,$(LUA),$(BUILD)/counts,$(SPEC))
 
+SANITIZERS := OPTIMISE=-O1 CC=gcc $\
+  SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 asan: ## runs the specs under the address and undefined-behaviour sanitizers (gcc)
-	@$(MAKE) --no-print-directory test BUILD=build-asan OPTIMISE=-O1 CC=gcc \
-	  SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+	@$(MAKE) --no-print-directory test BUILD=build-asan $(SANITIZERS)
+
+# The kernels that this machine's processor cannot run: their instructions are emulated.
+emulated: ## runs the specs of decoding with AVX-512 in plain C, under the sanitizers
+	@$(MAKE) --no-print-directory test BUILD=build-emulated $(SANITIZERS) \
+	  CFLAGS="$(CFLAGS) -include spec/support/avx512.h" \
+	  SPEC="spec/core/gim_base64_spec.lua spec/core/gim_split_payload_spec.lua"
 
 # What other systems compile, on this one: curl_multi_poll in place of epoll, and
 # no descriptor (src/core/gim_system.h).

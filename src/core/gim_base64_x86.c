@@ -25,8 +25,10 @@
 
 #define SSSE3 __attribute__((target("ssse3")))
 #define AVX2 __attribute__((target("avx2,bmi,popcnt")))
+#ifndef AVX512 /* `make emulated` has it, for machines without */
 #define AVX512 __attribute__((target("avx512bw,avx512vbmi")))
 #define AVX512_COMPRESS __attribute__((target("avx512bw,avx512vbmi2,popcnt")))
+#endif
 
 /* With so many characters left there is room for a whole vector: three bytes
    for each four of them, and no more where a quantum had begun before. */
