@@ -52,6 +52,20 @@ describe("gim_base", function()
     end
   end)
 
+  it("copies what lies anywhere among plain bytes, cut anywhere", function()
+    local plain = "abcdefghijklmnopqrs"
+    local shown = { ["\31"] = "?", ["\127"] = "?", ["\128"] = "?", [" "] = " ", ["~"] = "~" }
+    for odd, seen in pairs(shown) do
+      for place = 1, #plain do
+        local text = plain:sub(1, place - 1) .. odd .. plain:sub(place + 1)
+        local whole = plain:sub(1, place - 1) .. seen .. plain:sub(place + 1)
+        for size = 1, #plain + 1 do
+          assert.same(whole:sub(1, size - 1), window.copy_text(text, size))
+        end
+      end
+    end
+  end)
+
   it("fails with a message that may be made of the old one, and nothing else old", function()
     local err, status = window.fail("first\nline")
     assert.same({ message = "<first?line>", kind = "protocol", code = "", retryable = 0,

@@ -60,6 +60,26 @@ char *gim_str_copy(gim_str s) {
   return p;
 }
 
+static bool is_plain(char c) {
+  return (signed char)c >= 0x20 && c != 0x7F;
+}
+
+/* The same of the eight bytes at `p`, looked at together. */
+static bool are_plain(const char *p) {
+  const uint64_t ones = 0x0101010101010101u, tops = ones * 0x80;
+  uint64_t w, delete;
+  memcpy(&w, p, sizeof(w));
+  delete = w ^ ones * 0x7F;
+  return ((w | (w - ones * 0x20) | (delete - ones)) & tops) == 0;
+}
+
+size_t gim_str_plain(gim_str s) {
+  size_t i = 0;
+  while (s.n - i >= 8 && are_plain(s.p + i)) i += 8;
+  while (i < s.n && is_plain(s.p[i])) i++;
+  return i;
+}
+
 size_t gim_str_sequence(gim_str s) {
   const unsigned char *p = (const unsigned char *)s.p;
   size_t length;
@@ -82,21 +102,24 @@ size_t gim_str_sequence(gim_str s) {
 void gim_copy_text(char *to, size_t size, gim_str s) {
   size_t out = 0;
   while (s.n > 0) {
-    size_t k;
-    if ((unsigned char)*s.p >= 0x20 && (unsigned char)*s.p < 0x7F) {
-      if (out + 1 >= size) break;
-      to[out++] = *s.p++;
-      s.n--;
-      continue;
+    size_t k = gim_str_plain(s), room = size - 1 - out;
+    if (k > 0) {
+      memcpy(to + out, s.p, k < room ? k : room);
+      if (k > room) {
+        out += room;
+        break;
+      }
     }
-    k = gim_str_sequence(s);
-    if (out + (k == 0 ? 1 : k) >= size) break;
-    if (k == 0 || (unsigned char)*s.p < 0x20 || *s.p == 0x7F) {
-      to[out] = '?';
-      k = 1;
+    else {
+      k = gim_str_sequence(s);
+      if ((k == 0 ? 1 : k) > room) break;
+      if (k > 1)
+        memcpy(to + out, s.p, k);
+      else {
+        to[out] = '?';
+        k = 1;
+      }
     }
-    else
-      memcpy(to + out, s.p, k);
     out += k;
     s.p += k;
     s.n -= k;

@@ -113,6 +113,10 @@ bool gim_str_equal(gim_str a, gim_str b);
 bool gim_str_equal_nocase(gim_str a, gim_str b);
 bool gim_str_starts(gim_str s, gim_str prefix);
 
+/* How many bytes of `s`, from the first on, are ASCII and no control
+   characters: nearly all of nearly every text. */
+size_t gim_str_plain(gim_str s);
+
 /*
 ** Length in bytes, 1 to 4, of the UTF-8 sequence that `s` begins with, or 0
 ** where it is none (RFC 3629: no overlong form, no surrogate, nothing above

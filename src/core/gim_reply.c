@@ -75,9 +75,10 @@ static bool is_over(gim_task_state state) {
 
 /* ---- strings: what is too long, or holds what it must not, is absent ---- */
 
-/* Do all its bytes lie above `lowest`, and is none DEL? */
+/* Is none of its bytes below `lowest` (at least 0x20), or DEL? */
 static bool is_clean(gim_str s, unsigned char lowest) {
-  for (size_t i = 0; i < s.n; i++)
+  size_t i = lowest == 0x20 ? gim_str_plain(s) : 0;
+  for (; i < s.n; i++)
     if ((unsigned char)s.p[i] < lowest || s.p[i] == 0x7F) return false;
   return true;
 }

@@ -40,29 +40,18 @@ static size_t decode(const unsigned char *p, size_t n, uint32_t *code) {
   return length;
 }
 
-/* Are the next eight bytes ASCII, and none of them a control character? */
-static bool is_plain(const unsigned char *p) {
-  const uint64_t ones = 0x0101010101010101u, tops = ones * 0x80;
-  uint64_t w, delete;
-  memcpy(&w, p, sizeof(w));
-  delete = w ^ ones * 0x7F;
-  return ((w | (w - ones * 0x20) | (delete - ones)) & tops) == 0;
-}
-
 gim_utf8_facts gim_utf8_read(gim_str s) {
   const unsigned char *p = (const unsigned char *)s.p;
   gim_utf8_facts facts = {true, 0, 0, 0, false};
   int64_t tenths = 0;
   size_t narrow_bytes = 0, i = 0;
   while (i < s.n) {
+    size_t length, plain = gim_str_plain((gim_str){s.p + i, s.n - i});
     uint32_t code;
-    size_t length;
-    if (s.n - i >= 8 && is_plain(p + i)) {
-      facts.code_points += 8;
-      narrow_bytes += 8;
-      i += 8;
-      continue;
-    }
+    facts.code_points += (int64_t)plain;
+    narrow_bytes += plain;
+    i += plain;
+    if (i == s.n) break;
     length = decode(p + i, s.n - i, &code);
     if (length == 0) {
       facts.valid = false;
