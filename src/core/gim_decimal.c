@@ -29,14 +29,17 @@ static bool push_digit(uint64_t *to, unsigned digit, uint64_t most) {
   return true;
 }
 
-/* The usual number: a few digits and nothing else. */
+/* The usual number: a few digits, and no more behind a point than count. */
 static bool read_short(gim_str text, int scale, int64_t *to) {
+  const char *p = text.p, *end = text.p + text.n;
   int64_t value = 0;
   if (text.n == 0 || text.n > SHORT) return false;
-  for (size_t i = 0; i < text.n; i++) {
-    if (!is_digit(text.p[i])) return false;
-    value = value * 10 + (text.p[i] - '0');
+  for (; p < end && is_digit(*p); p++) value = value * 10 + (*p - '0');
+  if (p < end && *p == '.') {
+    for (p++; p < end && scale > 0 && is_digit(*p); p++, scale--)
+      value = value * 10 + (*p - '0');
   }
+  if (p < end) return false;
   while (scale-- > 0) value *= 10;
   *to = value;
   return true;

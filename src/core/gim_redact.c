@@ -178,8 +178,10 @@ bool gim_redact_finds(gim_str s, gim_str secret) {
 
 void gim_redact_secret(char *text, gim_str secret) {
   gim_str rest = gim_str_of(text);
-  bool escapes = has_escapes(rest);
+  bool escapes;
   char before = '\0', *to = text;
+  if (!gim_redact_finds(rest, secret)) return; /* as nearly always */
+  escapes = has_escapes(rest);
   while (rest.n > 0) {
     size_t n = harmless(rest, secret, escapes);
     if (n > 0) {
