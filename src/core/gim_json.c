@@ -164,7 +164,15 @@ static inline const char *skip_mark(const char *p, const char *end,
   return p;
 }
 
-/* The same with an index. */
+/* The value of a node; `text` as of gim_json_cursor. */
+static inline void take_node(const gim_json_node *node, const char *text,
+                             gim_json *value) {
+  value->type = type_of(text[node->begin]);
+  value->text = slice(text + node->begin, text + node->end);
+  value->node = node;
+}
+
+/* gim_json_next with an index. */
 static inline bool next_node(gim_json_cursor *at) {
   const gim_json_node *node = at->node;
   const char *text = at->p;
@@ -176,9 +184,7 @@ static inline bool next_node(gim_json_cursor *at) {
     at->key.type = GIM_JSON_STRING;
     at->key.text = slice(text + node->key, text + node->key_end);
   }
-  at->value.type = type_of(text[node->begin]);
-  at->value.text = slice(text + node->begin, text + node->end);
-  at->value.node = node;
+  take_node(node, text, &at->value);
   at->node += node->size;
   return true;
 }
@@ -224,31 +230,56 @@ size_t gim_json_count(const gim_json *container) {
   return n;
 }
 
+static inline bool is_key(gim_str a, gim_str b) {
+  return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
+}
+
 /* Which of the keys it is, or `count`. Number `next` is looked at first. */
-static size_t find_key(gim_str key, const gim_str *keys, size_t count,
-                       size_t next) {
-  for (size_t left = count; left > 0; left--, next++) {
-    if (next == count) next = 0;
-    if (keys[next].n == key.n && memcmp(keys[next].p, key.p, key.n) == 0)
-      return next;
-  }
+static inline size_t find_key(gim_str key, const gim_str *keys, size_t count,
+                              size_t next) {
+  if (next < count && is_key(keys[next], key)) return next;
+  for (size_t i = 0; i < count; i++)
+    if (is_key(keys[i], key)) return i;
   return count;
 }
 
-/* The same, with its escapes undone where it has any: no further than to what
-   is longer than all keys. */
-static size_t find_member(const gim_json *key, const gim_str *keys,
-                          size_t count, size_t next) {
-  gim_str text = {key->text.p + 1, key->text.n - 2};
-  size_t i = find_key(text, keys, count, next), longest = 0;
+/* The same of a key with escapes: they are undone no further than to what is
+   longer than all keys. */
+static size_t find_escaped(gim_str key, const gim_str *keys, size_t count,
+                           size_t next) {
+  const char *p = key.p, *end = key.p + key.n;
   char room[GIM_JSON_KEY_MAX];
-  if (i < count || memchr(text.p, '\\', text.n) == NULL) return i;
-  for (i = 0; i < count; i++)
+  size_t longest = 0;
+  for (size_t i = 0; i < count; i++)
     if (keys[i].n > longest) longest = keys[i].n;
   if (longest > sizeof(room)) longest = sizeof(room);
-  if (text.n > ESCAPE_MAX * longest) return count;
-  text = gim_json_text(key, room, longest);
-  return text.p == NULL ? count : find_key(text, keys, count, next);
+  if (key.n > ESCAPE_MAX * longest) return count;
+  key.p = room;
+  key.n = gim_escape_undo(&p, end, room, longest);
+  return p == end ? find_key(key, keys, count, next) : count;
+}
+
+/* The same of a key as it stands in the text, between its quotes. */
+static inline size_t find_member(gim_str key, const gim_str *keys,
+                                 size_t count, size_t next) {
+  size_t i = find_key(key, keys, count, next);
+  if (i < count || memchr(key.p, '\\', key.n) == NULL) return i;
+  return find_escaped(key, keys, count, next);
+}
+
+/* With an index: what is not asked for is passed over at once. */
+static void find_nodes(const gim_json *object, const gim_str *keys,
+                       gim_json *values, size_t count) {
+  const gim_json_node *node = object->node, *last = node + node->size;
+  const char *text = object->text.p - node->begin;
+  size_t next = 0;
+  for (node++; node != last; node += node->size) {
+    gim_str key = {text + node->key + 1, node->key_end - node->key - 2};
+    size_t i = find_member(key, keys, count, next);
+    if (i == count) continue;
+    take_node(node, text, &values[i]);
+    next = i + 1;
+  }
 }
 
 void gim_json_members(const gim_json *object, const gim_str *keys,
@@ -257,9 +288,14 @@ void gim_json_members(const gim_json *object, const gim_str *keys,
   size_t next = 0;
   for (size_t i = 0; i < count; i++) values[i] = none;
   if (object->type != GIM_JSON_OBJECT) return;
+  if (object->node != NULL) {
+    find_nodes(object, keys, values, count);
+    return;
+  }
   for (bool more = gim_json_first(object, &at); more;
        more = gim_json_next(&at)) {
-    size_t i = find_member(&at.key, keys, count, next);
+    gim_str key = {at.key.text.p + 1, at.key.text.n - 2};
+    size_t i = find_member(key, keys, count, next);
     if (i == count) continue;
     values[i] = at.value;
     next = i + 1;

@@ -58,12 +58,8 @@ static const char *fails_held(gim_json_check *c, const char *p,
   return fails(c, p, problem);
 }
 
-static bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 static bool is_hex(char c) {
-  return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+  return gim_json_is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
 }
 
 static bool is_tail(char c) {
@@ -223,11 +219,11 @@ static const char *in_number(gim_json_check *c, const char *p,
   for (; p < end; p++) {
     switch (c->state) {
     case BEHIND_MINUS:
-      if (!is_digit(*p)) return fails(c, p, "digit expected");
+      if (!gim_json_is_digit(*p)) return fails(c, p, "digit expected");
       c->state = *p == '0' ? BEHIND_ZERO : IN_WHOLE;
       continue;
     case BEHIND_POINT:
-      if (!is_digit(*p)) return fails(c, p, "digit expected");
+      if (!gim_json_is_digit(*p)) return fails(c, p, "digit expected");
       c->state = IN_FRACTION;
       continue;
     case BEHIND_E:
@@ -237,13 +233,13 @@ static const char *in_number(gim_json_check *c, const char *p,
       }
       /* fall through */
     case BEHIND_SIGN:
-      if (!is_digit(*p)) return fails(c, p, "digit expected");
+      if (!gim_json_is_digit(*p)) return fails(c, p, "digit expected");
       c->state = IN_EXPONENT;
       continue;
     case BEHIND_ZERO: break;
-    default:
-      if (is_digit(*p)) continue;
+    default: p = gim_json_skip_digits(p, end);
     }
+    if (p == end) break;
     if (*p == '.' && (c->state == BEHIND_ZERO || c->state == IN_WHOLE))
       c->state = BEHIND_POINT;
     else if ((*p == 'e' || *p == 'E') && c->state != IN_EXPONENT)
@@ -314,7 +310,7 @@ static inline const char *begin_value(gim_json_check *c, const char *p,
   case '-': return begin_number(c, p, end, BEHIND_MINUS);
   case '0': return begin_number(c, p, end, BEHIND_ZERO);
   default:
-    if (is_digit(*p)) return begin_number(c, p, end, IN_WHOLE);
+    if (gim_json_is_digit(*p)) return begin_number(c, p, end, IN_WHOLE);
     return fails(c, p,
                  c->ended ? "the text ends where a value belongs"
                           : "no value begins like this");
@@ -339,9 +335,6 @@ static const char *behind_value(gim_json_check *c, const char *p) {
 static const char *between(gim_json_check *c, const char *p, const char *end) {
   while (c->state <= BEHIND_VALUE && (p = gim_json_skip_space(p, end)) < end) {
     switch (c->state) {
-    case AT_ELEMENT:
-      p = *p == ']' ? end_container(c, p) : begin_value(c, p, end);
-      break;
     case AT_MEMBER:
       if (*p == '}') {
         p = end_container(c, p);
@@ -360,6 +353,12 @@ static const char *between(gim_json_check *c, const char *p, const char *end) {
       p++;
       break;
     case BEHIND_VALUE: p = behind_value(c, p); break;
+    case AT_ELEMENT:
+      if (*p == ']') {
+        p = end_container(c, p);
+        break;
+      }
+      /* fall through */
     default: p = begin_value(c, p, end);
     }
   }

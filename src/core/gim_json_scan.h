@@ -195,6 +195,18 @@ static inline const char *gim_json_skip_filler(const char *p,
   return gim_json_skip(p, end, gim_json_no_fillers, gim_json_is_filler);
 }
 
+/* ---- digits: of those, few stand in a row ---- */
+
+static inline bool gim_json_is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+static inline const char *gim_json_skip_digits(const char *p,
+                                               const char *end) {
+  while (p < end && gim_json_is_digit(*p)) p++;
+  return p;
+}
+
 /* ---- the bytes of a number or word ---- */
 
 static inline bool gim_json_is_scalar(char c) {
