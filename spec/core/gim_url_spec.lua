@@ -81,6 +81,23 @@ describe("gim_url_split", function()
     assert.same("too_long", select(2, window.url("http://a.b/", 10)))
   end)
 
+  it("writes any text as one segment of a path", function()
+    local unreserved = "ABCXYZabcxyz0189-._~"
+    assert.same(unreserved, window.url_segment(unreserved))
+    for text, expected in pairs {
+      [""] = "", ["a"] = "a", ["."] = "%2E", [".."] = "%2E%2E", ["..."] = "...", ["a."] = "a%2E",
+      ["a.b"] = "a.b", ["a/b"] = "a%2Fb", ["../x"] = "..%2Fx", ["a b?c#d"] = "a%20b%3Fc%23d",
+      ["%2e"] = "%252e", ["\0\127\255\u{E4}"] = "%00%7F%FF%C3%A4",
+    } do
+      assert.same(expected, window.url_segment(text))
+    end
+    for byte = 0, 255 do
+      local c = string.char(byte)
+      local expected = c:find "[%w._~-]" and byte < 128 and c or ("%%%02X"):format(byte)
+      assert.same("xx" .. expected, window.url_segment("xx" .. c))
+    end
+  end)
+
   it("never reads beyond a cut", function()
     local text = "https://[2001:db8::1]:8443/a/b.png?x=1#y"
     for i = 0, #text do

@@ -71,6 +71,14 @@ static int window_url(lua_State *L) {
   return 1;
 }
 
+/* window.url_segment(text) -> the same, escaped */
+static int window_url_segment(lua_State *L) {
+  gim_str text = check_text(L, 1);
+  char *to = lua_newuserdatauv(L, 3 * text.n + 1, 0);
+  lua_pushlstring(L, to, gim_url_write_segment(to, text));
+  return 1;
+}
+
 /* window.judge_host(host) -> "public" | "loopback" | "internal" | "unclear" */
 static int window_judge_host(lua_State *L) {
   static const char *const names[] = {"public", "loopback", "internal",
@@ -261,6 +269,7 @@ void lgim_window_rules(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"utf8", window_utf8},
       {"url", window_url},
+      {"url_segment", window_url_segment},
       {"judge_host", window_judge_host},
       {"parse_address", window_parse_address},
       {"address_is_public", window_address_is_public},

@@ -175,3 +175,31 @@ const char *gim_url_fault_text(gim_url_fault fault) {
   }
   return "has no host, or one with characters that no host has";
 }
+
+static bool is_unreserved(unsigned char c) {
+  return (c | 0x20u) - 'a' < 26 || c - (unsigned)'0' < 10 || c == '-' ||
+         c == '_' || c == '.' || c == '~';
+}
+
+size_t gim_url_write_segment(char *to, gim_str text) {
+  static const char digits[] = "0123456789ABCDEF";
+  bool dots = text.n <= 2; /* what may be "." or ".." */
+  char *p = to;
+  size_t i = 0;
+  while (i < text.n && is_unreserved((unsigned char)text.p[i])) i++;
+  if (i == text.n && !dots) { /* as nearly always */
+    memcpy(to, text.p, text.n);
+    return text.n;
+  }
+  for (i = 0; i < text.n; i++) {
+    unsigned char c = (unsigned char)text.p[i];
+    if (is_unreserved(c) && !(c == '.' && dots)) {
+      *p++ = (char)c;
+      continue;
+    }
+    *p++ = '%';
+    *p++ = digits[c >> 4];
+    *p++ = digits[c & 15];
+  }
+  return (size_t)(p - to);
+}

@@ -52,6 +52,14 @@ GIM_MUST_CHECK gim_url_fault gim_url_split(gim_str text, size_t limit,
 const char *gim_url_fault_name(gim_url_fault fault);
 const char *gim_url_fault_text(gim_url_fault fault);
 
+/*
+** Writes `text` to `to` as one segment of a path: escaped but for what a URL
+** never needs to escape (RFC 3986, 2.3), and so are the dots of "." and "..",
+** which are no names. Returns how many bytes that are, without a NUL: at most
+** 3 * text.n.
+*/
+size_t gim_url_write_segment(char *to, gim_str text);
+
 #pragma GCC visibility pop
 
 #endif

@@ -404,7 +404,6 @@ const char *gim_hub_libcurl(void) {
 }
 
 char *gim_hub_task_url(const gim_hub *hub, gim_str id) {
-  static const char digits[] = "0123456789ABCDEF";
   const char *tail = hub->task_path + hub->task_path_head_n;
   size_t base_n = strlen(hub->base_url), tail_n = strlen(tail);
   char *url, *to;
@@ -413,19 +412,7 @@ char *gim_hub_task_url(const gim_hub *hub, gim_str id) {
   memcpy(url, hub->base_url, base_n);
   memcpy(url + base_n, hub->task_path, hub->task_path_head_n);
   to = url + base_n + hub->task_path_head_n;
-  for (size_t i = 0; i < id.n; i++) {
-    unsigned char c = (unsigned char)id.p[i];
-    bool unreserved = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-                      (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-                      c == '~' || (c == '.' && id.n > 2);
-    if (unreserved) {
-      *to++ = (char)c;
-      continue;
-    }
-    *to++ = '%';
-    *to++ = digits[c >> 4];
-    *to++ = digits[c & 15];
-  }
+  to += gim_url_write_segment(to, id);
   memcpy(to, tail, tail_n + 1);
   return url;
 }
