@@ -232,6 +232,20 @@ describe("gim_split", function()
     end
   end)
 
+  it("remembers nothing of a response once it is reset", function()
+    local bodies = { "", "{}", '{"b64_json":"aGk="}', '{"b64_json":"aG', '{"b64_json":"!"}', "{",
+      '"\\', '{"b64_js', ("["):rep(100), ("[1,"):rep(60) .. "1", "[" .. ("1,"):rep(5000) .. "1]",
+      '{"a":"' .. ("x"):rep(10000) .. '"}', '[true,fal', '{"b64_json":"data:image/png;base64,aG' }
+    for _, before in ipairs(bodies) do
+      for _, body in ipairs(bodies) do
+        for _, pieces in ipairs { { body }, #body < 100 and cuts.bytes(body) or nil } do
+          local fresh = { window.split(pieces) }
+          assert.same(fresh, { window.split(pieces, { before = before }) }, before .. "|" .. body)
+        end
+      end
+    end
+  end)
+
   it("is no slower where the text is full of escapes", function()
     local line = encode(("z"):rep(57)) .. "\\n"
     local body = '{"b64_json":"' .. line:rep(40000) .. '"}'

@@ -35,6 +35,23 @@ describe("gim_headers", function()
     assert.equal("", (headers:bytes():gsub("\0", "")))
   end)
 
+  it("finds the lines that it has, all of them and in their order", function()
+    assert.is_false(headers:find({}, {}))
+    assert.is_true(headers:set({ KEY, "A: b" }, { "C: d" }))
+    for _, case in ipairs {
+      { { KEY, "A: b" }, { "C: d" }, true }, { { KEY }, { "A: b", "C: d" }, true },
+      { nil, { KEY, "A: b", "C: d" }, true }, { { KEY, "A: b", "C: d" }, {}, true },
+      { { "A: b", KEY }, { "C: d" }, false }, { { KEY, "A: b" }, {}, false },
+      { { KEY, "A: b" }, { "C: d", "E: f" }, false }, { { KEY, "A: b" }, { "C: e" }, false },
+      { { KEY .. "x", "A: b" }, { "C: d" }, false }, { {}, {}, false },
+    } do
+      assert.equal(case[3], headers:find(case[1], case[2]))
+    end
+    headers:clear()
+    assert.is_false(headers:find({ KEY, "A: b" }, { "C: d" }))
+    assert.is_false(headers:find({}, {}))
+  end)
+
   it("uses its memory again, and takes more for more", function()
     assert.is_true(headers:set({ KEY }, {}))
     local size = #headers:bytes()

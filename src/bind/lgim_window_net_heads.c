@@ -96,6 +96,17 @@ static int headers_set(lua_State *L) {
   return 1;
 }
 
+/* headers:find(lines | nil, more) -> are these its lines? */
+static int headers_find(lua_State *L) {
+  const gim_headers *h = luaL_checkudata(L, 1, HEADERS);
+  const char *lines[LINES_MAX + 1], *more[LINES_MAX + 1];
+  const char *const *first = check_lines(L, 2, lines);
+  const void *list = gim_headers_find(h, first, check_lines(L, 3, more));
+  luaL_argcheck(L, list == NULL || !gim_headers_is_empty(h), 1, "empty");
+  lua_pushboolean(L, list != NULL);
+  return 1;
+}
+
 static int headers_clear(lua_State *L) {
   gim_headers_clear(luaL_checkudata(L, 1, HEADERS));
   return 0;
@@ -227,11 +238,10 @@ void lgim_window_net_heads(lua_State *L) {
                                        {"proxy_fault", window_proxy_fault},
                                        {"wait", window_wait},
                                        {NULL, NULL}};
-  static const luaL_Reg methods_of_headers[] = {{"set", headers_set},
-                                                {"clear", headers_clear},
-                                                {"bytes", headers_bytes},
-                                                {"__gc", headers_free},
-                                                {NULL, NULL}};
+  static const luaL_Reg methods_of_headers[] = {
+      {"set", headers_set},     {"find", headers_find},
+      {"clear", headers_clear}, {"bytes", headers_bytes},
+      {"__gc", headers_free},   {NULL, NULL}};
   lgim_window_class(L, HEADERS, methods_of_headers);
   lgim_window_class(L, WAIT, methods);
   lua_pushboolean(L, GIM_LINUX); /* window.has_descriptor */

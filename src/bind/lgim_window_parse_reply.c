@@ -66,10 +66,31 @@ static void push_collected(lua_State *L, collector *c) {
   }
 }
 
+static void clear_collector(collector *c) {
+  c->fail_at = -1;
+  c->last_data = -1;
+  c->taken = 0;
+  c->longest = 0;
+  gim_buffer_free(&c->order);
+  gim_buffer_init(&c->order, SIZE_MAX);
+  for (int i = 0; i < GIM_LIMIT_IMAGES; i++) {
+    gim_buffer_free(&c->images[i]);
+    gim_buffer_init(&c->images[i], SIZE_MAX);
+  }
+}
+
+/* Feeds all of `text`, and resets. */
+static void feed_before(collector *c, gim_str text) {
+  gim_status status = gim_split_feed(&c->split, text.p, text.n, NULL);
+  (void)status;
+  gim_split_reset(&c->split);
+  clear_collector(c);
+}
+
 /*
-** window.split({pieces} [, {max=, fail_at=, simd=}]) -> {image bytes...,
-** skeleton=, json=, order=, offset=, longest=} | nil, err, the same so far,
-** and the kind that a further feed gives
+** window.split({pieces} [, {max=, fail_at=, simd=, before=}]) -> {image
+** bytes..., skeleton=, json=, order=, offset=, longest=} | nil, err, the same
+** so far, and the kind that a further feed gives. `before` was fed earlier.
 */
 static int window_split(lua_State *L) {
   collector *c;
@@ -86,14 +107,13 @@ static int window_split(lua_State *L) {
   gim_split_init(&c->split,
                  (size_t)lgim_window_integer(L, 2, "max", GIM_LIMIT_SKELETON),
                  collect, c);
+  clear_collector(c);
+  lua_getfield(L, 2, "before");
+  if (!lua_isnil(L, -1)) feed_before(c, lgim_window_str(L, -1));
   lua_getfield(L, 2, "simd");
   c->split.simd = lgim_window_simd(L, -1);
-  lua_pop(L, 1);
+  lua_pop(L, 2);
   c->fail_at = lgim_window_integer(L, 2, "fail_at", -1);
-  c->last_data = -1;
-  gim_buffer_init(&c->order, SIZE_MAX);
-  for (int i = 0; i < GIM_LIMIT_IMAGES; i++)
-    gim_buffer_init(&c->images[i], SIZE_MAX);
   for (lua_Integer i = 1; i <= pieces && status == GIM_OK; i++) {
     gim_str s;
     lua_geti(L, 1, i);

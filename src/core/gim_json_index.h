@@ -35,6 +35,11 @@ typedef struct gim_json_index {
 /* Makes room for more nodes, the first ones too. */
 void gim_json_index_grow(gim_json_index *index);
 
+/* Ready for another text; the memory is kept. */
+static inline void gim_json_index_clear(gim_json_index *index) {
+  index->n = index->open = index->key = index->key_end = 0;
+}
+
 /* Releases what the index OWNS: there is none then. Idempotent. */
 void gim_json_index_free(gim_json_index *index);
 

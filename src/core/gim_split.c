@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define KEY "b64_json"
+#define KEPT_BYTES 4096 /* of a skeleton, and nodes: for the next response */
+#define KEPT_NODES 128
 #define KEY_RAW_MAX 48 /* the key with each letter escaped */
 
 enum {
@@ -23,16 +25,34 @@ enum {
   PAYLOAD
 };
 
-void gim_split_init(gim_split *s, size_t skeleton_max, gim_split_sink sink,
-                    void *ud) {
+/* The memory of `skeleton` and `index` becomes the scan's. */
+static void begin(gim_split *s, size_t skeleton_max, gim_split_sink sink,
+                  void *ud, gim_buffer skeleton, gim_json_index index) {
   memset(s, 0, offsetof(gim_split, problem));
   s->sink = sink;
   s->ud = ud;
   s->skeleton_max = skeleton_max;
   s->simd = gim_simd_best();
-  gim_buffer_init(&s->skeleton, skeleton_max);
+  s->skeleton = skeleton;
   gim_json_check_init(&s->check, GIM_LIMIT_JSON_DEPTH, GIM_LIMIT_JSON_VALUES);
-  gim_json_check_index(&s->check);
+  s->check.index = index;
+  if (index.nodes == NULL) gim_json_check_index(&s->check);
+}
+
+void gim_split_init(gim_split *s, size_t skeleton_max, gim_split_sink sink,
+                    void *ud) {
+  gim_buffer skeleton;
+  gim_json_index index = {NULL, 0, 0, 0, 0, 0};
+  gim_buffer_init(&skeleton, skeleton_max);
+  begin(s, skeleton_max, sink, ud, skeleton, index);
+}
+
+void gim_split_reset(gim_split *s) {
+  if (s->skeleton.capacity > KEPT_BYTES) gim_buffer_free(&s->skeleton);
+  if (s->check.index.max > KEPT_NODES) gim_json_index_free(&s->check.index);
+  gim_buffer_clear(&s->skeleton);
+  gim_json_index_clear(&s->check.index);
+  begin(s, s->skeleton_max, s->sink, s->ud, s->skeleton, s->check.index);
 }
 
 void gim_split_free(gim_split *s) {

@@ -74,6 +74,12 @@ void gim_split_init(gim_split *s, size_t skeleton_max, gim_split_sink sink,
                     void *ud);
 
 /*
+** Ready for the first byte of another response, as after gim_split_init.
+** Keeps the memory that it has, unless that is more than most need.
+*/
+void gim_split_reset(gim_split *s);
+
+/*
 ** Eats `n` bytes at `p` (BORROWED during the call; n == 0 is allowed).
 ** Splitting the input differently never changes what the sink receives in
 ** sum, nor the skeleton, nor the place and text of an error.

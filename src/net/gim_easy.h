@@ -7,6 +7,7 @@
 #define gim_easy_h
 
 #include "gim_base.h"
+#include "gim_headers.h"
 #include "gim_trust.h"
 
 #pragma GCC visibility push(hidden)
@@ -21,6 +22,7 @@ typedef struct gim_carrier {
   const char *proxy;           /* BORROWED; NULL: the environment's */
   const char *user_agent;      /* header line, see gim_easy_agent; NULL: none.
                                   BORROWED */
+  gim_headers *query_headers;  /* those of queries: gim_prepare. BORROWED */
   int64_t connect_timeout_ms;
 } gim_carrier;
 

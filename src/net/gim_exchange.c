@@ -34,7 +34,6 @@ struct gim_exchange {
   const char *ending;
   gim_exchange_kept on_kept;
   gim_str secret;
-  gim_split split;
   gim_sink **sinks; /* OWNED; sink_count of them */
   int sink_count;
   int whole;      /* payloads that have ended */
@@ -51,7 +50,16 @@ struct gim_exchange {
   gim_writer_wait keeping; /* for the picture that is being filed */
   ended *ended; /* OWNED; the transfer is over, and pictures are still to be
                    filed; else NULL */
+  /* What the next one can use again: */
+  gim_split split;
+  gim_list_item spare; /* with the net, while there is none */
 };
+
+static void release_spare(gim_list_item *item) {
+  gim_exchange *x = GIM_CONTAINER(item, gim_exchange, spare);
+  gim_split_free(&x->split);
+  free(x);
+}
 
 static void release(gim_exchange *x) {
   gim_writer_forget(&x->room);
@@ -62,8 +70,9 @@ static void release(gim_exchange *x) {
   free(x->sinks);
   free(x->folder);
   free(x->keep);
-  gim_split_free(&x->split);
-  free(x);
+  gim_split_reset(&x->split);
+  if (!gim_net_put_spare(x->net, &x->spare, release_spare))
+    release_spare(&x->spare);
 }
 
 /*
@@ -307,6 +316,20 @@ static bool copy_names(gim_exchange *x, const gim_exchange_spec *spec) {
   return x->keep != NULL;
 }
 
+/* One of which only the last fields are set. NULL: no memory. */
+static gim_exchange *make(gim_net *net) {
+  gim_list_item *spare = gim_net_take_spare(net);
+  gim_exchange *x;
+  if (spare != NULL) {
+    x = GIM_CONTAINER(spare, gim_exchange, spare);
+    memset(x, 0, offsetof(gim_exchange, split));
+    return x;
+  }
+  x = calloc(1, sizeof(*x));
+  if (x != NULL) gim_split_init(&x->split, GIM_LIMIT_SKELETON, on_picture, x);
+  return x;
+}
+
 gim_status gim_exchange_start(gim_exchange **exchange, gim_net *net,
                               const gim_exchange_spec *spec,
                               gim_exchange_done on_done, void *ud,
@@ -315,10 +338,9 @@ gim_status gim_exchange_start(gim_exchange **exchange, gim_net *net,
                                                    on_transfer_done};
   gim_transfer_spec transfer;
   gim_status status;
-  gim_exchange *x = calloc(1, sizeof(*x));
+  gim_exchange *x = make(net);
   if (x == NULL)
     return gim_fail(err, GIM_E_NO_MEMORY, "No memory for a request.");
-  gim_split_init(&x->split, GIM_LIMIT_SKELETON, on_picture, x);
   x->keeping.ready = on_keeping;
   x->net = net;
   x->on_done = on_done;

@@ -78,6 +78,26 @@ gim_status gim_headers_set(gim_headers *headers, const char *const *lines,
   return GIM_OK;
 }
 
+/* Are the lines from `*item` on these? It moves behind them. */
+static bool match(const struct curl_slist **item, const char *const *lines) {
+  for (; lines != NULL && *lines != NULL; lines++, *item = (*item)->next)
+    if (*item == NULL || strcmp((*item)->data, *lines) != 0) return false;
+  return true;
+}
+
+void *gim_headers_find(const gim_headers *headers, const char *const *lines,
+                       const char *const *more) {
+  const struct curl_slist *item = headers->block;
+  if (gim_headers_is_empty(headers) || !match(&item, lines) ||
+      !match(&item, more) || item != NULL)
+    return NULL;
+  return headers->block;
+}
+
+bool gim_headers_is_empty(const gim_headers *headers) {
+  return headers->used == 0;
+}
+
 void gim_headers_clear(gim_headers *headers) {
   gim_wipe(headers->block, headers->used);
   headers->used = 0;

@@ -5,7 +5,8 @@
 **
 ** curl_slist_append makes two pieces of memory for each line, and what is
 ** freed there keeps the key that was in it. Here all lines lie in one piece,
-** which the next request uses again and which is wiped in between.
+** which the next request uses again and which is wiped in between; or which
+** many requests at once use, where they have the same lines.
 */
 #ifndef gim_headers_h
 #define gim_headers_h
@@ -32,6 +33,14 @@ GIM_MUST_CHECK gim_status gim_headers_set(gim_headers *headers,
                                           const char *const *lines,
                                           const char *const *more, void **list,
                                           gim_err *err);
+
+/* The list of `headers` (BORROWED as above) where it is of these lines; NULL:
+   it is of others, or of none. */
+void *gim_headers_find(const gim_headers *headers, const char *const *lines,
+                       const char *const *more);
+
+/* Has it no lines? */
+bool gim_headers_is_empty(const gim_headers *headers);
 
 /* Wipes all lines; the memory is kept for others. */
 void gim_headers_clear(gim_headers *headers);

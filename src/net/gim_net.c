@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define SPARES_MAX 64 /* of some KiB each */
+
 /* -------- making and freeing -------- */
 
 /* NULL stays NULL. */
@@ -41,6 +43,7 @@ static gim_status net_init(gim_net *net, const gim_net_options *options,
   net->carrier.brake = &net->brake;
   net->carrier.proxy = net->proxy;
   net->carrier.user_agent = net->user_agent;
+  net->carrier.query_headers = &net->query_headers;
   net->carrier.connect_timeout_ms = options->connect_timeout_ms;
   for (int i = 0; i < 2; i++, net->lane_n++)
     if (!gim_lane_init(&net->lanes[i], &net->carrier, i, net->max_requests))
@@ -49,17 +52,20 @@ static gim_status net_init(gim_net *net, const gim_net_options *options,
 }
 
 static void net_delete(gim_net *net) {
+  gim_list_item *spare;
   while (net->transfers != NULL) {
     gim_transfer *t = net->transfers;
     net->transfers = t->next;
     gim_lane_remove(&net->lanes[t->lane], t);
     gim_transfer_delete(t);
   }
+  while ((spare = gim_net_take_spare(net)) != NULL) net->release_spare(spare);
   for (int i = 0; i < GIM_LANES; i++) gim_lane_free(&net->lanes[i]);
   if (net->carrier.share != NULL) curl_share_cleanup(net->carrier.share);
   gim_trust_free(&net->carrier.trust);
   gim_sockets_free(&net->sockets);
   gim_wait_free(net->wait);
+  gim_headers_free(&net->query_headers);
   free(net->proxy);
   free(net->user_agent);
   free(net);
@@ -271,6 +277,23 @@ void gim_net_cancel(gim_net *net, gim_transfer *t, size_t *handed) {
     gim_lane_give(lane, t, false);
   }
   gim_net_arm(net);
+}
+
+bool gim_net_put_spare(gim_net *net, gim_list_item *item,
+                       void (*release)(gim_list_item *item)) {
+  if (net->spare_n == SPARES_MAX) return false;
+  net->spare_n++;
+  net->release_spare = release;
+  gim_list_append(&net->spares, item);
+  return true;
+}
+
+gim_list_item *gim_net_take_spare(gim_net *net) {
+  gim_list_item *last = gim_list_last(&net->spares);
+  if (last == NULL) return NULL;
+  gim_list_remove(last);
+  net->spare_n--;
+  return last;
 }
 
 void gim_net_resume(gim_net *net, gim_transfer *t) {

@@ -127,6 +127,17 @@ GIM_MUST_CHECK gim_status gim_net_start(gim_net *net,
 */
 void gim_net_cancel(gim_net *net, gim_transfer *transfer, size_t *handed);
 
+/*
+** Keeps what the owner of a transfer, which is over, will need again for
+** another one: `item` lies in it and is in no list, and `release` frees it
+** where the net goes first. Things of one kind alone. False: enough are kept.
+*/
+GIM_MUST_CHECK bool gim_net_put_spare(gim_net *net, gim_list_item *item,
+                                      void (*release)(gim_list_item *item));
+
+/* What was kept last, OWNED; NULL: nothing is. */
+gim_list_item *gim_net_take_spare(gim_net *net);
+
 /* Body bytes handed to libcurl so far, of how many: is the paid body out? */
 size_t gim_net_handed(const gim_transfer *transfer);
 size_t gim_net_total(const gim_transfer *transfer);

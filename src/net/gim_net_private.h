@@ -35,10 +35,14 @@ struct gim_net {
   gim_sockets sockets;
   gim_brake brake;
   gim_carrier carrier;
+  gim_headers query_headers; /* the key is among them */
   char *proxy, *user_agent;
   gim_lane lanes[GIM_LANES];
   int lane_n;              /* made so far */
   gim_transfer *transfers; /* all that are in a multi */
+  gim_list spares;         /* OWNED, spare_n of them: gim_net_put_spare */
+  int spare_n;
+  void (*release_spare)(gim_list_item *item);
   int active[GIM_CLASS_COUNT];
   int reserved; /* slots of class PAID */
   int parked;

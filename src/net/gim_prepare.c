@@ -32,6 +32,26 @@
 
 #define SET(option, value) (curl_easy_setopt(easy, option, value) == CURLE_OK)
 
+/* With nothing about it that other queries do not have. */
+static bool is_query(const gim_transfer_spec *spec) {
+  return spec->transfer_class == GIM_CLASS_POLL && !spec->post &&
+         !spec->connect_only && !spec->public_only && spec->resume_from <= 0;
+}
+
+/* All queries of a client have the headers of the first, which stay as they
+   are: others may be under way with them. */
+static gim_status list_headers(gim_transfer *t, const gim_transfer_spec *spec,
+                               const char *const *more, void **list,
+                               gim_err *err) {
+  gim_headers *of = &t->headers, *shared = t->carrier->query_headers;
+  if (is_query(spec)) {
+    *list = gim_headers_find(shared, spec->headers, more);
+    if (*list != NULL) return GIM_OK;
+    if (gim_headers_is_empty(shared)) of = shared;
+  }
+  return gim_headers_set(of, spec->headers, more, list, err);
+}
+
 static gim_status set_headers(gim_transfer *t, const gim_transfer_spec *spec,
                               gim_err *err) {
   char line[160];
@@ -50,7 +70,7 @@ static gim_status set_headers(gim_transfer *t, const gim_transfer_spec *spec,
     more[count++] = line;
   }
   more[count] = NULL;
-  status = gim_headers_set(&t->headers, spec->headers, more, &list, err);
+  status = list_headers(t, spec, more, &list, err);
   if (status != GIM_OK) return status;
   return curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER,
                           (struct curl_slist *)list) == CURLE_OK
@@ -120,18 +140,9 @@ static bool set_buffer(gim_transfer *t, const gim_transfer_spec *spec) {
    parts as it is: would libcurl, given the whole URL, change nothing in it
    either? */
 static bool is_plain(const char *path) {
-  if (path[0] != '/') return false;
-  for (const char *p = path + 1; *p != '\0'; p++)
-    if (*p <= 0x20 || *p >= 0x7F || *p == '%' || *p == '?' || *p == '#' ||
-        *p == '\\' || (*p == '.' && p[-1] == '/'))
-      return false;
-  return true;
-}
-
-/* With nothing about it that other queries do not have. */
-static bool is_query(const gim_transfer_spec *spec) {
-  return spec->transfer_class == GIM_CLASS_POLL && !spec->post &&
-         !spec->connect_only && !spec->public_only && spec->resume_from <= 0;
+  gim_str all = gim_str_of(path);
+  return path[0] == '/' && gim_str_plain(all) == all.n &&
+         strpbrk(path, " %?#\\") == NULL && strstr(path, "/.") == NULL;
 }
 
 /*
