@@ -53,6 +53,7 @@ static void log_change(gim_hub *hub, const gim_entry *entry, bool saved,
   char credits[GIM_DECIMAL_SIZE] = "";
   int64_t micro =
       entry->said_micro >= 0 ? entry->said_micro : entry->price_micro;
+  if (!hub->options.log) return;
   if (micro >= 0) (void)gim_decimal_write_micro(credits, micro);
   gim_hub_log(hub, "billing", name, 0, "%s%s%s%s%s: %s",
               words[entry->standing], saved ? " and saved" : "",

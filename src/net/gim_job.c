@@ -132,10 +132,11 @@ static void queue_post(gim_job *job) {
 }
 
 void gim_job_advance(gim_job *job, int64_t now_ms) {
+  uint32_t random = gim_net_random();
   note_handed(job);
   gim_filing_continue(&job->filing, now_ms);
   for (;;) {
-    gim_action action = gim_task_next(&job->task, now_ms, gim_net_random());
+    gim_action action = gim_task_next(&job->task, now_ms, random);
     /* Its time is over. Also when the next one is to start at once: then the
        task is exchanging still, or rather again. */
     if (action.kind != GIM_ACTION_NONE) {
