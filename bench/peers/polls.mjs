@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What JavaScript has. usage: polls.mjs COUNT POLLS BASE_URL MODULES fetch|agent|fetch_agent|openai
+// What JavaScript has. usage: polls.mjs COUNT POLLS BASE_URL MODULES HOW, of HOW fetch,
+// request_agent, fetch_agent and openai.
 // As polls.lua: COUNT tasks at once, each one POST and POLLS queries, a second apart.
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
@@ -22,7 +23,7 @@ function ask() {
       get: (id) => client.get("/tasks/" + id),
     };
   }
-  if (how === "agent") {
+  if (how === "request_agent") {
     const { Agent, request: send } = require("undici");
     const dispatcher = new Agent({ connections: 32 });
     const call = async (url, options) => (await send(url, { dispatcher, ...options })).body.json();
