@@ -3,6 +3,7 @@
 local base64 = require "gptimage.sandbox.base64"
 local core = require "gptimage.core"
 local files = require "spec.support.files"
+local pictures = require "spec.support.pictures"
 local services = require "spec.support.service"
 
 local ID, PICTURE = services.ID, services.PICTURE
@@ -110,6 +111,34 @@ describe("a result", function()
       end
       service:close()
     end
+  end)
+
+  it("warns of another format than was asked for, and names the file by what it is", function()
+    for asked, kept in pairs { png = false, webp = false, jpeg = true } do
+      start { download = function(conn) conn:reply(pictures.jpeg(64, 48)) end }
+      local result = assert(outcome { model = "gpt-image-2", size = "auto", output_format = asked,
+        output = folder.path .. "/" .. asked .. "/" })
+      local warning = result.warnings[2]
+      assert.matches("^output_format: ", tostring(result.warnings[1])) -- of newer pages
+      if kept then
+        assert.is_nil(warning)
+      else
+        assert.same({ field = "output_format", rule = "delivered", got = "jpeg",
+          message = "picture 1 is a jpeg, asked for was " .. asked }, warning)
+      end
+      assert.matches("%-1%.jpeg$", result.images[1].path)
+      service:close()
+    end
+  end)
+
+  it("warns of no format where none was asked for, or none came", function()
+    start { download = function(conn) conn:reply(pictures.jpeg(64, 48)) end }
+    assert.same({}, assert(outcome { size = "auto", output = folder.path .. "/a.png" }).warnings)
+    local result = assert(outcome { model = "gpt-image-2", size = "auto", output_format = "png" })
+    assert.same(1, #result.warnings)
+    result = assert(outcome { model = "tomorrow's", size = "auto", output_format = "avif",
+      strict = false, output = folder.path .. "/b.png" })
+    for _, warning in ipairs(result.warnings) do assert.not_equal("delivered", warning.rule) end
   end)
 
   it("says of pictures what they are, whatever they are called", function()

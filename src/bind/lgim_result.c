@@ -81,6 +81,39 @@ static void warn_of_count(lua_State *L, const gim_job *job) {
   lua_pop(L, 1);
 }
 
+static void warn_of_size(lua_State *L, const gim_job *job, int i) {
+  const gim_image *image = &job->filing.slots[i].image;
+  char message[128], got[32], planned[32];
+  if (image->width_px == 0 || job->width_px == 0) return;
+  if (image->width_px == (uint32_t)job->width_px &&
+      image->height_px == (uint32_t)job->height_px)
+    return;
+  (void)snprintf(got, sizeof(got), "%ux%u", (unsigned)image->width_px,
+                 (unsigned)image->height_px);
+  (void)snprintf(planned, sizeof(planned), "%dx%d", job->width_px,
+                 job->height_px);
+  (void)snprintf(message, sizeof(message),
+                 "picture %d has %s pixels, planned were %s", i + 1, got,
+                 planned);
+  append(L, "size", "delivered", message);
+  lgim_set_text(L, "got", got);
+  lua_pop(L, 1);
+}
+
+static void warn_of_format(lua_State *L, const gim_job *job, int i) {
+  gim_image_type came = job->filing.slots[i].image.type;
+  char message[96];
+  if (job->format == GIM_IMAGE_UNKNOWN || came == GIM_IMAGE_UNKNOWN ||
+      came == job->format)
+    return;
+  (void)snprintf(message, sizeof(message),
+                 "picture %d is a %s, asked for was %s", i + 1,
+                 gim_image_type_name(came), gim_image_type_name(job->format));
+  append(L, "output_format", "delivered", message);
+  lgim_set_text(L, "got", gim_image_type_name(came));
+  lua_pop(L, 1);
+}
+
 /* The request's warnings, and what came differently than planned. */
 static void push_warnings(lua_State *L, const gim_job *job) {
   (void)lgim_issues_push(L, job->warnings, job->warning_count);
@@ -108,22 +141,8 @@ static void push_warnings(lua_State *L, const gim_job *job) {
   warn_of_count(L, job);
   for (int i = 0; job->filing.slots != NULL && i < job->task.pictures.count;
        i++) {
-    const gim_image *image = &job->filing.slots[i].image;
-    char message[128], got[32], planned[32];
-    if (image->width_px == 0 || job->width_px == 0) continue;
-    if (image->width_px == (uint32_t)job->width_px &&
-        image->height_px == (uint32_t)job->height_px)
-      continue;
-    (void)snprintf(got, sizeof(got), "%ux%u", (unsigned)image->width_px,
-                   (unsigned)image->height_px);
-    (void)snprintf(planned, sizeof(planned), "%dx%d", job->width_px,
-                   job->height_px);
-    (void)snprintf(message, sizeof(message),
-                   "picture %d has %s pixels, planned were %s", i + 1, got,
-                   planned);
-    append(L, "size", "delivered", message);
-    lgim_set_text(L, "got", got);
-    lua_pop(L, 1);
+    warn_of_size(L, job, i);
+    warn_of_format(L, job, i);
   }
 }
 

@@ -171,12 +171,22 @@ static void check_choices(gim_maker *m) {
                    "than jpeg");
 }
 
+static gim_image_type format_of(gim_str name) {
+  static const gim_image_type types[] = {GIM_IMAGE_PNG, GIM_IMAGE_JPEG,
+                                         GIM_IMAGE_WEBP};
+  for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+    if (gim_str_equal(name, gim_str_of(gim_image_type_name(types[i]))))
+      return types[i];
+  return GIM_IMAGE_UNKNOWN;
+}
+
 /* What the service will take for what was left out, and the price. */
 static void fill_in(gim_maker *m) {
   const gim_fields *fields = m->fields;
   const gim_model *model = m->model;
   gim_request *request = m->request;
   int64_t n = fields->has_n ? fields->n : model->default_n;
+  request->format = format_of(fields->output_format);
   request->n = n < 1 ? 1 : n > INT_MAX ? INT_MAX : (int)n;
   if (fields->size.p == NULL) request->assumed_size = model->default_size;
   if (fields->resolution.p == NULL && m->sized.size.kind == GIM_SIZE_RATIO)

@@ -44,7 +44,8 @@ typedef struct gim_job {
   int asked;               /* pictures that were asked for; 0: unknown */
   bool salvaged;           /* the answer broke, or its end was not seen: these
                               are the pictures that had come whole */
-  unsigned char news;      /* taken by gim_job_take_news */
+  gim_image_type format : 8; /* that was asked for; UNKNOWN: none */
+  unsigned char news;        /* taken by gim_job_take_news */
   /* The owner's: */
   unsigned char telling; /* news that the owner is passing on just now, and
                             takes afterwards */

@@ -168,6 +168,7 @@ gim_status gim_job_submit(gim_job **result, gim_hub *hub, gim_request *request,
   job->width_px = request->width_px;
   job->height_px = request->height_px;
   job->asked = request->n;
+  job->format = request->format;
   job->warnings = request->warnings;
   job->warning_count = request->warning_count;
   request->warnings = NULL;
