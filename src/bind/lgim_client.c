@@ -26,11 +26,16 @@ static const char *trouble_of(const client *c) {
   return NULL;
 }
 
-gim_hub *lgim_client_check(lua_State *L, int level, const char *method) {
-  const client *c = luaL_checkudata(L, 1, LGIM_CLIENT);
+gim_hub *lgim_client_recheck(lua_State *L, int level, const char *method) {
+  const client *c = lua_touserdata(L, 1);
   const char *trouble = trouble_of(c);
   if (trouble != NULL) lgim_object_refuse(L, level, "client", method, trouble);
   return c->hub;
+}
+
+gim_hub *lgim_client_check(lua_State *L, int level, const char *method) {
+  (void)lgim_object_check(L, 1, LGIM_CLASS_CLIENT);
+  return lgim_client_recheck(L, level, method);
 }
 
 /* core.client(options) -> client | nil, err */
@@ -42,7 +47,7 @@ static int core_client(lua_State *L) {
   lua_settop(L, 1);
   c = lua_newuserdatauv(L, sizeof(*c), 1); /* 2 */
   c->hub = NULL;
-  luaL_setmetatable(L, LGIM_CLIENT);
+  lgim_object_mark(L, LGIM_CLASS_CLIENT);
   lua_newtable(L);
   lgim_money_keep_prices(L, 1, -1);
   lua_setiuservalue(L, 2, 1);
@@ -104,7 +109,7 @@ static int core_step(lua_State *L) {
 /* core.idle(client) -> its user value when a step would find nothing to do;
    else, and for what is no open client, nothing */
 static int core_idle(lua_State *L) {
-  client *c = luaL_testudata(L, 1, LGIM_CLIENT);
+  client *c = lgim_object_test(L, 1, LGIM_CLASS_CLIENT);
   if (c == NULL || c->hub == NULL || !gim_client_is_idle(c->hub)) return 0;
   lua_getiuservalue(L, 1, 1);
   return 1;
@@ -112,7 +117,7 @@ static int core_idle(lua_State *L) {
 
 /* core.opened(client) -> its user value; for what is not, nothing */
 static int core_opened(lua_State *L) {
-  const client *c = luaL_testudata(L, 1, LGIM_CLIENT);
+  const client *c = lgim_object_test(L, 1, LGIM_CLASS_CLIENT);
   if (c == NULL || trouble_of(c) != NULL) return 0;
   lua_getiuservalue(L, 1, 1);
   return 1;
@@ -133,7 +138,7 @@ static int core_wake(lua_State *L) {
 
 /* core.close(client) -> the tasks that this ended, an array, and the logs */
 static int core_close(lua_State *L) {
-  client *c = luaL_checkudata(L, 1, LGIM_CLIENT);
+  client *c = lgim_object_check(L, 1, LGIM_CLASS_CLIENT);
   gim_hub *hub = c->hub;
   int status;
   lua_settop(L, 1);
@@ -154,7 +159,7 @@ static int core_close(lua_State *L) {
 
 /* Allocates nothing that may raise: finalizers must not. */
 static int client_gc(lua_State *L) {
-  client *c = luaL_checkudata(L, 1, LGIM_CLIENT);
+  client *c = lgim_object_check(L, 1, LGIM_CLASS_CLIENT);
   gim_job *job;
   if (c->hub == NULL || gim_client_is_foreign(c->hub)) return 0;
   gim_client_close(c->hub);
@@ -167,11 +172,11 @@ static int client_gc(lua_State *L) {
 
 /* core.data(client | task) -> its user value */
 static int core_data(lua_State *L) {
-  if (luaL_testudata(L, 1, LGIM_CLIENT) != NULL) {
+  if (lgim_object_test(L, 1, LGIM_CLASS_CLIENT) != NULL) {
     lua_getiuservalue(L, 1, 1);
     return 1;
   }
-  (void)luaL_checkudata(L, 1, LGIM_TASK);
+  (void)lgim_object_check(L, 1, LGIM_CLASS_TASK);
   lgim_task_data(L, 1);
   return 1;
 }
@@ -252,13 +257,13 @@ static int client_ledger(lua_State *L) {
 
 /* client:closed() -> boolean */
 static int client_closed(lua_State *L) {
-  client *c = luaL_checkudata(L, 1, LGIM_CLIENT);
+  client *c = lgim_object_check(L, 1, LGIM_CLASS_CLIENT);
   lua_pushboolean(L, c->hub == NULL);
   return 1;
 }
 
 static int client_tostring(lua_State *L) {
-  client *c = luaL_checkudata(L, 1, LGIM_CLIENT);
+  client *c = lgim_object_check(L, 1, LGIM_CLASS_CLIENT);
   if (c->hub == NULL)
     lua_pushliteral(L, LGIM_CLIENT ": closed");
   else
@@ -267,13 +272,14 @@ static int client_tostring(lua_State *L) {
   return 1;
 }
 
-/* client[name]: a method (upvalue 1), or a property */
+/* client[name]: a method, or a property */
 static int client_index(lua_State *L) {
-  client *c = luaL_checkudata(L, 1, LGIM_CLIENT);
+  client *c = lgim_object_check(L, 1, LGIM_CLASS_CLIENT);
   const char *name;
   lua_settop(L, 2);
   lua_pushvalue(L, 2);
-  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
+  if (lua_rawget(L, lua_upvalueindex(LGIM_UPVALUE_METHODS)) != LUA_TNIL)
+    return 1;
   if (c->hub == NULL || lua_type(L, 2) != LUA_TSTRING) return 1;
   name = lua_tostring(L, 2);
   if (strcmp(name, "provider") == 0)
@@ -287,8 +293,8 @@ static int client_index(lua_State *L) {
   return 1;
 }
 
-void lgim_client_open(lua_State *L, int methods) {
-  static const luaL_Reg methods_of_client[] = {
+void lgim_client_open(lua_State *L, int tables) {
+  static const luaL_Reg methods[] = {
       {"fd", client_fd},           {"timeout", client_timeout},
       {"warm_up", client_warm_up}, {"tasks", client_tasks},
       {"closed", client_closed},   {"close", core_close},
@@ -310,8 +316,8 @@ void lgim_client_open(lua_State *L, int methods) {
                                          {"__close", core_close},
                                          {"__tostring", client_tostring},
                                          {NULL, NULL}};
-  const lgim_class class = {LGIM_CLIENT, "client", methods_of_client,
-                            metamethods, client_index};
-  luaL_setfuncs(L, functions, 0);
-  lgim_object_open(L, &class, methods);
+  const lgim_class class = {LGIM_CLASS_CLIENT, "client", methods, metamethods,
+                            client_index};
+  lgim_object_functions(L, functions);
+  lgim_object_open(L, &class, tables);
 }

@@ -15,14 +15,12 @@
 
 #pragma GCC visibility push(hidden)
 
-#define LGIM_CLIENT "gptimage.client"
-
 /*
 ** Creates the metatable and adds client functions (client, generate, edit,
 ** attach, recover, step, now, wake, close, data) to the module table on top,
-** and `client` to the table of methods at `methods`.
+** and `client` to the table of methods at `tables`.
 */
-void lgim_client_open(lua_State *L, int methods);
+void lgim_client_open(lua_State *L, int tables);
 
 #pragma GCC visibility pop
 

@@ -20,6 +20,10 @@
 */
 gim_hub *lgim_client_check(lua_State *L, int level, const char *method);
 
+/* The same for what was found to be a client: a finalizer, which runs wherever
+   Lua allocates, may have closed it since. */
+gim_hub *lgim_client_recheck(lua_State *L, int level, const char *method);
+
 /*
 ** What the Lua layer has to be told, for the client whose user value is at 2.
 ** Pushes two values, each an array or nil: events (a task and "done" or

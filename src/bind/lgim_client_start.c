@@ -94,8 +94,8 @@ static int start(lua_State *L, const char *function, bool edit) {
   lua_insert(L, 4); /* 4: the task; what the fields lie in follows */
   lua_getiuservalue(L, 1, 1);
   lua_insert(L, 5); /* 5: the client's user value, 6: where pictures lie */
-  request = lgim_request_new(L);         /* 7 */
-  hub = lgim_client_check(L, 2, method); /* a finalizer may have closed it */
+  request = lgim_request_new(L); /* 7 */
+  hub = lgim_client_recheck(L, 2, method);
   memset(&rules, 0, sizeof(rules));
   rules.provider = hub->options.provider;
   rules.sizes = hub->options.sizes;
@@ -115,7 +115,7 @@ static int start(lua_State *L, const char *function, bool edit) {
   options.price_micro = c.has_price
                             ? price_micro
                             : lgim_money_price(L, 5, fields.model, request);
-  hub = lgim_client_check(L, 2, method); /* likewise */
+  hub = lgim_client_recheck(L, 2, method);
   if (gim_job_submit(&job, hub, request, &options, &err) != GIM_OK)
     return lgim_request_fail(L, 7, &err);
   lgim_request_done(L, 7);
@@ -157,9 +157,9 @@ int lgim_client_attach(lua_State *L) {
     lgim_options_raise(L, &argument, NULL, "table expected, got %s",
                        luaL_typename(L, 3));
   lgim_options_read_sets(L, 3, &argument, &set, 1);
-  lgim_task_push(L, 1);                    /* 4 */
-  lua_getiuservalue(L, 1, 1);              /* 5 */
-  hub = lgim_client_check(L, 1, "attach"); /* a finalizer may have closed it */
+  lgim_task_push(L, 1);       /* 4 */
+  lua_getiuservalue(L, 1, 1); /* 5 */
+  hub = lgim_client_recheck(L, 1, "attach");
   options = job_options(&c, none);
   if (gim_job_attach(&job, hub, id, &options, &err) != GIM_OK)
     return lgim_fail(L, &err, /* what is no id can never be attached to */

@@ -26,7 +26,7 @@ void lgim_task_push(lua_State *L, int client) {
   client = lua_absindex(L, client);
   t = lua_newuserdatauv(L, sizeof(*t), 2);
   t->job = NULL;
-  luaL_setmetatable(L, LGIM_TASK);
+  lgim_object_mark(L, LGIM_CLASS_TASK);
   lua_pushvalue(L, client);
   lua_setiuservalue(L, -2, CLIENT);
 }
@@ -56,7 +56,7 @@ static const char *trouble_of(const task *t) {
 
 /* The job of the task at 1; raises otherwise, as lgim_object_refuse. */
 static gim_job *check_task(lua_State *L, const char *method) {
-  const task *t = luaL_checkudata(L, 1, LGIM_TASK);
+  const task *t = lgim_object_check(L, 1, LGIM_CLASS_TASK);
   const char *trouble = trouble_of(t);
   if (trouble != NULL) lgim_object_refuse(L, 1, "task", method, trouble);
   return t->job;
@@ -81,7 +81,7 @@ static int task_cancel(lua_State *L) {
 ** is live, but for lua_close, where all go in the order of their making.
 */
 static int task_gc(lua_State *L) {
-  task *t = luaL_checkudata(L, 1, LGIM_TASK);
+  task *t = lgim_object_check(L, 1, LGIM_CLASS_TASK);
   /* A child leaves the parent's sockets and temporary files alone. */
   if (t->job != NULL && !gim_client_is_foreign(t->job->hub))
     gim_job_free(t->job);
@@ -90,7 +90,7 @@ static int task_gc(lua_State *L) {
 }
 
 static int task_tostring(lua_State *L) {
-  task *t = luaL_checkudata(L, 1, LGIM_TASK);
+  task *t = lgim_object_check(L, 1, LGIM_CLASS_TASK);
   if (t->job == NULL)
     lua_pushliteral(L, LGIM_TASK ": gone");
   else
@@ -124,12 +124,13 @@ static void push_property(lua_State *L, gim_job *job, const char *name) {
     lua_pushnil(L);
 }
 
-/* task[name]: a method (upvalue 1), or a property */
+/* task[name]: a method, or a property */
 static int task_index(lua_State *L) {
-  const task *t = luaL_checkudata(L, 1, LGIM_TASK);
+  const task *t = lgim_object_check(L, 1, LGIM_CLASS_TASK);
   const char *name, *trouble;
   lua_pushvalue(L, 2);
-  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
+  if (lua_rawget(L, lua_upvalueindex(LGIM_UPVALUE_METHODS)) != LUA_TNIL)
+    return 1;
   if (lua_type(L, 2) != LUA_TSTRING) return 1;
   name = lua_tostring(L, 2);
   if (strcmp(name, "client") == 0) { /* whatever became of the task */
@@ -156,7 +157,7 @@ static int core_outcome(lua_State *L) {
 */
 static int core_waiter(lua_State *L) {
   bool is_told = lua_gettop(L) > 1;
-  (void)luaL_checkudata(L, 1, LGIM_TASK);
+  (void)lgim_object_check(L, 1, LGIM_CLASS_TASK);
   lua_settop(L, 2);
   luaL_argexpected(L, lua_isnil(L, 2) || lua_isthread(L, 2), 2, "coroutine");
   if (lua_getiuservalue(L, 1, DATA) == LUA_TTABLE) { /* 3 */
@@ -243,17 +244,20 @@ static int core_fetch(lua_State *L) {
   return 1;
 }
 
-void lgim_task_open(lua_State *L, int methods) {
-  static const luaL_Reg methods_of_task[] = {
+void lgim_task_open(lua_State *L, int tables) {
+  static const luaL_Reg methods[] = {
       {"done", task_done}, {"cancel", task_cancel}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {
-      {"fetch", core_fetch},     {"read", core_read},
-      {"outcome", core_outcome}, {"waiter", core_waiter},
-      {"watch", core_watch},     {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"fetch", core_fetch},
+                                       {"read", core_read},
+                                       {"outcome", core_outcome},
+                                       {"waiter", core_waiter},
+                                       {"watch", core_watch},
+                                       {"heard", core_heard},
+                                       {NULL, NULL}};
   static const luaL_Reg metamethods[] = {
       {"__gc", task_gc}, {"__tostring", task_tostring}, {NULL, NULL}};
-  const lgim_class class = {LGIM_TASK, "task", methods_of_task, metamethods,
+  const lgim_class class = {LGIM_CLASS_TASK, "task", methods, metamethods,
                             task_index};
-  luaL_setfuncs(L, functions, 0);
-  lgim_object_open(L, &class, methods);
+  lgim_object_functions(L, functions);
+  lgim_object_open(L, &class, tables);
 }

@@ -14,8 +14,6 @@
 
 #pragma GCC visibility push(hidden)
 
-#define LGIM_TASK "gptimage.task"
-
 /* Keys of the user values: their addresses, as light userdata. */
 extern const char lgim_key_source;   /* in a task: the task it fetches from */
 extern const char lgim_key_pictures; /* in a task: what its references lie in
@@ -37,10 +35,10 @@ void lgim_task_own(lua_State *L, int index, gim_job *job);
 void lgim_task_data(lua_State *L, int index);
 
 /*
-** Creates the metatable and adds task functions (fetch, read, outcome, watch)
-** to the module table on top, and `task` to the table of methods at `methods`.
+** Creates the metatable and adds task functions (fetch, read, outcome, watch, ...)
+** to the module table on top, and `task` to the table of methods at `tables`.
 */
-void lgim_task_open(lua_State *L, int methods);
+void lgim_task_open(lua_State *L, int tables);
 
 #pragma GCC visibility pop
 
