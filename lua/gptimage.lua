@@ -7,6 +7,8 @@ local deliver = require "gptimage.deliver"
 local results = require "gptimage.result"
 local wait = require "gptimage.wait"
 
+local rawget, type = rawget, type
+
 local M = {
   version = core.version,
   models = core.models,
@@ -177,11 +179,11 @@ end
 -- core looks for fields, past metatables: one that raises would lose a task that is under way.
 
 function client_methods:submit(request)
-  wait.check_open(self, "client:submit", 3)
+  local state = wait.check_open(self, "client:submit", 3)
   local written, fault = for_core(request, "submit", 3)
   local task, err = core.generate(self, written, "submit", fault)
   if task then
-    wait.adopt(self, task, rawget(request, "on_progress"))
+    wait.adopt(state, task, rawget(request, "on_progress"))
   end
   return task, err
 end
@@ -194,7 +196,7 @@ local function start_and_wait(client, name, starter, request)
   if not task then
     return nil, err
   end
-  wait.adopt(client, task, rawget(request, "on_progress"))
+  wait.adopt(core.data(client), task, rawget(request, "on_progress"))
   return wait.wait_as_caller_can(task)
 end
 
@@ -210,22 +212,22 @@ end
 
 --- What an earlier life of the journal left behind is brought to its end: see meta.lua.
 function client_methods:recover()
-  wait.check_open(self, "client:recover", 3)
+  local state = wait.check_open(self, "client:recover", 3)
   local report, tasks = core.recover(self)
   if not report then
     error("client has no journal to recover from: give it the option 'journal'", 2)
   end
   for _, task in ipairs(tasks) do
-    wait.adopt(self, task)
+    wait.adopt(state, task)
   end
   return report, tasks
 end
 
 function client_methods:attach(id, options)
-  wait.check_open(self, "client:attach", 3)
+  local state = wait.check_open(self, "client:attach", 3)
   local task, err = checked(3, core.attach, self, id, options)
   if task then
-    wait.adopt(self, task, options and rawget(options, "on_progress"))
+    wait.adopt(state, task, options and rawget(options, "on_progress"))
   end
   return task, err
 end

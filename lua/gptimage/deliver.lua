@@ -12,8 +12,9 @@
 --   deliverers                coroutines of the host in whose step callbacks are running
 --   loop, busy                the attached loop (see gptimage.loop); what it was last told
 --   errors, on_error, log, closed
--- A task's core.waiter: the coroutine of spawn that waits for it. Its core.data: callbacks,
--- on_progress, delivered, and what gptimage.result keeps there.
+-- A task's core.waiter: the coroutine of spawn that waits for it. Its core.data: the functions that
+-- are to be told of its end, in order, [1] and so on; on_progress, delivered, and what
+-- gptimage.result keeps there.
 
 local core = require "gptimage.core"
 local report = require "gptimage.report"
@@ -100,16 +101,14 @@ end
 
 --- f(task, result, err) once the task is done; in the next step, when that was told before.
 ---@param task gptimage.task
+---@param data table its core.data
 ---@param f fun(task: gptimage.task, result: gptimage.result?, err: gptimage.error?)
-function M.when_done(task, f)
-  local data = core_data(task)
+function M.when_done(task, data, f)
   if data.delivered then
     local client = task.client
     push_and_wake(client, core_data(client), "late", { task = task, f = f })
-  elseif data.callbacks then
-    data.callbacks[#data.callbacks + 1] = f
   else
-    data.callbacks = { f }
+    data[#data + 1] = f
   end
 end
 
@@ -210,16 +209,17 @@ end
 local deliver_one = {}
 
 function deliver_one.done(state, task)
-  local data, co = core_data(task), core_waiter(task, nil)
-  local callbacks = data.callbacks
-  data.delivered = true
+  local co, data = core_waiter(task, nil), core_data(task)
+  data.delivered = true -- from now on nobody adds a function
   if co then
     resume(co, state)
   end
-  if callbacks then
-    data.callbacks = nil
+  local f = data[1]
+  if f then
     local result, err = results.of(task)
-    for _, f in ipairs(callbacks) do
+    local count = #data
+    for i = 1, count do
+      f, data[i] = data[i], nil
       report.call(state, f, task, result, err)
     end
   end

@@ -15,7 +15,7 @@ local conduct
 
 ---@class gptimage.conduct
 ---@field check fun(client: gptimage.client, what: string, level: integer)
----@field adopt fun(client: gptimage.client, task: gptimage.task)
+---@field adopt fun(state: table, task: gptimage.task)
 ---@field wait fun(task: gptimage.task): any, gptimage.error?
 
 ---@param functions gptimage.conduct
@@ -69,7 +69,7 @@ local function fetch(image, task, index, path, name)
   elseif job == nil then
     return nil, err
   end
-  conduct.adopt(task.client, job)
+  conduct.adopt(core.data(task.client), job)
   local done
   done, err = conduct.wait(job)
   local fetched = done and done.images[1]

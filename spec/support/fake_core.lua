@@ -239,6 +239,11 @@ function M.new()
     return data[object]
   end
 
+  function core.heard(task)
+    local own = private[task]
+    return own and own.client and core.opened(own.client) and data[task] or nil
+  end
+
   function core.close(client)
     local own = private[client]
     own.closed = true

@@ -34,9 +34,12 @@ void lgim_task_push(lua_State *L, int client) {
 void lgim_task_data(lua_State *L, int index) {
   index = lua_absindex(L, index);
   if (lua_getiuservalue(L, index, DATA) == LUA_TTABLE) return;
-  lua_newtable(L);
-  lua_insert(L, -2); /* in front of the waiter, or nil */
-  lua_rawsetp(L, -2, &lgim_key_waiter);
+  lua_createtable(L, 1, 4); /* for gptimage/deliver.lua, most of the time */
+  if (!lua_isnil(L, -2)) {
+    lua_pushvalue(L, -2);
+    lua_rawsetp(L, -2, &lgim_key_waiter);
+  }
+  lua_remove(L, -2); /* the waiter, or nil */
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, index, DATA);
 }
@@ -140,6 +143,15 @@ static int task_index(lua_State *L) {
   trouble = trouble_of(t);
   if (trouble != NULL) return luaL_error(L, "task.%s: task %s", name, trouble);
   push_property(L, t->job, name);
+  return 1;
+}
+
+/* core.heard(task) -> its table, where somebody may still be told of its end:
+   its client is open. Else, and for what is no task, nothing */
+static int core_heard(lua_State *L) {
+  const task *t = lgim_object_test(L, 1, LGIM_CLASS_TASK);
+  if (t == NULL || trouble_of(t) != NULL || t->job->hub->net == NULL) return 0;
+  lgim_task_data(L, 1);
   return 1;
 }
 
