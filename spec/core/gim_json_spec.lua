@@ -257,6 +257,20 @@ describe("the JSON writer", function()
     assert.same([["\u0000"]], window.json_write_string "\0")
   end)
 
+  it("escapes them wherever they stand, and the byte behind them only where it needs it", function()
+    for n = 0, 80 do
+      for _, odd in ipairs { '"', "\\", "\1", "\31", " ", "!", "#", "[", "]", "\127" } do
+        for _, behind in ipairs { "", "!", "#", "]", " ", "\u{A2}" } do
+          local text = ("a"):rep(n) .. odd .. behind .. ("b"):rep(80 - n)
+          local escaped = text:gsub('["\\]', "\\%0"):gsub("[\1\31]", function(c)
+            return ("\\u%04x"):format(c:byte())
+          end)
+          assert.same('"' .. escaped .. '"', window.json_write_string(text))
+        end
+      end
+    end
+  end)
+
   it("refuses what is no UTF-8, and writes nothing of what does not fit", function()
     for _, text in ipairs { "\xFF", "a\xC3", "\xED\xA0\x80" } do
       assert.same({ nil, "invalid", "" }, { window.json_write_string(text) })

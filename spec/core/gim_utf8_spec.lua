@@ -38,6 +38,18 @@ describe("gim_utf8", function()
     end
   end)
 
+  it("misses nothing wherever it stands", function()
+    for n = 0, 80 do
+      for odd, is_control in pairs { ["\0"] = true, ["\31"] = true, ["\127"] = true, [" "] = false,
+        ["~"] = false, ["\u{80}"] = false, ["\u{9F}"] = false } do
+        local facts = window.utf8(("a"):rep(n) .. odd .. " !~" .. ("b"):rep(80 - n))
+        assert.same({ true, is_control, 84 }, { facts.valid, facts.control, facts.code_points })
+      end
+      local facts = window.utf8(("a"):rep(n) .. "\xC3" .. ("b"):rep(80 - n))
+      assert.same({ false, n, n }, { facts.valid, facts.bad_offset, facts.code_points })
+    end
+  end)
+
   it("sees control characters, and only those", function()
     for code = 0, 0x10FF do
       local expected = code < 0x20 or code == 0x7F

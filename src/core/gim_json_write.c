@@ -19,22 +19,61 @@ static gim_status write_escape(gim_buffer *b, unsigned char c) {
   }
 }
 
+/* The top bit of each byte of `w` that needs an escape, and perhaps that of
+   bytes behind it; those of bytes that are no ASCII as they are. */
+static uint64_t escapes(uint64_t w) {
+  const uint64_t ones = 0x0101010101010101u;
+  return (w - ones * 0x20) | ((w ^ ones * '"') - ones) |
+         ((w ^ ones * '\\') - ones);
+}
+
+static bool is_plain(char c) {
+  return (unsigned char)c >= 0x20 && c != '"' && c != '\\';
+}
+
+#define TOPS 0x8080808080808080u
+
 /* The first byte of [p, end) that needs an escape, or `end`: by eights. */
 static const char *skip_plain(const char *p, const char *end) {
-  const uint64_t ones = 0x0101010101010101u, tops = ones * 0x80;
-  while (end - p >= 8) {
-    uint64_t w, quote, backslash;
+  uint64_t w;
+  for (; end - p >= (ptrdiff_t)sizeof(w); p += sizeof(w)) {
     memcpy(&w, p, sizeof(w));
-    quote = w ^ (ones * '"');
-    backslash = w ^ (ones * '\\');
-    if ((((w - ones * 0x20) & ~w) | ((quote - ones) & ~quote) |
-         ((backslash - ones) & ~backslash)) &
-        tops)
-      break;
-    p += 8;
+    if ((escapes(w) & ~w & TOPS) != 0) break;
   }
-  while (p < end && (unsigned char)*p >= 0x20 && *p != '"' && *p != '\\') p++;
+  while (p < end && is_plain(*p)) p++;
   return p;
+}
+
+/* Does all of `s` stand for itself, and is it ASCII? Most strings are that. */
+static bool is_plain_ascii(gim_str s) {
+  uint64_t w[4];
+  size_t i = 0;
+  for (; s.n - i >= sizeof(w); i += sizeof(w)) {
+    memcpy(w, s.p + i, sizeof(w));
+    if (((w[0] | w[1] | w[2] | w[3] | escapes(w[0]) | escapes(w[1]) |
+          escapes(w[2]) | escapes(w[3])) &
+         TOPS) != 0)
+      return false;
+  }
+  for (; s.n - i >= sizeof(w[0]); i += sizeof(w[0])) {
+    memcpy(w, s.p + i, sizeof(w[0]));
+    if (((w[0] | escapes(w[0])) & TOPS) != 0) return false;
+  }
+  while (i < s.n && is_plain(s.p[i]) && (unsigned char)s.p[i] < 0x80) i++;
+  return i == s.n;
+}
+
+static gim_status write_plain(gim_buffer *b, gim_str s) {
+  gim_status status = gim_buffer_reserve(b, s.n + 2);
+  char *to;
+  if (status != GIM_OK) return status;
+  to = b->p + b->n;
+  *to++ = '"';
+  if (s.n > 0) memcpy(to, s.p, s.n);
+  to[s.n] = '"';
+  to[s.n + 1] = '\0';
+  b->n += s.n + 2;
+  return GIM_OK;
 }
 
 static gim_status write_quoted(gim_buffer *b, gim_str s) {
@@ -55,8 +94,8 @@ static gim_status write_quoted(gim_buffer *b, gim_str s) {
 gim_status gim_json_write_string(gim_buffer *b, gim_str s) {
   size_t before = b->n;
   gim_status status;
+  if (is_plain_ascii(s)) return write_plain(b, s);
   if (!gim_utf8_valid(s)) return GIM_E_INVALID;
-  if (s.n == 0) return gim_buffer_append_str(b, GIM_STR("\"\""));
   status = write_quoted(b, s);
   if (status != GIM_OK) gim_buffer_cut(b, before);
   return status;
