@@ -27,16 +27,16 @@ gim_str gim_maker_text(const gim_maker *m, gim_field field) {
   return GIM_NOTHING;
 }
 
-bool gim_maker_is_given(const gim_maker *m, gim_field field) {
+static unsigned given(const gim_maker *m) {
   const gim_fields *fields = m->fields;
-  switch (field) {
-  case GIM_FIELD_IMAGE_URLS:
-    return fields->images != NULL || fields->image_urls != NULL;
-  case GIM_FIELD_MASK_URL:
-    return fields->mask != NULL || fields->mask_url.p != NULL;
-  case GIM_FIELD_N: return fields->has_n;
-  default: return gim_maker_text(m, field).p != NULL;
-  }
+  unsigned bits = 0;
+  for (int i = 0; i < GIM_FIELD_COUNT; i++)
+    if (gim_maker_text(m, (gim_field)i).p != NULL) bits |= GIM_HAS(i);
+  if (fields->images != NULL || fields->image_urls != NULL)
+    bits |= GIM_HAS(GIM_FIELD_IMAGE_URLS);
+  if (fields->mask != NULL) bits |= GIM_HAS(GIM_FIELD_MASK_URL);
+  if (fields->has_n) bits |= GIM_HAS(GIM_FIELD_N);
+  return bits;
 }
 
 bool gim_maker_has(const gim_maker *m, gim_field field) {
@@ -52,7 +52,7 @@ const char *gim_maker_name(const gim_maker *m, gim_field field) {
 
 /* Given, and the model has it: then its value is worth judging. */
 static bool is_due(const gim_maker *m, gim_field field) {
-  return gim_maker_is_given(m, field) && gim_maker_has(m, field);
+  return (m->given & GIM_HAS(field)) != 0 && gim_maker_has(m, field);
 }
 
 static void find_model(gim_maker *m) {
@@ -82,10 +82,11 @@ static void find_model(gim_maker *m) {
 static void check_field_names(gim_maker *m) {
   for (int i = 0; i < GIM_FIELD_COUNT; i++) {
     gim_field field = (gim_field)i;
-    const char *name = gim_maker_name(m, field);
     bool picture =
         field == GIM_FIELD_IMAGE_URLS || field == GIM_FIELD_MASK_URL;
-    if (!gim_maker_is_given(m, field)) continue;
+    const char *name;
+    if ((m->given & GIM_HAS(field)) == 0) continue;
+    name = gim_maker_name(m, field);
     if ((m->model->newer_fields & GIM_HAS(field)) != 0)
       gim_report_add(&m->report, GIM_WARNING, name, "newer_page", GIM_NOTHING,
                      NULL,
@@ -112,7 +113,9 @@ static void check_field_names(gim_maker *m) {
 static void check_texts(gim_maker *m) {
   for (int i = GIM_FIELD_SIZE; i < GIM_FIELD_COUNT; i++) {
     gim_field field = (gim_field)i;
-    gim_str text = gim_maker_text(m, field);
+    gim_str text;
+    if ((m->given & GIM_HAS(field)) == 0) continue;
+    text = gim_maker_text(m, field);
     if (text.p == NULL) continue;
     if (field == GIM_FIELD_CALLBACK_URL && is_due(m, field)) continue;
     if (field == GIM_FIELD_MASK_URL && gim_maker_judges_mask(m)) continue;
@@ -211,6 +214,7 @@ gim_status gim_request_make(gim_request *request, const gim_fields *fields,
   m.rules = rules;
   m.request = request;
   m.provider = gim_provider_get(rules->provider);
+  m.given = given(&m);
   m.report.strict = rules->strict;
   find_model(&m);
   gim_value_prompt(m.model, fields->prompt, &m.report);

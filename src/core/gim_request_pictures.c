@@ -88,7 +88,7 @@ static void check_count(gim_maker *m) {
   int least = m->model->image_urls_min, most = m->model->image_urls_max;
   int count = m->pictures;
   char got[24], nearest[24];
-  if (!gim_maker_is_given(m, GIM_FIELD_IMAGE_URLS) ||
+  if ((m->given & GIM_HAS(GIM_FIELD_IMAGE_URLS)) == 0 ||
       (count >= least && count <= most))
     return;
   snprintf(got, sizeof(got), "%d", count);

@@ -25,6 +25,8 @@ typedef struct gim_maker {
   const gim_provider_row *provider; /* static */
   const gim_model *model; /* static; never NULL, see gim_model_unknown */
   gim_request *request;   /* BORROWED; being filled */
+  unsigned given;         /* the fields that were given, as GIM_HAS; `images`
+                             counts as image_urls, `mask` as mask_url */
   gim_report report;      /* the problems found so far */
   gim_severity rule;      /* of what the model's page forbids */
   gim_sized sized;        /* the size, once it was judged */
@@ -35,9 +37,6 @@ typedef struct gim_maker {
 ** What the caller wrote: none of these judges it, changes anything or fails.
 ** A `field` must be one of the enum.
 */
-
-/* Was it given? `images` counts as image_urls, `mask` as mask_url. */
-bool gim_maker_is_given(const gim_maker *m, gim_field field);
 
 /* A field that is a text, BORROWED from the caller; p NULL: it is none
    (image_urls, n), or was left out. */

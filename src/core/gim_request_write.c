@@ -11,7 +11,7 @@
 
 /* Given, but for what is dropped on purpose. */
 static bool is_sent(const gim_maker *m, gim_field field) {
-  if (!gim_maker_is_given(m, field)) return false;
+  if ((m->given & GIM_HAS(field)) == 0) return false;
   switch (field) {
   case GIM_FIELD_RESOLUTION: return !m->sized.resolution_dropped;
   case GIM_FIELD_N: return gim_maker_has(m, field) || m->fields->n != 1;
@@ -103,6 +103,15 @@ static const char *key_of(const gim_maker *m, gim_field field) {
   return gim_field_name(field);
 }
 
+/* `"model":`, behind a comma where it is not the first. Our own names need no
+   escapes. */
+static gim_status write_key(gim_buffer *b, gim_str name) {
+  gim_status status = write_comma(b, 1);
+  if (status == GIM_OK) status = gim_buffer_append_byte(b, '"');
+  if (status == GIM_OK) status = gim_buffer_append_str(b, name);
+  return status != GIM_OK ? status : gim_buffer_append_str(b, GIM_STR("\":"));
+}
+
 static gim_status write_extra(gim_str extra, gim_buffer *b) {
   gim_json object;
   gim_json_cursor at;
@@ -127,10 +136,7 @@ static gim_status write_body(gim_maker *m) {
   for (int i = 0; i < GIM_FIELD_COUNT && status == GIM_OK; i++) {
     gim_field field = (gim_field)i;
     if (!is_sent(m, field)) continue;
-    status = write_comma(b, 1);
-    if (status == GIM_OK)
-      status = gim_json_write_string(b, gim_str_of(key_of(m, field)));
-    if (status == GIM_OK) status = gim_buffer_append_byte(b, ':');
+    status = write_key(b, gim_str_of(key_of(m, field)));
     if (status == GIM_OK) status = write_value(m, field);
   }
   if (status == GIM_OK && m->fields->extra.p != NULL)
