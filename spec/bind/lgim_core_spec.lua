@@ -56,8 +56,8 @@ describe("the module", function()
     table.sort(names)
     for _, name in ipairs { "attach function", "client function", "close function",
       "data function", "edit function", "error_metatable table", "fetch function",
-      "generate function", "heard function", "idle function", "issue_metatable table", "libcurl string",
-      "methods table", "models function", "now function", "opened function", "outcome function",
+      "generate function", "heard function", "idle function", "issue_metatable table",
+      "libcurl string", "methods table", "models function", "now function", "opened function", "outcome function",
       "plan function", "read function", "sizes function", "step function", "version string",
       "waiter function", "wake function", "watch function" } do
       local found
