@@ -8,7 +8,7 @@ local M = {}
 -- What an image or a result must know and a reader of its fields need not see. Weak keys: the
 -- entry goes with the object.
 local source = setmetatable({}, { __mode = "k" }) -- image -> { task, index }
-local bodies = setmetatable({}, { __mode = "k" }) -- result -> text of the reply
+local unread = setmetatable({}, { __mode = "k" }) -- result -> the task whose reply `raw` is
 
 -- How a caller waits for a job; gptimage.wait sets it (it needs this file itself).
 local conduct
@@ -29,12 +29,13 @@ function Result.__index(self, key)
   if key ~= "raw" then
     return nil
   end
-  local body = bodies[self]
+  local task = unread[self]
+  local body = task and core.body(task)
   if body == nil then
     return nil
   end
   local raw, reason = require("gptimage.json").decode(body)
-  bodies[self] = nil
+  unread[self] = nil
   if reason then
     self.warnings[#self.warnings + 1] = setmetatable({ field = "raw", rule = "json",
       message = "cjson cannot read the reply: " .. reason }, core.issue_metatable)
@@ -51,10 +52,12 @@ local function source_of(image, name)
   if from == nil then
     error(("bad argument #1 to '%s' (image expected, got %s; call it as image:%s())")
       :format(name, type(image), name), 3)
-  elseif from.task.client.foreign then
+  end
+  local task, index = from[1], from[2]
+  if task.client.foreign then
     error(("image:%s: task belongs to the parent process"):format(name), 3)
   end
-  return from.task, from.index
+  return task, index
 end
 
 -- What is known of a picture only once its bytes were there.
@@ -133,12 +136,11 @@ end
 
 -- Gives the plain table of the core its methods.
 local function dress(result, task)
-  bodies[result] = result.body
-  result.body = nil
+  unread[result] = task
   result.warnings = result.warnings or {}
   result.images = result.images or {}
   for index, image in ipairs(result.images) do
-    source[image] = { task = task, index = index }
+    source[image] = { task, index }
     setmetatable(image, Image)
   end
   return setmetatable(result, Result)

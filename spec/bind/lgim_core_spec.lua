@@ -54,7 +54,7 @@ describe("the module", function()
     local names = {}
     for name, value in pairs(core) do names[#names + 1] = name .. " " .. type(value) end
     table.sort(names)
-    for _, name in ipairs { "attach function", "client function", "close function",
+    for _, name in ipairs { "attach function", "body function", "client function", "close function",
       "data function", "edit function", "error_metatable table", "fetch function",
       "generate function", "heard function", "idle function", "issue_metatable table",
       "libcurl string", "methods table", "models function", "now function", "opened function", "outcome function",

@@ -28,7 +28,8 @@ end)
 local function outcome(more)
   local task = assert(client:submit(services.request(more)))
   service:finish(task)
-  return core.outcome(task)
+  local result, err = core.outcome(task)
+  return result, err, task
 end
 
 describe("a result", function()
@@ -39,12 +40,10 @@ describe("a result", function()
         { "X-Request-Id: req-1" })
     end }
     local before = os.time()
-    local result = assert(outcome { output = folder.path .. "/{id}.{format}" })
-    local image = result.images[1]
+    local result, _, task = outcome { output = folder.path .. "/{id}.{format}" }
+    local image = assert(result).images[1]
     assert.is_true(image.expires_at >= before + 86400 and image.expires_at <= os.time() + 86400)
     image.expires_at = nil
-    local body = result.body
-    result.body = nil
     assert.same({
       id = ID, model = "gpt-image-2-x", created = 1764000002, billed = "yes",
       usage = { credits_used = 1e-6 }, warnings = {}, request_id = "req-1",
@@ -54,7 +53,7 @@ describe("a result", function()
     assert.equal("integer", math.type(result.created))
     assert.equal("integer", math.type(image.width))
     assert.is_nil(getmetatable(result))
-    assert.equal("completed", require("cjson").decode(body).status)
+    assert.equal("completed", require("cjson").decode(core.body(task)).status)
   end)
 
   it("has the model that was asked for where the service names none", function()
@@ -62,8 +61,8 @@ describe("a result", function()
       conn:reply('{"data":[{"b64_json":"' .. base64.encode(PICTURE)
         .. '","revised_prompt":"ein \\"Boot\\"\\u0000 \\ud83d\\ude00"}]}')
     end }, { provider = "magick" })
-    local result = assert(outcome { model = "gpt-image-2" })
-    assert.equal("gpt-image-2", result.model)
+    local result, _, task = outcome { model = "gpt-image-2" }
+    assert.equal("gpt-image-2", assert(result).model)
     assert.equal("one of tomorrow", assert(outcome { model = "one of tomorrow" }).model)
     assert.is_nil(result.id)
     assert.is_nil(result.usage)
@@ -72,7 +71,7 @@ describe("a result", function()
     assert.is_nil(result.images[1].expires_at)
     assert.is_nil(result.images[1].path)
     assert.truthy(result.images[1].revised_prompt:find 'ein "Boot"')
-    assert.equal('{"data":[{"b64_json":"<image 0>"', result.body:sub(1, 32))
+    assert.equal('{"data":[{"b64_json":"<image 0>"', core.body(task):sub(1, 32))
   end)
 
   it("warns of what came otherwise than planned", function()

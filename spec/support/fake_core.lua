@@ -224,7 +224,15 @@ function M.new()
     if own.fetches then
       private[own.fetches[1]].bytes = "bytes of " .. own.fetches[2]
     end
-    return own.outcome, own.err
+    local outcome = own.outcome
+    if outcome and outcome.body then
+      outcome.body, own.body = nil, outcome.body
+    end
+    return outcome, own.err
+  end
+
+  function core.body(task)
+    return private[task].body
   end
 
   function core.waiter(task, ...)

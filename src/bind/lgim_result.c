@@ -33,7 +33,8 @@ static void push_image(lua_State *L, gim_job *job, int i) {
   const gim_picture *picture = &job->task.pictures.list[i];
   const gim_slot *slot =
       job->filing.slots == NULL ? NULL : &job->filing.slots[i];
-  lua_createtable(L, 0, 8);
+  /* Most of what is known of a picture is known of its bytes. */
+  lua_createtable(L, 0, slot != NULL && slot->size > 0 ? 8 : 2);
   lgim_set_text(L, "url", picture->url);
   lgim_set_text(L, "revised_prompt", picture->revised_prompt);
   if (picture->url != NULL && job->task.linked_unix_s > 0)
@@ -148,7 +149,7 @@ static void push_warnings(lua_State *L, const gim_job *job) {
 
 static void push_result(lua_State *L, gim_job *job) {
   const gim_task *task = &job->task;
-  lua_createtable(L, 0, 9);
+  lua_createtable(L, 0, 8);
   lgim_set_text(L, "id", task->id);
   lgim_set_text(L, "model",
                 task->model != NULL ? task->model : task->asked_model);
@@ -160,10 +161,6 @@ static void push_result(lua_State *L, gim_job *job) {
   lua_setfield(L, -2, "usage");
   push_warnings(L, job);
   lua_setfield(L, -2, "warnings");
-  if (job->skeleton != NULL) {
-    lua_pushlstring(L, job->skeleton, job->skeleton_n);
-    lua_setfield(L, -2, "body");
-  }
   lua_createtable(L, task->pictures.count, 0);
   for (int i = 0; i < task->pictures.count; i++) {
     push_image(L, job, i);

@@ -15,9 +15,8 @@
 ** Pushes what came of a job that is done: a result and returns 1, or nil and
 ** an error table and returns 2. The result is a plain table {id, model,
 ** created, billed, usage = {credits_reserved, credits_used}, warnings =
-** {issue, ...}, request_id, body, images = {...}}; `body` is the answer's JSON
-** with "<image N>" for pictures that came in it. An image is {url,
-** expires_at, path, format, width, height, size, revised_prompt, error}.
+** {issue, ...}, request_id, images = {...}}. An image is {url, expires_at,
+** path, format, width, height, size, revised_prompt, error}.
 ** Warnings have the shape of a plan's: {field, rule, message, got, nearest}.
 ** Absent is nil. Where pictures are paid and none could be saved, the error's
 ** field `result` holds the result with their links.

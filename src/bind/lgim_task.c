@@ -162,6 +162,16 @@ static int core_outcome(lua_State *L) {
   return lgim_result_push(L, job);
 }
 
+/* core.body(task) -> the JSON of the last answer that mattered, with "<image
+   N>" for pictures that came in it, or nothing. Also in a child: it is no
+   more than memory */
+static int core_body(lua_State *L) {
+  const task *t = lgim_object_check(L, 1, LGIM_CLASS_TASK);
+  if (t->job == NULL || t->job->skeleton == NULL) return 0;
+  lua_pushlstring(L, t->job->skeleton, t->job->skeleton_n);
+  return 1;
+}
+
 /*
 ** core.waiter(task [, co]) -> the coroutine that waits for it, or nil. With
 ** `co`, a coroutine or nil, that is the one from now on. Of thousands that
@@ -259,13 +269,10 @@ static int core_fetch(lua_State *L) {
 void lgim_task_open(lua_State *L, int tables) {
   static const luaL_Reg methods[] = {
       {"done", task_done}, {"cancel", task_cancel}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"fetch", core_fetch},
-                                       {"read", core_read},
-                                       {"outcome", core_outcome},
-                                       {"waiter", core_waiter},
-                                       {"watch", core_watch},
-                                       {"heard", core_heard},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"fetch", core_fetch}, {"read", core_read},   {"outcome", core_outcome},
+      {"body", core_body},   {"heard", core_heard}, {"waiter", core_waiter},
+      {"watch", core_watch}, {NULL, NULL}};
   static const luaL_Reg metamethods[] = {
       {"__gc", task_gc}, {"__tostring", task_tostring}, {NULL, NULL}};
   const lgim_class class = {LGIM_CLASS_TASK, "task", methods, metamethods,
