@@ -54,12 +54,13 @@ describe("the module", function()
     local names = {}
     for name, value in pairs(core) do names[#names + 1] = name .. " " .. type(value) end
     table.sort(names)
-    for _, name in ipairs { "attach function", "body function", "client function", "close function",
-      "data function", "edit function", "error_metatable table", "fetch function",
-      "generate function", "heard function", "idle function", "issue_metatable table",
-      "libcurl string", "methods table", "models function", "now function", "opened function", "outcome function",
-      "plan function", "read function", "sizes function", "step function", "version string",
-      "waiter function", "wake function", "watch function" } do
+    for _, name in ipairs { "attach function", "body function", "client function",
+      "close function", "data function", "edit function", "error_metatable table",
+      "fetch function", "generate function", "heard function", "idle function",
+      "issue_metatable table", "libcurl string", "methods table", "models function",
+      "now function", "opened function", "outcome function", "plan function", "read function",
+      "sizes function", "step function", "version string", "waiter function", "wake function",
+      "watch function" } do
       local found
       for _, other in ipairs(names) do found = found or other == name end
       assert.is_true(found, name)
