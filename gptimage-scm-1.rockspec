@@ -119,6 +119,7 @@ build = {
         "src/net/gim_headers.c",
         "src/net/gim_hub.c",
         "src/net/gim_hub_log.c",
+        "src/net/gim_hub_options.c",
         "src/net/gim_job.c",
         "src/net/gim_job_journal.c",
         "src/net/gim_job_make.c",
