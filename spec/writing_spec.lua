@@ -11,13 +11,13 @@ describe("pictures written behind", function()
     limits = "do not run out of time for having waited, when they go on",
     downloads = "of links do not either, nor while they wait for their names",
     together = "are waited for by all who want the same one, without being woken",
-    streams = "wake nobody over HTTP/2 either, while the disk does not answer",
     many = "of one reply wait for each other, and all come",
     replace = "take another's place when they are whole",
     journal = "are written down when they have their names",
     cancel = "are those of an answer that came whole, also for who cancels then",
     ends = "leave nothing behind, whenever they are let go of",
     fails = "are not lost, whichever write fails",
+    starved = "are written in the steps where there is no descriptor for more, and only then",
     at_once = "are none where no step has a budget",
     copies = "go on where they are copies, too",
   } do
@@ -27,4 +27,10 @@ describe("pictures written behind", function()
       assert.equal(0, run.status)
     end)
   end
+
+  it("wake no host over HTTP/2, where all wait for the stream that is full", function()
+    local run = program.run("spec/support/programs/full_stream.lua", {})
+    assert.equal("fine\n", run.output)
+    assert.equal(0, run.status)
+  end)
 end)

@@ -151,13 +151,29 @@ describe("gim_writer", function()
     assert.is_false(writer:start())
   end)
 
-  it("is none where there are no descriptors, or no threads, and is not asked again", function()
+  it("is there once there are descriptors again, and tells of the trouble once", function()
+    window.with_descriptor_limit(3, function()
+      for _ = 1, 3 do
+        assert.is_false(writer:start())
+        assert.same({ 1, 24 }, { writer:troubles() })
+      end
+    end)
+    assert.equal(before, window.open_fds())
+    assert.is_true(writer:start())
+    assert.equal(1, writer:put())
+    writer:wait_for(1)
+    assert.equal(1, (writer:troubles()))
+  end)
+
+  it("is none where there are no descriptors, or no threads", function()
     for _, forbidden in ipairs { { eventfd2 = 24, pipe2 = 24 }, { clone3 = 11, clone = 11 } } do
       local fine, said = window.in_child(function()
         local open = window.open_fds()
         local own = window.writer()
         if not window.forbid(forbidden) then return "not allowed" end
         for _ = 1, 2 do assert(not own:start()) end
+        local troubles, errno = own:troubles()
+        assert(troubles == 1 and errno == (forbidden.clone or 24))
         own:free()
         assert(window.open_fds() == open)
         return "none"

@@ -96,21 +96,31 @@ static int window_setenv(lua_State *L) {
   return 1;
 }
 
+static int with_limit(lua_State *L, int resource) {
+  struct rlimit old, limited;
+  int result;
+  if (getrlimit(resource, &old) != 0) return luaL_error(L, "getrlimit");
+  limited = old;
+  limited.rlim_cur = (rlim_t)luaL_checkinteger(L, 1);
+  setrlimit(resource, &limited);
+  lua_settop(L, 2);
+  result = lua_pcall(L, 0, LUA_MULTRET, 0);
+  setrlimit(resource, &old);
+  if (result != LUA_OK) return lua_error(L);
+  return lua_gettop(L) - 1;
+}
+
 /* window.with_file_limit(bytes, f): files cannot grow beyond `bytes` while f
    runs; as a full disk, but with another errno, and who tries outside of
    gim_file_limit ends the process. Results and errors are f's. */
 static int window_with_file_limit(lua_State *L) {
-  struct rlimit old, limited;
-  int result;
-  if (getrlimit(RLIMIT_FSIZE, &old) != 0) return luaL_error(L, "getrlimit");
-  limited = old;
-  limited.rlim_cur = (rlim_t)luaL_checkinteger(L, 1);
-  setrlimit(RLIMIT_FSIZE, &limited);
-  lua_settop(L, 2);
-  result = lua_pcall(L, 0, LUA_MULTRET, 0);
-  setrlimit(RLIMIT_FSIZE, &old);
-  if (result != LUA_OK) return lua_error(L);
-  return lua_gettop(L) - 1;
+  return with_limit(L, RLIMIT_FSIZE);
+}
+
+/* window.with_descriptor_limit(n, f): likewise, but no descriptor of a number
+   from `n` on can be had. */
+static int window_with_descriptor_limit(lua_State *L) {
+  return with_limit(L, RLIMIT_NOFILE);
 }
 
 static void do_nothing(int number) {
@@ -299,6 +309,7 @@ void lgim_window_net_process(lua_State *L) {
       {"umask", window_umask},
       {"setenv", window_setenv},
       {"with_file_limit", window_with_file_limit},
+      {"with_descriptor_limit", window_with_descriptor_limit},
       {"with_signal", window_with_signal},
       {"fork", window_fork},
       {"join", window_join},

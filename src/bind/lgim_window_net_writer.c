@@ -25,6 +25,8 @@ typedef struct window_writer {
   gim_writer *writer;
   int fd;    /* that it listens to; -1: none */
   bool deaf; /* it refuses to */
+  int troubles;
+  int error; /* of the last */
   job *jobs[JOBS];
   int count;
   pthread_mutex_t lock;
@@ -59,15 +61,22 @@ static bool listen_to(void *ud, int fd, bool on) {
   return true;
 }
 
+static void note_trouble(void *ud, int error) {
+  window_writer *w = ud;
+  w->troubles++;
+  w->error = error;
+}
+
 /* window.writer() -> writer */
 static int window_writer_new(lua_State *L) {
+  static const gim_writer_calls calls = {listen_to, note_trouble};
   window_writer *w = lua_newuserdatauv(L, sizeof(*w), 0);
   memset(w, 0, sizeof(*w));
   w->fd = -1;
   (void)pthread_mutex_init(&w->lock, NULL);
   (void)pthread_cond_init(&w->let, NULL);
   luaL_setmetatable(L, LGIM_WINDOW_WRITER);
-  w->writer = gim_writer_new(listen_to, w);
+  w->writer = gim_writer_new(&calls, w);
   if (w->writer == NULL) lua_pushnil(L);
   return 1;
 }
@@ -185,6 +194,13 @@ static int writer_is_awaited(lua_State *L) {
   return 1;
 }
 
+/* writer:troubles() -> how many it told of, the last one's errno */
+static int writer_troubles(lua_State *L) {
+  lua_pushinteger(L, check_writer(L)->troubles);
+  lua_pushinteger(L, check_writer(L)->error);
+  return 2;
+}
+
 /* writer:deafen(): nobody listens */
 static int writer_deafen(lua_State *L) {
   check_writer(L)->deaf = true;
@@ -221,16 +237,25 @@ static int writer_order(lua_State *L) {
 }
 
 void lgim_window_net_writer(lua_State *L) {
-  static const luaL_Reg methods[] = {
-      {"start", writer_start},       {"put", writer_put},
-      {"let", writer_let},           {"has_done", writer_has_done},
-      {"wait_for", writer_wait_for}, {"await", writer_await},
-      {"forget", writer_forget},     {"retire", writer_retire},
-      {"told", writer_told},         {"is_awaited", writer_is_awaited},
-      {"deafen", writer_deafen},     {"rings", writer_rings},
-      {"tell", writer_tell},         {"order", writer_order},
-      {"stop", writer_stop},         {"free", writer_free},
-      {"__gc", writer_free},         {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"start", writer_start},
+                                     {"put", writer_put},
+                                     {"let", writer_let},
+                                     {"has_done", writer_has_done},
+                                     {"wait_for", writer_wait_for},
+                                     {"await", writer_await},
+                                     {"forget", writer_forget},
+                                     {"retire", writer_retire},
+                                     {"told", writer_told},
+                                     {"is_awaited", writer_is_awaited},
+                                     {"troubles", writer_troubles},
+                                     {"deafen", writer_deafen},
+                                     {"rings", writer_rings},
+                                     {"tell", writer_tell},
+                                     {"order", writer_order},
+                                     {"stop", writer_stop},
+                                     {"free", writer_free},
+                                     {"__gc", writer_free},
+                                     {NULL, NULL}};
   static const luaL_Reg functions[] = {{"writer", window_writer_new},
                                        {NULL, NULL}};
   lgim_window_class(L, LGIM_WINDOW_WRITER, methods);

@@ -137,8 +137,9 @@ gim_file_block *gim_file_gather_more(gim_file *f) {
 void gim_file_flush(gim_file *f) {
   gim_file_block *b = gim_file_gathering(f);
   if (b == NULL || b->n == 0) return;
-  /* What is smaller than a block is not worth a thread. */
-  if (!f->behind && b->n == f->gather_n)
+  /* What is smaller than a block is not worth a thread; and where there is
+     none the next file asks again. */
+  if (!f->behind && b->start == 0 && b->n == f->gather_n)
     f->behind = gim_writer_start(f->writer);
   b->file = f;
   b->expected = f->expected;

@@ -60,8 +60,15 @@ static bool listen_to_writer(void *ud, int fd, bool on) {
   return true;
 }
 
+static void on_writer_trouble(void *ud, int error) {
+  gim_hub_log(ud, "warning", "pictures", 0,
+              "there is no thread for them, steps may wait for the disk: %s",
+              strerror(error));
+}
+
 static gim_status make_writer(gim_hub *hub, gim_err *err) {
-  hub->writer = gim_writer_new(listen_to_writer, hub);
+  static const gim_writer_calls calls = {listen_to_writer, on_writer_trouble};
+  hub->writer = gim_writer_new(&calls, hub);
   if (hub->writer == NULL) return no_memory(err);
   return GIM_OK;
 }

@@ -5,6 +5,7 @@
 #include "gim_system.h"
 #include "gim_thread.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #if GIM_LINUX
 #include <sys/resource.h>
@@ -22,11 +23,12 @@
 struct gim_writer {
   pid_t owner; /* a child after fork has no such thread, and maybe a lock that
                   nobody opens */
-  gim_writer_listen listen;
+  const gim_writer_calls *calls;
   void *ud;
   gim_list waiting; /* of gim_writer_wait */
   bool listening;
   bool running, stopped;
+  bool troubled; /* and told so */
   pthread_t thread;
   gim_bell bell;
   _Atomic(gim_writer_job *) put; /* what is to be done, the latest first */
@@ -38,11 +40,11 @@ struct gim_writer {
   bool stop;           /* under the lock */
 };
 
-gim_writer *gim_writer_new(gim_writer_listen listen, void *ud) {
+gim_writer *gim_writer_new(const gim_writer_calls *calls, void *ud) {
   gim_writer *w = calloc(1, sizeof(*w));
   if (w == NULL) return NULL;
   w->owner = gim_process_self();
-  w->listen = listen;
+  w->calls = calls;
   w->ud = ud;
   w->bell[0] = w->bell[1] = -1;
   if (pthread_mutex_init(&w->lock, NULL) == 0) {
@@ -134,14 +136,16 @@ static bool is_foreign(const gim_writer *w) {
 }
 
 bool gim_writer_start(gim_writer *w) {
+  int error;
   if (w == NULL || w->stopped || is_foreign(w)) return false;
   if (w->running) return true;
-  if (gim_bell_open(w->bell) && gim_thread_start(&w->thread, work, w) == 0) {
-    w->running = true;
-    return true;
-  }
+  error =
+      gim_bell_open(w->bell) ? gim_thread_start(&w->thread, work, w) : errno;
+  w->running = error == 0;
+  if (w->running) return true;
   gim_bell_close(w->bell);
-  w->stopped = true; /* it would not be otherwise the next time */
+  if (!w->troubled) w->calls->trouble(w->ud, error);
+  w->troubled = true;
   return false;
 }
 
@@ -171,7 +175,7 @@ void gim_writer_wait_for(gim_writer *w, const gim_writer_job *job) {
 /* True when nobody has to listen, or somebody does. */
 static bool hark(gim_writer *w) {
   bool wanted = gim_list_first(&w->waiting) != NULL;
-  if (wanted != w->listening && w->listen(w->ud, w->bell[0], wanted))
+  if (wanted != w->listening && w->calls->listen(w->ud, w->bell[0], wanted))
     w->listening = wanted;
   return w->listening || !wanted;
 }

@@ -9,8 +9,8 @@
 ** in the order in which they were handed over, while its owner goes on.
 **
 ** It is made when the first job is there. Where there can be none (no memory,
-** no more threads, another process after fork, after gim_writer_stop) the
-** owner does what he has to do himself.
+** no descriptors, no more threads, another process after fork, after
+** gim_writer_stop) the owner does what he has to do himself.
 **
 ** Who has to know that a job is done asks (gim_writer_has_done), blocks
 ** (gim_writer_wait_for), or is told in the step of his net (gim_writer_await).
@@ -58,15 +58,26 @@ typedef struct gim_writer_wait {
 } gim_writer_wait;
 
 /*
-** A writer without a thread. NULL: no memory. `listen` is called when somebody
-** begins to wait for its descriptor, and when nobody does any more: true, `fd`
-** (BORROWED until the latter) is watched, and gim_writer_tell called when it
-** can be read.
+** What a writer needs of its owner. `listen` is called when somebody begins to
+** wait for its descriptor, and when nobody does any more: true, `fd` (BORROWED
+** until the latter) is watched, and gim_writer_tell called when it can be
+** read. `trouble` is called once at most: there can be no thread for now, and
+** `error`, an errno, says why.
 */
-typedef bool (*gim_writer_listen)(void *ud, int fd, bool on);
-gim_writer *gim_writer_new(gim_writer_listen listen, void *ud);
+typedef struct gim_writer_calls {
+  bool (*listen)(void *ud, int fd, bool on);
+  void (*trouble)(void *ud, int error);
+} gim_writer_calls;
 
-/* Is there a thread? Starts it the first time. NULL is allowed: no. */
+/* A writer without a thread. `calls` and `ud` are BORROWED until it is freed.
+   NULL: no memory. */
+gim_writer *gim_writer_new(const gim_writer_calls *calls, void *ud);
+
+/*
+** Is there a thread? Starts it, where there is none yet; what it takes to find
+** that it cannot be is to be spent once a file and not more often. NULL is
+** allowed: no.
+*/
 bool gim_writer_start(gim_writer *writer);
 
 /* Hands a job over: after gim_writer_start said that there is a thread. */

@@ -36,9 +36,9 @@ local function start(pictures, options)
 end
 
 -- And a step with a budget: from then on pictures are written behind.
-local function submit(name, n, format)
+local function submit(name, n)
   local task = assert(client:submit(services.request { model = "gpt-image-2", n = n,
-    response_format = format, output = name and at(name) }))
+    output = name and at(name) }))
   client:step(0, BUDGET)
   return task
 end
@@ -201,50 +201,6 @@ function cases.together()
   finish()
 end
 
--- Over HTTP/2, where nothing is read while one stream is full, the host is not woken for nothing,
--- who watches the descriptor and steps when that can be read.
-function cases.streams()
-  local sandbox <close> = require("spec.support.sandbox").start { tls = true }
-  client = assert(require("gptimage").client { provider = "magick", api_key = "sk",
-    base_url = sandbox.magick_tls, ca_file = sandbox.ca_file, proxy = "" })
-  local fd = client:fd() -- nil: a host of its own steps at client:timeout()
-  local outside = { getfd = function() return fd end }
-  local function wakes(seconds, done)
-    local count, over = 0, socket.gettime() + seconds
-    while socket.gettime() < over and not (done and done()) do
-      local left = math.max(0, over - socket.gettime())
-      if fd then
-        if socket.select({ outside }, nil, left)[1] then
-          count = count + 1
-          client:step(0, BUDGET)
-        end
-      else
-        socket.sleep(math.min(left, client:timeout() or left))
-        count = count + 1
-        client:step(0, BUDGET)
-      end
-    end
-    return count
-  end
-  window.disk_hold(true)
-  local large = submit("{index}.png", 4, "b64_json")
-  wakes(10, function() return names():find "%.part" end)
-  local small = submit(nil, nil, "b64_json") -- its stream is not read either, nor are we told of it
-  local tries = 0
-  repeat -- until it is full
-    local woken = wakes(1)
-    tries = tries + 1
-    assert(tries < 10, "woken " .. woken .. " times in a second")
-  until woken <= (fd and 5 or 105)
-  assert(not large:done() and not small:done())
-  window.disk_hold(false)
-  wakes(10, function() return large:done() and small:done() end)
-  for i = 1, 4 do equal(files.read(at(i .. ".png")), assert(large:wait()).images[i]:data()) end
-  assert(small:wait())
-  client:close()
-  client = nil
-end
-
 -- What a stream of HTTP/1.1 has sent by then is bounded by blocks and buffers, not by the picture.
 function cases.many()
   start { { LARGE, OTHER, SMALL, LARGE, OTHER } }
@@ -396,6 +352,42 @@ function cases.fails()
     assert(n > #LARGE // BLOCK, n .. " writes")
     assert(journal or failed == n - 1, failed .. " of " .. n .. " failed")
   end
+end
+
+-- Where there is no descriptor for the thread the picture is written in the steps, and the next one
+-- has a thread again.
+function cases.starved()
+  local go, said = 0, {}
+  local body = services.base64_reply(LARGE)
+  service = services.start { submit = function(conn, _, number)
+    if number > 1 then return conn:reply(body) end
+    conn:send(("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"):format(#body))
+    conn:send(body:sub(1, 10000)) -- the file is there, and has no block yet
+    while go < 1 do coroutine.yield() end
+    conn:send(body:sub(10001, 1000000))
+    while go < 2 do coroutine.yield() end
+    conn:send(body:sub(1000001))
+  end }
+  client = service:client { provider = "magick", log = function(event)
+    if event.message:find "thread" then said[#said + 1] = event.message end
+  end }
+  local first = submit "first.png"
+  assert(step(20000, function() return names():find "%.part" end))
+  go = 1
+  window.with_descriptor_limit(3, function()
+    assert(step(20000, function() return #said > 0 end), "nothing was said")
+    step(100)
+  end)
+  go = 2
+  equal(LARGE, files.read(assert(service:finish(first)).images[1].path))
+  window.disk_hold(true)
+  local second = submit "second.png"
+  settle()
+  assert(not second:done())
+  window.disk_hold(false)
+  equal(LARGE, files.read(assert(service:finish(second)).images[1].path))
+  equal(1, #said, table.concat(said, "; "))
+  finish()
 end
 
 -- Without a budget there is no thread, and no descriptor of it.
