@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Tests src/core/gim_task.c: which paid requests are repeated, and when. Only
+-- Tests src/core/gim_task_answer.c: which paid requests are repeated, and when. Only
 -- where it is certain that nothing was accepted, or the user vouches for it.
 local Clocked = require "spec.support.clocked"
 local answer, broken, refusal = Clocked.answer, Clocked.broken, Clocked.refusal
@@ -74,9 +74,11 @@ describe("a paid POST is repeated", function()
 
   it("never past the deadline", function()
     local report = refusal(429, "x", { retry_after = "60" })
-    ends(report, "rate_limited", "no", { task_ms = 60000 })
-    repeats(report, { task_ms = 60001 + 1000 }, 0)
-    local job = Clocked.new { task_ms = 10000, retry = { max = 1000, base = 4000, cap = 4000 } }
+    local job = Clocked.new { task_ms = 60000 } -- the end of a delay without jitter
+    job:send(report, 0)
+    job:over("rate_limited", "no")
+    repeats(report, { task_ms = 60001 }, 0)
+    job = Clocked.new { task_ms = 10000, retry = { max = 1000, base = 4000, cap = 4000 } }
     for _ = 1, 2 do job:send(answer("", 429), 0xFFFFFFFF) end
     assert.same(8000, job.now + 4000)
     job:send(answer("", 429), 0xFFFFFFFF)
