@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Tests src/core/gim_task_answer.c: tasks that failed and are submitted anew, and what an end by time says
--- of the tries before it.
+-- Tests src/core/gim_task_answer.c: tasks that failed and are submitted anew, and what an end by
+-- time says of the tries before it.
 local Clocked = require "spec.support.clocked"
 local broken, refusal = Clocked.broken, Clocked.refusal
 

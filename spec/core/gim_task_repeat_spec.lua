@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Tests src/core/gim_task_answer.c: which paid requests are repeated, and when. Only
--- where it is certain that nothing was accepted, or the user vouches for it.
+-- Tests src/core/gim_task_answer.c: which paid requests are repeated, and when. Only where it is
+-- certain that nothing was accepted, or the user vouches for it.
 local Clocked = require "spec.support.clocked"
 local answer, broken, refusal = Clocked.answer, Clocked.broken, Clocked.refusal
 local TRANSPORT, handed_over = Clocked.TRANSPORT, Clocked.handed_over
