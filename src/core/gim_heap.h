@@ -2,7 +2,7 @@
 /*
 ** gim_heap.h - what is due next   [floor 1]
 **
-** A binary heap of times. Each entry lies inside the thing that waits and
+** A heap of times. Each entry lies inside the thing that waits and
 ** knows its place, so that it can be moved and removed in O(log n). The heap
 ** has the times itself: to compare two it need not look at the things, which
 ** are all over memory.
