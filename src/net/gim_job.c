@@ -58,6 +58,7 @@ static bool is_saved(const gim_job *job) {
 }
 
 static void note_billing(gim_job *job) {
+  job->noted = job->task.evidence;
   if (job->entry != NULL)
     gim_billing_note(job->hub, job->entry, &job->task, is_saved(job));
 }
@@ -96,7 +97,7 @@ static void look_for_progress(gim_job *job) {
       job->told_progress == job->task.progress)
     return;
   job->told_state = job->task.state;
-  job->told_progress = job->task.progress;
+  job->told_progress = (signed char)job->task.progress;
   if (job->watched) tell(job, GIM_NEWS_PROGRESS);
 }
 
@@ -131,7 +132,8 @@ static void queue_post(gim_job *job) {
     gim_task_cancel(&job->task, err.status, err.message);
 }
 
-void gim_job_advance(gim_job *job, int64_t now_ms) {
+/* `answered`: the task has just heard of the service. */
+static void advance(gim_job *job, bool answered, int64_t now_ms) {
   uint32_t random = gim_net_random();
   note_handed(job);
   gim_filing_continue(&job->filing, now_ms);
@@ -162,11 +164,15 @@ void gim_job_advance(gim_job *job, int64_t now_ms) {
     /* Not now_ms: one slice a step, whatever else is due. */
     if (gim_filing_is_copying(&job->filing)) action.at_ms = now_ms + 1;
     gim_heap_set(&job->hub->heap, &job->due, action.at_ms);
-    note_billing(job);
+    if (answered || job->noted != job->task.evidence) note_billing(job);
     look_for_progress(job);
     look_for_free_bytes(job);
     return;
   }
+}
+
+void gim_job_advance(gim_job *job, int64_t now_ms) {
+  advance(job, false, now_ms);
 }
 
 static void keep_skeleton(gim_job *job, gim_str skeleton) {
@@ -264,7 +270,7 @@ static void on_exchanged(void *ud, const gim_exchanged *e) {
     drop_body(job);
   else if (sent && !anew)
     log_repeat(job, e->http_status);
-  gim_job_advance(job, now_ms);
+  advance(job, true, now_ms);
 }
 
 /* Starts the POST or the query. */
