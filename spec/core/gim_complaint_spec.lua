@@ -75,3 +75,78 @@ describe("the caller's key in a reply", function()
       { status = 401, secret = KEY }).err.message)
   end)
 end)
+
+describe("an error in a body that is no JSON as a whole", function()
+  local QUOTA = '{"error":{"code":"insufficient_user_quota","message":"No money",'
+    .. '"type":"new_api_error","param":"n","request_id":"r-1"}}'
+
+  -- The same with something behind it, or with bytes that are no UTF-8.
+  local function variants(body)
+    return { body .. "<!-- 3 ms -->", body .. body, body .. "\n0\r\n\r\n", body .. "\0",
+      body .. "}",
+      "\xEF\xBB\xBF \n" .. body .. " x", (body:gsub("No money", "No \xFF\xC3 money")),
+      (body:gsub("No money", "\xC4\xFA\xB5\xC4")) .. "x" }
+  end
+
+  it("is read, where the status says that it is one", function()
+    for _, body in ipairs(variants(QUOTA)) do
+      for _, poll in ipairs { false, true } do
+        local err = read(body, { status = 403, poll = poll }).err
+        assert.same({ "quota", "insufficient_user_quota", "n", "r-1", 403 },
+          { err.kind, err.code, err.param, err.request_id, err.status }, body)
+        assert.is_nil(err.message:find("no JSON", 1, true), err.message)
+        assert.is_truthy(err.message:find("^No [? ]*money") or err.message:find("^%?%?%?%?"))
+      end
+    end
+    assert.matches("^Not here%. ", read('{"message":"Not here"}x', { status = 404 }).err.message)
+  end)
+
+  it("says nothing of what was paid: with a 5xx the status alone decides", function()
+    for _, body in ipairs(variants '{"error":{"code":"invalid_request","message":"No money"}}') do
+      for _, status in ipairs { 500, 502, 503 } do
+        local input = { body = body, status = status }
+        local err = read(body, input).err
+        assert.same({ "server", "invalid_request" }, { err.kind, err.code }, body)
+        assert.same({ false, false, false },
+          { window.reply_not_accepted(input, "invalid_request") })
+      end
+      assert.same({ false, false, true },
+        { window.reply_not_accepted({ body = body, status = 400 }, "invalid_request") })
+    end
+    local unknown = '{"error":{"code":"paid_outcome_unknown","message":"?"}}x'
+    assert.same({ false, false, false },
+      { window.reply_not_accepted({ body = unknown, status = 409 }, "x") })
+  end)
+
+  it("is none in an answer that says all is well", function()
+    for _, body in ipairs(variants(QUOTA)) do
+      local err = read(body).err
+      assert.same({ "protocol", nil }, { err.kind, err.code })
+      assert.matches("no JSON", err.message)
+    end
+    for _, more in ipairs { "x", "\xFF", "{}" } do
+      local reply = read('{"data":[{"url":"https://a.example/1.png"}]}' .. more)
+      assert.same({ "error", {} }, { reply.shape, reply.images })
+      reply = read('{"id":"task-1","status":"failed","error":{"code":"x"}}' .. more,
+        { poll = true })
+      assert.same("error", reply.shape)
+    end
+  end)
+
+  it("is quoted where nothing can be made out", function()
+    for _, body in ipairs { '{"error":{"code":"x","message":"cut', "<html>{}</html>", '[{"a":1}]x',
+      '{"a":1}x', '{"error":nix}x', '{"error":{"message":"a\1b"}}', '{"error":null} {}', "{",
+      "{}x", '"error"x', '\0{"error":"x"}', '\xFF{"error":"x"}', ("{"):rep(100) .. "x",
+      '{"error":"' .. ("y"):rep(70000) .. '"}x' } do
+      local err = read(body, { status = 400 }).err
+      assert.same({ "invalid", nil }, { err.kind, err.code }, body)
+      assert.matches("a body that is no JSON", err.message)
+    end
+  end)
+
+  it("is freed of the caller's key like others", function()
+    local err = read('{"error":{"code":"a secret-key-1234 b","message":"secret-key-1234"}} x',
+      { status = 401, secret = "secret-key-1234" }).err
+    assert.is_nil((err.code .. err.message):find("secret-key", 1, true))
+  end)
+end)

@@ -7,9 +7,10 @@
 
 #include <string.h>
 
-#define TAIL ((size_t)4096) /* bytes of a message that are searched */
-#define QUOTED 80           /* bytes of a foreign body that an error shows */
-#define CONTENT_TYPE 48     /* and of its type */
+#define TAIL ((size_t)4096)         /* bytes of a message that are searched */
+#define LOOKED_INTO ((size_t)65536) /* of a body that is no JSON */
+#define QUOTED 80       /* bytes of a foreign body that an error shows */
+#define CONTENT_TYPE 48 /* and of its type */
 #define KEY(literal)                                                          \
   { "" literal, sizeof("" literal) - 1 }
 
@@ -157,6 +158,66 @@ static void drop_echo(char *text, const char *advice) {
     text[at > 0 ? at - 1 : 0] = '\0';
 }
 
+/* ---- bodies that are no JSON as a whole ---- */
+
+/* What is no UTF-8 becomes `?`. */
+static void make_utf8(char *p, size_t n) {
+  for (size_t i = 0, length; i < n; i += length) {
+    length = gim_str_sequence((gim_str){p + i, n - i});
+    if (length > 0) continue;
+    p[i] = '?';
+    length = 1;
+  }
+}
+
+/* The object that `s` begins with, as far as braces and quotes tell; or
+   nothing. */
+static gim_str first_object(gim_str s) {
+  static const gim_str mark = {"\xEF\xBB\xBF", 3}, nothing = {NULL, 0};
+  size_t begin = gim_str_starts(s, mark) ? mark.n : 0, depth = 0;
+  bool quoted = false;
+  while (begin < s.n && memchr(" \t\r\n", s.p[begin], 4) != NULL) begin++;
+  for (size_t i = begin; i < s.n; i++) {
+    char c = s.p[i];
+    if (quoted && c == '\\')
+      i++;
+    else if (c == '"')
+      quoted = !quoted;
+    else if (!quoted && c == '{')
+      depth++;
+    else if (!quoted && c == '}' && --depth == 0)
+      return (gim_str){s.p + begin, i + 1 - begin};
+    if (depth == 0) break;
+  }
+  return nothing;
+}
+
+/*
+** Looks for an error in a body that is no JSON: something may stand behind it,
+** or it has bytes that are no UTF-8. `root` is NONE where there is none; else
+** it lives in `room`, which is OWNED in any case. GIM_OK or GIM_E_NO_MEMORY.
+*/
+static gim_status find_error(const gim_answer *answer, gim_buffer *room,
+                             gim_json *root) {
+  gim_str body = answer->body;
+  gim_status status;
+  parts of;
+  memset(root, 0, sizeof(*root));
+  gim_buffer_init(room, LOOKED_INTO);
+  if (body.n == 0 || body.n > LOOKED_INTO) return GIM_OK;
+  status = gim_buffer_append(room, body.p, body.n);
+  if (status != GIM_OK) return status;
+  make_utf8(room->p, room->n);
+  status = gim_json_parse_few(first_object(gim_buffer_str(room)),
+                              GIM_LIMIT_JSON_DEPTH, GIM_LIMIT_JSON_VALUES,
+                              root, NULL);
+  if (status != GIM_OK) return GIM_OK;
+  of = take_apart(root);
+  if (!of.says_no && of.message.type == GIM_JSON_NONE)
+    root->type = GIM_JSON_NONE;
+  return GIM_OK;
+}
+
 /* What stands in for the words that did not come. */
 static void describe(const gim_complaint *c, const char *code,
                      const char *without, char *text, size_t size) {
@@ -253,8 +314,9 @@ static gim_status fill(const gim_complaint *c, const parts *of,
   return status;
 }
 
-gim_status gim_complaint_read(const gim_complaint *c, const char *without,
-                              gim_err *err) {
+/* `loose`: the body is no JSON as a whole. */
+static gim_status read_parts(const gim_complaint *c, bool loose,
+                             const char *without, gim_err *err) {
   static const parts nothing = {0};
   parts of = take_apart(&c->root);
   char code[sizeof(err->code)], type[sizeof(err->code)];
@@ -274,7 +336,10 @@ gim_status gim_complaint_read(const gim_complaint *c, const char *without,
     of.code = of.type;
     memcpy(code, type, sizeof(code));
   }
-  verdict = gim_verdict_http(http_status, gim_str_of(code), gim_str_of(type));
+  verdict =
+      loose && http_status / 100 != 4
+          ? gim_verdict_http(http_status, GIM_STR(""), GIM_STR(""))
+          : gim_verdict_http(http_status, gim_str_of(code), gim_str_of(type));
   if (c->form) verdict = gim_verdict_form(verdict);
   if (c->upload) verdict = gim_verdict_upload(verdict);
   if (!success) without = "";
@@ -287,6 +352,20 @@ gim_status gim_complaint_read(const gim_complaint *c, const char *without,
     }
   }
   return fill(c, &of, verdict, code, without, false, err);
+}
+
+gim_status gim_complaint_read(const gim_complaint *c, const char *without,
+                              gim_err *err) {
+  bool loose = c->root.type == GIM_JSON_NONE;
+  gim_complaint found = *c;
+  gim_buffer room;
+  gim_status status;
+  if (!loose || c->answer->http_status / 100 == 2)
+    return read_parts(c, false, without, err);
+  status = find_error(c->answer, &room, &found.root);
+  if (status == GIM_OK) status = read_parts(&found, true, without, err);
+  gim_buffer_free(&room);
+  return status;
 }
 
 gim_status gim_complaint_read_task(const gim_complaint *c, bool cancelled,

@@ -386,6 +386,7 @@ gim_status gim_reply_read(gim_reply *reply, const gim_reply_input *input) {
   r.input = input;
   r.status = GIM_OK;
   gim_reply_init(reply);
+  reply->loose = input->root.type == GIM_JSON_NONE;
   gim_redact(reply->request_id, sizeof(reply->request_id), answer->request_id,
              answer->secret);
   gim_json_members(&input->root, keys, r.at, AT_COUNT);
@@ -420,7 +421,8 @@ bool gim_reply_not_accepted(const gim_reply *reply,
   if (reply->shape != GIM_REPLY_ERROR || gim_reply_is_unclear(reply))
     return false;
   if (err->http_status == 429) return err->retryable;
-  if (err->http_status != 503 || err->code[0] == '\0') return false;
+  if (err->http_status != 503 || err->code[0] == '\0' || reply->loose)
+    return false;
   for (; retry_codes != NULL && *retry_codes != NULL; retry_codes++)
     if (strcmp(*retry_codes, err->code) == 0) return true;
   return false;

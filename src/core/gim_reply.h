@@ -69,6 +69,8 @@ typedef struct gim_reply_input {
 */
 typedef struct gim_reply {
   gim_reply_shape shape;
+  bool loose; /* the body is no JSON as a whole: what `err` has of it is shown,
+                 and proves nothing */
   gim_task_state state;           /* IMAGES: GIM_TASK_COMPLETED */
   int progress;                   /* 0 to 100, -1: not said */
   int64_t estimated_ms;           /* task_info.estimated_time, -1: not said */
