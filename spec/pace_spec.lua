@@ -134,6 +134,21 @@ describe("pace:", function()
       assert.is_true(posted < 0.4, posted)
     end)
 
+    it("to one query does not keep the others from what they paid for", function()
+      open()
+      at.sandbox:fault { match = { kind = "poll" }, times = 1, fault = { status = 429,
+        retry_after_ms = 86400000 } }
+      local task = assert(client:submit(request()))
+      local said
+      repeat
+        client:step(1)
+        said = log.found("retry", "queries of all tasks")[1]
+      until said
+      local ms = tonumber(said.message:match "wait for (%d+) ms")
+      assert.is_true(ms >= 59000 and ms <= 61000, said.message)
+      assert.is_false(task:done())
+    end)
+
     it("that says that the account is empty slows nothing down", function()
       open { retry = { base = 5, cap = 5 } }
       at.sandbox:fault { match = { kind = "submit" }, times = 1, fault = { status = 429,

@@ -31,6 +31,18 @@ describe("gim_pace", function()
     assert.same({ 500, 0 }, { pace:gap(), pace:at(0) })
   end)
 
+  it("takes no answer's word for longer than a minute", function()
+    for _, told in ipairs { 60001, 86400000 } do
+      local pace = window.pace(500, 2000)
+      pace:struck(0, 1000, told, LOW)
+      assert.same(61000, pace:at(1000))
+      pace:started(61000)
+      assert.same(61500, pace:at(61000))
+      assert.is_true(pace:struck(61000, 61400, told, LOW))
+      assert.same({ 1000, 121400 }, { pace:gap(), pace:at(61400) })
+    end
+  end)
+
   it("lets requests out a gap apart then", function()
     local pace = window.pace(400, 20000)
     pace:struck(0, 1000, -1, LOW)

@@ -260,6 +260,14 @@ describe("gim_task: queries", function()
     assert.same(9000, job:fetch(Clocked.completed()))
   end)
 
+  it("wait as without Retry-After where that is past the task's time", function()
+    local job = Clocked.accepted { task_ms = 100000, retry = { base = 1000, cap = 5000 } }
+    job:fetch(answer("", 429, { retry_after = "86400" }), MOST)
+    assert.same(1000, job:fetch(answer("", 503, { retry_after = "100" }), MOST))
+    assert.same(2000, job:fetch(answer("", 503, { retry_after = "50" }), LEAST))
+    assert.same(50000, job:fetch(Clocked.completed()))
+  end)
+
   it("take 404 for haste right after the task was accepted, but not for ever", function()
     local job = Clocked.accepted { retry = { base = 0 } }
     for _ = 1, 4 do

@@ -31,6 +31,8 @@ bool gim_pace_struck(gim_pace *p, const gim_retry *retry,
   bool first = p->gap_ms == 0;
   bool counts = first || sent_ms > p->struck_ms;
   int64_t pause;
+  if (retry_after_ms > GIM_PACE_TOLD_MAX_MS)
+    retry_after_ms = GIM_PACE_TOLD_MAX_MS;
   if (counts) {
     p->gap_ms = first ? retry->base_ms : p->gap_ms * 2;
     if (p->gap_ms > retry->cap_ms) p->gap_ms = retry->cap_ms;

@@ -8,6 +8,11 @@
 ** nothing goes out for a while (Retry-After, or a pause that grows); then
 ** requests go one by one, a gap apart. The gap doubles with every 429 to a
 ** request that kept it, and halves with every other answer, until it is gone.
+**
+** What one answer says of all others is believed for a minute: limits count
+** requests per minute, and what asks for more is as likely meant for that one
+** request, or wrong. One request a minute then finds out, instead of pictures
+** that are paid for lying there. The task that was told waits by itself.
 */
 #ifndef gim_pace_h
 #define gim_pace_h
@@ -17,6 +22,8 @@
 #include "gim_bucket.h"
 
 #pragma GCC visibility push(hidden)
+
+#define GIM_PACE_TOLD_MAX_MS 60000
 
 /* Zeroed: no limit yet. */
 typedef struct gim_pace {
@@ -35,7 +42,8 @@ void gim_pace_started(gim_pace *p, int64_t now_ms);
 
 /*
 ** A request that had gone out at `sent_ms` was answered with 429.
-** `retry_after_ms` is what the reply asked for (-1: nothing), `retry` the
+** `retry_after_ms` is what the reply asked for (-1: nothing; more than
+** GIM_PACE_TOLD_MAX_MS counts as that), `retry` the
 ** client's: base_ms is the first gap, cap_ms the longest. Returns true when
 ** the gap grew: not for those that were under way when the first one came.
 */

@@ -251,11 +251,16 @@ void gim_task_sent(gim_task *t, const gim_task_report *report, int64_t now_ms,
     send_refused(t, report->reply, now_ms, random);
 }
 
-/* A query brought nothing: the task goes on, and so do we. */
+/*
+** A query brought nothing: the task goes on, and so do we. Who is told to come
+** back when its time is over asks as if it was told nothing: a query costs
+** nothing, and not to ask would be to give up what may be paid.
+*/
 static void fetch_again(gim_task *t, const gim_err *why, int64_t now_ms,
                         uint32_t random) {
   int64_t retry_after_ms = why == NULL ? -1 : why->retry_after_ms;
   gim_task_blame(t, why);
+  if (retry_after_ms >= t->deadline_ms - now_ms) retry_after_ms = -1;
   if (t->attempt < ATTEMPT_CAP) t->attempt++;
   t->phase = PHASE_WAITING;
   t->due_ms = now_ms + gim_backoff_retry_ms(&t->rules->retry, t->attempt,
