@@ -237,8 +237,13 @@ gim_source_pixels lgim_fields_pixels(lua_State *L, int index) {
   return GIM_SOURCE_UNSEEN;
 }
 
-/* In the registry: the request that nobody has, or false. */
+/* In the registry: the holder of the last request that was done. */
 static const char key_request = 'r';
+
+typedef struct request_holder {
+  gim_request request; /* first: it is what callers have */
+  bool taken;
+} request_holder;
 
 static int request_collect(lua_State *L) {
   gim_request_free(lua_touserdata(L, 1));
@@ -246,30 +251,31 @@ static int request_collect(lua_State *L) {
 }
 
 gim_request *lgim_request_new(lua_State *L) {
-  gim_request *request;
+  request_holder *h;
   bool spare =
       lua_rawgetp(L, LUA_REGISTRYINDEX, &key_request) == LUA_TUSERDATA;
-  /* Not nil: to put it back must not need memory. */
-  lua_pushboolean(L, 0);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &key_request);
-  if (spare) return lua_touserdata(L, -1);
-  lua_pop(L, 1);
-  request = lua_newuserdatauv(L, sizeof(*request), 0);
-  memset(request, 0, sizeof(*request));
-  lua_createtable(L, 0, 2);
-  lua_pushcfunction(L, request_collect);
-  lua_setfield(L, -2, "__gc");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
-  lua_setmetatable(L, -2);
-  return request;
+  h = lua_touserdata(L, -1);
+  if (!spare || h->taken) {
+    lua_pop(L, 1);
+    h = lua_newuserdatauv(L, sizeof(*h), 0);
+    memset(h, 0, sizeof(*h));
+    lua_createtable(L, 0, 2);
+    lua_pushcfunction(L, request_collect);
+    lua_setfield(L, -2, "__gc");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_setmetatable(L, -2);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &key_request);
+  }
+  h->taken = true;
+  return &h->request;
 }
 
 void lgim_request_done(lua_State *L, int index) {
-  index = lua_absindex(L, index);
-  gim_request_free(lua_touserdata(L, index));
-  lua_pushvalue(L, index);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &key_request);
+  request_holder *h = lua_touserdata(L, index);
+  gim_request_free(&h->request);
+  h->taken = false;
 }
 
 int lgim_request_fail(lua_State *L, int index, const gim_err *err) {
