@@ -216,7 +216,7 @@ function deliver_one.done(state, task)
   end
   local f = data[1]
   if f then
-    local result, err = results.of(task)
+    local result, err = results.of(task, data)
     local count = #data
     for i = 1, count do
       f, data[i] = data[i], nil

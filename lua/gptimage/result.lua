@@ -138,19 +138,20 @@ end
 local function dress(result, task)
   unread[result] = task
   result.warnings = result.warnings or {}
-  result.images = result.images or {}
-  for index, image in ipairs(result.images) do
-    source[image] = { task, index }
-    setmetatable(image, Image)
+  local images = result.images or {}
+  result.images = images
+  for index = 1, #images do
+    source[setmetatable(images[index], Image)] = { task, index }
   end
   return setmetatable(result, Result)
 end
 
 --- The outcome of a task that is done: the same tables at each call.
 ---@param task gptimage.task
+---@param data table? its core.data, where that is at hand
 ---@return gptimage.result? result, gptimage.error? err
-function M.of(task)
-  local data = core.data(task)
+function M.of(task, data)
+  data = data or core.data(task)
   if not data.settled then
     local result, err = core.outcome(task)
     data.result = result and dress(result, task) or nil

@@ -34,7 +34,7 @@ void lgim_task_push(lua_State *L, int client) {
 void lgim_task_data(lua_State *L, int index) {
   index = lua_absindex(L, index);
   if (lua_getiuservalue(L, index, DATA) == LUA_TTABLE) return;
-  lua_createtable(L, 1, 4); /* for gptimage/deliver.lua, most of the time */
+  lua_createtable(L, 0, 4); /* what gptimage/deliver.lua keeps of most */
   if (!lua_isnil(L, -2)) {
     lua_pushvalue(L, -2);
     lua_rawsetp(L, -2, &lgim_key_waiter);
