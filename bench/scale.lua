@@ -58,8 +58,8 @@ local contenders = {
     version = output "lua5.4 -e 'print(require(\"gptimage\").version)'" },
   { key = "floor", name = "floor: libcurl", words = program(nil, TOOLS .. "/polls"),
     version = output "lua5.4 -e 'print(require(\"gptimage.core\").libcurl)'" },
-  -- Of the two ways to ask an Agent the goal is about fetch: where it was set, it took two thirds of
-  -- the time of node's own fetch, as this one does here. `request` takes a sixth.
+  -- Of the two ways to ask an Agent the goal is about fetch: where it was set, it took two thirds
+  -- of the time of node's own fetch, as this one does here. `request` takes a sixth.
   { key = "request_agent", name = "undici request", words = javascript "request_agent",
     version = npm "undici" },
   { key = "fetch_agent", name = "undici fetch", words = javascript "fetch_agent",
