@@ -108,6 +108,7 @@ gim_hub *gim_hub_new(const gim_hub_options *options, gim_err *err) {
     return NULL;
   }
   hub->references = 1;
+  gim_buffer_init(&hub->url, GIM_LIMIT_URL);
   hub->options = *options;
   hub->provider = gim_provider_get(options->provider);
   hub->rules =
@@ -168,6 +169,7 @@ void gim_hub_release(gim_hub *hub) {
   gim_ledger_free(&hub->ledger);
   gim_store_free(&hub->bodies);
   gim_writer_free(hub->writer);
+  gim_buffer_free(&hub->url);
   free(hub->base_url);
   free(hub->files_url);
   free(hub->task_path);

@@ -13,6 +13,7 @@
 #include "gim_archive.h"
 #include "gim_backoff.h"
 #include "gim_base.h"
+#include "gim_buffer.h"
 #include "gim_heap.h"
 #include "gim_ledger.h"
 #include "gim_list.h"
@@ -118,6 +119,7 @@ typedef struct gim_hub {
   bool telling; /* what the log has is being read: no record of it is dropped.
                    Its reader's to set */
   /* private: */
+  gim_buffer url; /* gim_hub_url */
   gim_log *log_first, *log_last;
   int log_count, references;
 } gim_hub;
@@ -177,9 +179,12 @@ gim_log *gim_hub_take_log(gim_hub *hub);
 /* The libcurl that runs, "7.88.1". Static storage. */
 const char *gim_hub_libcurl(void);
 
-/* "<base_url><task_path, with the id percent-encoded>". OWNED; NULL: no
-   memory. */
-char *gim_hub_task_url(const gim_hub *hub, gim_str id);
+/* The URL at which the service has `path`. BORROWED until the next call of
+   this or the following; NULL: no memory. */
+const char *gim_hub_url(gim_hub *hub, gim_str path);
+
+/* The same of its task `id`: task_path, with the id percent-encoded. */
+const char *gim_hub_task_url(gim_hub *hub, gim_str id);
 
 #pragma GCC visibility pop
 

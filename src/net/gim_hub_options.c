@@ -219,16 +219,23 @@ gim_str gim_hub_secret(const gim_hub *hub) {
                         : hub->authorization + sizeof(AUTHORIZATION) - 1);
 }
 
-char *gim_hub_task_url(const gim_hub *hub, gim_str id) {
-  const char *tail = hub->task_path + hub->task_path_head_n;
-  size_t base_n = strlen(hub->base_url), tail_n = strlen(tail);
-  char *url, *to;
-  url = malloc(base_n + hub->task_path_head_n + 3 * id.n + tail_n + 1);
-  if (url == NULL) return NULL;
-  memcpy(url, hub->base_url, base_n);
-  memcpy(url + base_n, hub->task_path, hub->task_path_head_n);
-  to = url + base_n + hub->task_path_head_n;
-  to += gim_url_write_segment(to, id);
-  memcpy(to, tail, tail_n + 1);
-  return url;
+const char *gim_hub_url(gim_hub *hub, gim_str path) {
+  gim_buffer *b = &hub->url;
+  gim_buffer_clear(b);
+  if (gim_buffer_append_str(b, gim_str_of(hub->base_url)) != GIM_OK ||
+      gim_buffer_append_str(b, path) != GIM_OK)
+    return NULL;
+  return b->p;
+}
+
+const char *gim_hub_task_url(gim_hub *hub, gim_str id) {
+  gim_str head = {hub->task_path, hub->task_path_head_n};
+  gim_buffer *b = &hub->url;
+  if (gim_hub_url(hub, head) == NULL ||
+      gim_buffer_reserve(b, 3 * id.n) != GIM_OK)
+    return NULL;
+  b->n += gim_url_write_segment(b->p + b->n, id);
+  if (gim_buffer_append_str(b, gim_str_of(hub->task_path + head.n)) != GIM_OK)
+    return NULL;
+  return b->p;
 }

@@ -279,8 +279,6 @@ static gim_status send(gim_job *job, gim_err *err) {
   const char *headers[MAX_HEADERS];
   char idempotency[sizeof("Idempotency-Key: ") + GIM_KEY_SIZE];
   gim_exchange_spec spec;
-  gim_status status;
-  char *url;
   int n = 0;
   memset(&spec, 0, sizeof(spec));
   headers[n++] = hub->authorization;
@@ -291,8 +289,6 @@ static gim_status send(gim_job *job, gim_err *err) {
   spec.pool = &hub->pool;
   spec.secret = gim_hub_secret(hub);
   if (spec.paid) {
-    gim_buffer b;
-    size_t length;
     memcpy(idempotency, "Idempotency-Key: ", 17);
     memcpy(idempotency + 17, job->key, sizeof(job->key));
     headers[n++] = idempotency;
@@ -302,29 +298,21 @@ static gim_status send(gim_job *job, gim_err *err) {
       spec.body = job->body;
       spec.body_n = job->body_n;
     }
-    gim_buffer_init(&b, GIM_LIMIT_URL);
-    url = NULL;
-    if (gim_buffer_append_format(&b, "%s%s", hub->base_url, job->path) ==
-        GIM_OK)
-      url = gim_buffer_take(&b, &length);
-    gim_buffer_free(&b);
+    spec.url = gim_hub_url(hub, gim_str_of(job->path));
   }
   else {
-    url = gim_hub_task_url(hub, gim_str_of(job->task.id));
+    spec.url = gim_hub_task_url(hub, gim_str_of(job->task.id));
     spec.timeout_ms = hub->options.poll_ms;
   }
   headers[n] = NULL;
-  if (url == NULL) return no_memory(err);
-  spec.url = url;
+  if (spec.url == NULL) return no_memory(err);
   spec.headers = headers;
   spec.folder = gim_filing_folder(&job->filing);
   gim_job_keep_pictures(job, &spec);
   gim_hub_log(hub, "request", name_of(job), 0, "%s %s",
               spec.paid ? "POST" : "GET", spec.paid ? job->path : "the task");
-  status = gim_exchange_start(&job->exchange, hub->net, &spec, on_exchanged,
-                              job, err);
-  free(url);
-  return status;
+  return gim_exchange_start(&job->exchange, hub->net, &spec, on_exchanged, job,
+                            err);
 }
 
 void gim_job_exchange_failed(gim_job *job, const gim_err *err,

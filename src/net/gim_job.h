@@ -55,9 +55,9 @@ typedef struct gim_job {
   bool borrowing; /* it has bytes of the caller's: GIM_NEWS_FREE is to come */
   gim_overwrite overwrite : 8;
   gim_task_state told_state : 8;
-  gim_evidence noted : 8; /* when the ledger was told last */
+  gim_evidence noted : 8;    /* when the ledger was told last */
   signed char told_progress; /* 0 to 100 */
-  int resubmit, resubmits; /* wanted; done */
+  int resubmit, resubmits;   /* wanted; done */
   int postponed; /* times that a judgement of its deadlines was put off */
   gim_hub *hub;
   gim_due due;
