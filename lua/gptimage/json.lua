@@ -10,6 +10,14 @@ local M = {}
 -- must not change what we send.
 local codec = cjson.new()
 
+-- cjson asks for the locale's decimal point once, when a codec is made, and keeps one for all of
+-- them: after os.setlocale it would write 0.5 as 0,5 (in a list, two numbers), or not read it.
+local function heed_locale()
+  if codec.encode(0.5) ~= "0.5" or not pcall(codec.decode, "[0.5]") then
+    codec = cjson.new()
+  end
+end
+
 local DEPTH_MAX = 60 -- the core reads 64 levels; ours lie a little inside
 
 -- From here on a codec that writes numbers with 14 digits no longer writes every integer.
@@ -73,6 +81,7 @@ function M.encode_extra(extra)
   if rawget(extra, 1) ~= nil then
     error("extra: names as keys expected, got a list", 0)
   end
+  heed_locale()
   check(extra, "extra", 1)
   return codec.encode(extra)
 end
@@ -81,6 +90,7 @@ end
 ---@param body string
 ---@return any value, string? reason  nil and the reason when cjson cannot read it
 function M.decode(body)
+  heed_locale()
   local ok, value = pcall(codec.decode, body)
   if ok then
     return value
