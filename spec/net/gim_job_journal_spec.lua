@@ -61,6 +61,21 @@ describe("a job with a journal", function()
     assert.equal(at "a.png", list[4].path)
   end)
 
+  it("has its slot from when its intent is on the way to the disk", function()
+    local now, most = 0, 0
+    local client = start({ submit = function(conn)
+      now = now + 1
+      most = math.max(most, now)
+      for _ = 1, 5 do coroutine.yield() end
+      now = now - 1
+      services.defaults.submit(conn)
+    end }, { max_requests = 1 })
+    local tasks = {}
+    for i = 1, 6 do tasks[i] = assert(client:submit(services.request())) end
+    for _, task in ipairs(tasks) do assert(service:finish(task)) end
+    assert.same({ 6, 1 }, { #service.posts, most })
+  end)
+
   it("writes its intent once, however often it is sent", function()
     local client = start { submit = function(conn, _, number)
       if number < 3 then return conn:reply("{}", "429 Slow down") end
