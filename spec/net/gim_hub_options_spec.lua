@@ -3,6 +3,7 @@
 -- of that.
 local core = require "gptimage.core"
 local files = require "spec.support.files"
+local gptimage = require "gptimage"
 local misbehave = require "spec.support.misbehave"
 local pictures = require "spec.support.pictures"
 local services = require "spec.support.service"
@@ -70,6 +71,21 @@ describe("a client's base_url", function()
     end
     assert.equal("http://192.168.1.1:8080",
       open { base_url = "http://192.168.1.1:8080", allow_private = true }[2])
+  end)
+
+  it("makes links to its own host no safer than others, unless that is this machine", function()
+    local folder <close> = files.folder()
+    folder:write("jobs.jsonl", ([[
+{"event":"intent","key":"k","time":1,"v":1,"provider":"starmagic","base_url":"%s","request":{}}
+{"event":"done","key":"k","time":%d,"images":[{"url":"%s"}]}
+]]):format("https://gate.invalid", os.time(), "http://gate.invalid/1.png"))
+    local client <close> = assert(gptimage.client { api_key = KEY, retry = { max = 0 },
+      base_url = "https://gate.invalid", journal = folder:at "jobs.jsonl" })
+    local _, tasks = client:recover()
+    local path, err = assert(tasks[1]:wait()).images[1]:save(folder:at "x.png")
+    assert.is_nil(path)
+    assert.same({ "protocol", "yes" }, { err.kind, err.billed })
+    assert.truthy(err.message:find("it is plain http", 1, true), err.message)
   end)
 end)
 
