@@ -350,16 +350,15 @@ static const char *between(gim_json_check *c, const char *p, const char *end) {
     case BEHIND_KEY:
       if (*p != ':') return fails(c, p, "':' expected");
       c->state = AT_VALUE;
-      p++;
-      break;
-    case BEHIND_VALUE: p = behind_value(c, p); break;
-    case AT_ELEMENT:
-      if (*p == ']') {
-        p = end_container(c, p);
-        break;
-      }
+      p = gim_json_skip_space(p + 1, end);
+      if (p == end) break;
       /* fall through */
-    default: p = begin_value(c, p, end);
+    case AT_VALUE: p = begin_value(c, p, end); break;
+    case AT_ELEMENT:
+      c->state = AT_VALUE;
+      if (*p == ']') p = end_container(c, p);
+      break;
+    default: p = behind_value(c, p);
     }
   }
   return p;
