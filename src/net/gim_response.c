@@ -162,6 +162,11 @@ static gim_status read_header(gim_response *r, gim_str name, gim_str value) {
   return GIM_OK;
 }
 
+static bool begins_head(gim_str line) {
+  static const char http[] = {'H', 'T', 'T', 'P', '/'};
+  return line.n >= sizeof(http) && memcmp(line.p, http, sizeof(http)) == 0;
+}
+
 gim_status gim_response_line(gim_response *response, gim_str line,
                              bool *ended) {
   const char *colon;
@@ -169,7 +174,7 @@ gim_status gim_response_line(gim_response *response, gim_str line,
   *ended = false;
   if (line.n > GIM_LIMIT_HEADER || bytes > GIM_LIMIT_HEADER)
     return GIM_E_TOO_BIG;
-  if (gim_str_starts(line, GIM_STR("HTTP/"))) {
+  if (begins_head(line)) {
     gim_response_free(response);
     response->head_bytes = bytes;
     read_status(response, trimmed(line));
