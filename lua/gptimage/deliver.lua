@@ -13,8 +13,8 @@
 --   loop, busy                the attached loop (see gptimage.loop); what it was last told
 --   errors, on_error, log, closed
 -- A task's core.waiter: the coroutine of spawn that waits for it. Its core.data: the functions that
--- are to be told of its end, in order, [1] and so on; on_progress, delivered, and what
--- gptimage.result keeps there.
+-- are to be told of its end, in order, [1] and so on (core.listen keeps one without a table);
+-- on_progress, delivered, and what gptimage.result keeps there.
 
 local core = require "gptimage.core"
 local report = require "gptimage.report"
@@ -101,9 +101,9 @@ end
 
 --- f(task, result, err) once the task is done; in the next step, when that was told before.
 ---@param task gptimage.task
----@param data table its core.data
 ---@param f fun(task: gptimage.task, result: gptimage.result?, err: gptimage.error?)
-function M.when_done(task, data, f)
+function M.when_done(task, f)
+  local data = core_data(task)
   if data.delivered then
     local client = task.client
     push_and_wake(client, core_data(client), "late", { task = task, f = f })

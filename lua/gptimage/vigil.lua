@@ -57,7 +57,7 @@ function Vigil:add(task)
   local client = task.client
   if self.on_end then
     if not task:done() then
-      deliver.when_done(task, core_data(task), self.on_end)
+      deliver.when_done(task, self.on_end)
       if self.owner and core_data(client) ~= self.owner then
         self.owner.abroad[task] = self.co
       end

@@ -16,7 +16,7 @@ local M = {}
 local running, status, yield = coroutine.running, coroutine.status, coroutine.yield
 local isyieldable = coroutine.isyieldable
 local core_data, core_idle, core_opened = core.data, core.idle, core.opened
-local core_heard, core_waiter = core.heard, core.waiter
+local core_listen, core_waiter = core.listen, core.waiter
 local turn, is_delivering = deliver.turn, deliver.is_delivering
 local owner_of_this, loop_around, SLICE = deliver.owner, deliver.loop_around, deliver.SLICE
 
@@ -109,7 +109,7 @@ local function linger(task, loop)
   end
   local suspend, wake = loop.pause()
   local lingers = true
-  deliver.when_done(task, core_data(task), function()
+  deliver.when_done(task, function()
     if lingers then -- else the coroutine waits for something else by now
       wake()
     end
@@ -221,16 +221,15 @@ function task_methods:await()
 end
 
 function task_methods:on_done(f)
-  local data = core_heard(self)
-  if not data or type(f) ~= "function" then
-    check_task(self, "task:on_done", 3)
-    if type(f) ~= "function" then
-      error(("bad argument #1 to 'on_done' (function expected, got %s)"):format(type(f)), 2)
-    end
-    check_open(self.client, "task:on_done", 3)
-    data = core_data(self)
+  if core_listen(self, f) then
+    return
   end
-  deliver.when_done(self, data, f)
+  check_task(self, "task:on_done", 3)
+  if type(f) ~= "function" then
+    error(("bad argument #1 to 'on_done' (function expected, got %s)"):format(type(f)), 2)
+  end
+  check_open(self.client, "task:on_done", 3)
+  deliver.when_done(self, f)
 end
 
 -- The first resume of a spawned coroutine has no arguments to give, so they are bound here.

@@ -56,11 +56,10 @@ describe("the module", function()
     table.sort(names)
     for _, name in ipairs { "attach function", "body function", "client function",
       "close function", "data function", "edit function", "error_metatable table",
-      "fetch function", "generate function", "heard function", "idle function",
-      "issue_metatable table", "libcurl string", "methods table", "models function",
-      "now function", "opened function", "outcome function", "plan function", "read function",
-      "sizes function", "step function", "version string", "waiter function", "wake function",
-      "watch function" } do
+      "fetch function", "generate function", "idle function", "issue_metatable table",
+      "libcurl string", "listen function", "methods table", "models function", "now function",
+      "opened function", "outcome function", "plan function", "read function", "sizes function",
+      "step function", "version string", "waiter function", "wake function", "watch function" } do
       local found
       for _, other in ipairs(names) do found = found or other == name end
       assert.is_true(found, name)
@@ -73,7 +72,7 @@ describe("the module", function()
     for name, f in pairs(core) do
       if type(f) == "function" and name ~= "now" and name ~= "models" and name ~= "sizes"
         and name ~= "plan" and name ~= "client" and name ~= "idle"
-        and name ~= "opened" and name ~= "heard" then
+        and name ~= "opened" and name ~= "listen" then
         for _, value in ipairs { io.stdout, {}, "x", 7, true } do
           local ok, message = pcall(f, value, 1, 1)
           assert.is_false(ok, name)
@@ -89,7 +88,7 @@ describe("the module", function()
       end
     end
     -- The short ways: who is no client takes the long one, which says so.
-    for _, short in ipairs { core.idle, core.opened, core.heard } do
+    for _, short in ipairs { core.idle, core.opened, core.listen } do
       for _, value in ipairs { io.stdout, {}, "x", 7, true } do
         assert.equal(0, select("#", short(value)))
       end

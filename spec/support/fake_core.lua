@@ -247,9 +247,13 @@ function M.new()
     return data[object]
   end
 
-  function core.heard(task)
+  function core.listen(task, f)
     local own = private[task]
-    return own and own.client and core.opened(own.client) and data[task] or nil
+    if own and own.client and core.opened(own.client) and type(f) == "function"
+      and next(data[task]) == nil then
+      data[task][1] = f
+      return true
+    end
   end
 
   function core.close(client)

@@ -13,8 +13,9 @@ const char lgim_key_source = 's';
 const char lgim_key_pictures = 'p';
 const char lgim_key_waiter = 'w';
 
-/* The user values of a task: its table; or, where nothing else is kept, the
-   coroutine that waits for it, or nil; and its client. */
+/* The user values of a task: its table; or what would be alone in it, the
+   coroutine that waits for it or the function that is told of its end; or nil;
+   and its client. */
 enum { DATA = 1, CLIENT };
 
 typedef struct task {
@@ -32,14 +33,16 @@ void lgim_task_push(lua_State *L, int client) {
 }
 
 void lgim_task_data(lua_State *L, int index) {
+  int type;
   index = lua_absindex(L, index);
-  if (lua_getiuservalue(L, index, DATA) == LUA_TTABLE) return;
+  type = lua_getiuservalue(L, index, DATA);
+  if (type == LUA_TTABLE) return;
   lua_createtable(L, 0, 4); /* what gptimage/deliver.lua keeps of most */
-  if (!lua_isnil(L, -2)) {
-    lua_pushvalue(L, -2);
+  lua_insert(L, -2);
+  if (type == LUA_TTHREAD)
     lua_rawsetp(L, -2, &lgim_key_waiter);
-  }
-  lua_remove(L, -2); /* the waiter, or nil */
+  else
+    lua_rawseti(L, -2, 1); /* nil makes no entry */
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, index, DATA);
 }
@@ -146,12 +149,20 @@ static int task_index(lua_State *L) {
   return 1;
 }
 
-/* core.heard(task) -> its table, where somebody may still be told of its end:
-   its client is open. Else, and for what is no task, nothing */
-static int core_heard(lua_State *L) {
+/*
+** core.listen(task, f) -> true when `f`, a function, is kept as the first
+** that is told of the task's end: the client is open, and nothing else is kept
+** yet. Of thousands that wait none needs a table for it. Else, and for what is
+** no task, nothing
+*/
+static int core_listen(lua_State *L) {
   const task *t = lgim_object_test(L, 1, LGIM_CLASS_TASK);
-  if (t == NULL || trouble_of(t) != NULL || t->job->hub->net == NULL) return 0;
-  lgim_task_data(L, 1);
+  if (t == NULL || trouble_of(t) != NULL || t->job->hub->net == NULL ||
+      !lua_isfunction(L, 2) || lua_getiuservalue(L, 1, DATA) != LUA_TNIL)
+    return 0;
+  lua_pushvalue(L, 2);
+  lua_setiuservalue(L, 1, DATA);
+  lua_pushboolean(L, 1);
   return 1;
 }
 
@@ -179,11 +190,19 @@ static int core_body(lua_State *L) {
 */
 static int core_waiter(lua_State *L) {
   bool is_told = lua_gettop(L) > 1;
+  int type;
   (void)lgim_object_check(L, 1, LGIM_CLASS_TASK);
   lua_settop(L, 2);
   luaL_argexpected(L, lua_isnil(L, 2) || lua_isthread(L, 2), 2, "coroutine");
-  if (lua_getiuservalue(L, 1, DATA) == LUA_TTABLE) { /* 3 */
-    lua_rawgetp(L, 3, &lgim_key_waiter);             /* 4 */
+  type = lua_getiuservalue(L, 1, DATA); /* 3 */
+  if (type == LUA_TFUNCTION) {
+    if (lua_isnil(L, 2)) return 0;
+    lgim_task_data(L, 1);
+    lua_replace(L, 3);
+    type = LUA_TTABLE;
+  }
+  if (type == LUA_TTABLE) {
+    lua_rawgetp(L, 3, &lgim_key_waiter); /* 4 */
     lua_pushvalue(L, 2);
     if (is_told) lua_rawsetp(L, 3, &lgim_key_waiter);
     lua_settop(L, 4);
@@ -270,9 +289,10 @@ void lgim_task_open(lua_State *L, int tables) {
   static const luaL_Reg methods[] = {
       {"done", task_done}, {"cancel", task_cancel}, {NULL, NULL}};
   static const luaL_Reg functions[] = {
-      {"fetch", core_fetch}, {"read", core_read},   {"outcome", core_outcome},
-      {"body", core_body},   {"heard", core_heard}, {"waiter", core_waiter},
-      {"watch", core_watch}, {NULL, NULL}};
+      {"fetch", core_fetch},     {"read", core_read},
+      {"outcome", core_outcome}, {"body", core_body},
+      {"listen", core_listen},   {"waiter", core_waiter},
+      {"watch", core_watch},     {NULL, NULL}};
   static const luaL_Reg metamethods[] = {
       {"__gc", task_gc}, {"__tostring", task_tostring}, {NULL, NULL}};
   const lgim_class class = {LGIM_CLASS_TASK, "task", methods, metamethods,
