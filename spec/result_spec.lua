@@ -39,6 +39,12 @@ describe("a result", function()
     assert.is_nil(result.anything_else)
   end)
 
+  it("reads raw behind a byte order mark, as the core does", function()
+    local result = finished { body = '\xEF\xBB\xBF{"a":1}' }
+    assert.same({ a = 1 }, result.raw)
+    assert.same({}, result.warnings)
+  end)
+
   it("has no raw and a warning where cjson cannot read the reply", function()
     local result = finished { body = '{"a":tru' }
     assert.is_nil(result.raw)

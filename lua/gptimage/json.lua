@@ -91,7 +91,8 @@ end
 ---@return any value, string? reason  nil and the reason when cjson cannot read it
 function M.decode(body)
   heed_locale()
-  local ok, value = pcall(codec.decode, body)
+  -- Without the byte order mark that the core passes over.
+  local ok, value = pcall(codec.decode, (body:gsub("^\xEF\xBB\xBF", "")))
   if ok then
     return value
   end
