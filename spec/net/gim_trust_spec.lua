@@ -46,6 +46,20 @@ describe("gim_trust", function()
     net:free()
   end)
 
+  it("refuses a certificate of a trusted authority that is for another host", function()
+    -- The sandbox's are for localhost, 127.0.0.1 and ::1.
+    local elsewhere <close> = require("spec.support.sandbox").start { tls = true,
+      host = "127.0.0.2" }
+    local net = assert(window.net { proxy = "", ca_file = elsewhere.ca_file })
+    for _, class in ipairs { "poll", "download" } do
+      local outcome = ask(net, elsewhere, class)
+      assert.equal("network", outcome.status)
+      assert.matches("certificate of 127.0.0.2 is not trusted", outcome.err.message)
+      assert.same({ false, 0, 0 }, { outcome.connected, outcome.heads, outcome.received })
+    end
+    net:free()
+  end)
+
   it("speaks HTTP/2 to the API and HTTP/1.1 to where pictures are", function()
     local net = assert(window.net { proxy = "", ca_file = ours.ca_file })
     assert.equal(20, ask(net, ours, "poll").response.version)
