@@ -90,9 +90,10 @@ gim_status gim_ledger_afford(const gim_ledger *ledger, int64_t price_micro,
 }
 
 /* Over the limit the oldest entry that nobody needs goes, the settled ones
-   first; it stays in the counts and sums. */
+   first; it stays in the counts and sums. Where all are needed, as by tens of
+   thousands of tasks at once, none is looked at. */
 static void trim(gim_ledger *l) {
-  for (int pass = 0; pass < 2; pass++)
+  for (int pass = 0; pass < 2 && l->idle > 0; pass++)
     for (gim_list_item *i = gim_list_first(&l->entries); i != NULL;
          i = gim_list_after(&l->entries, i)) {
       gim_entry *e = ENTRY(i);
@@ -101,6 +102,7 @@ static void trim(gim_ledger *l) {
         continue;
       gim_list_remove(i);
       l->count--;
+      l->idle--;
       free(e->id);
       free(e);
       break;
@@ -137,7 +139,7 @@ gim_entry *gim_ledger_attach(gim_ledger *ledger, const char *id) {
        i = gim_list_before(&ledger->entries, i)) {
     e = ENTRY(i);
     if (e->id == NULL || strcmp(e->id, id) != 0) continue;
-    e->users++;
+    if (e->users++ == 0) ledger->idle--;
     return e;
   }
   e = new_entry(ledger, "", -1);
@@ -187,7 +189,7 @@ bool gim_ledger_update(gim_ledger *ledger, gim_entry *entry,
 }
 
 void gim_ledger_leave(gim_ledger *ledger, gim_entry *entry) {
-  entry->users--;
+  if (--entry->users == 0) ledger->idle++;
   trim(ledger);
 }
 
@@ -205,5 +207,5 @@ void gim_ledger_free(gim_ledger *ledger) {
     free(ENTRY(item)->id);
     free(ENTRY(item));
   }
-  ledger->count = 0;
+  ledger->count = ledger->idle = 0;
 }

@@ -63,7 +63,7 @@ typedef struct gim_ledger {
   int64_t pending_micro;   /* by prices, of what is not sent yet */
   int64_t budget_micro;    /* -1: none */
   /* private: */
-  int64_t count;
+  int64_t count, idle; /* entries; those that nobody uses */
 } gim_ledger;
 
 /*
