@@ -113,6 +113,14 @@ describe("an error in a body that is no JSON as a whole", function()
       assert.same({ false, false, true },
         { window.reply_not_accepted({ body = body, status = 400 }, "invalid_request") })
     end
+    -- Nor does it end what may pass.
+    for _, status in ipairs { 408, 429 } do
+      local strict = read(QUOTA, { status = status }).err
+      local err = read(QUOTA .. "x", { status = status, poll = true }).err
+      assert.same({ "quota", false }, { strict.kind, strict.retryable })
+      assert.same({ true, "insufficient_user_quota" }, { err.retryable, err.code })
+      assert.not_equal("quota", err.kind)
+    end
     local unknown = '{"error":{"code":"paid_outcome_unknown","message":"?"}}x'
     assert.same({ false, false, false },
       { window.reply_not_accepted({ body = unknown, status = 409 }, "x") })

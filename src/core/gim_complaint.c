@@ -336,10 +336,10 @@ static gim_status read_parts(const gim_complaint *c, bool loose,
     of.code = of.type;
     memcpy(code, type, sizeof(code));
   }
-  verdict =
-      loose && http_status / 100 != 4
-          ? gim_verdict_http(http_status, GIM_STR(""), GIM_STR(""))
-          : gim_verdict_http(http_status, gim_str_of(code), gim_str_of(type));
+  verdict = gim_verdict_http(http_status, GIM_STR(""), GIM_STR(""));
+  if (!loose || (http_status / 100 == 4 && !verdict.retryable))
+    verdict =
+        gim_verdict_http(http_status, gim_str_of(code), gim_str_of(type));
   if (c->form) verdict = gim_verdict_form(verdict);
   if (c->upload) verdict = gim_verdict_upload(verdict);
   if (!success) without = "";
