@@ -30,10 +30,10 @@ typedef struct gim_complaint {
 ** the first bytes of the body. Then what to do. err->request_id is what the
 ** body says. Where the status is no 2xx the words are also taken from an
 ** object with something behind it, or with bytes that are no UTF-8 (64 KiB at
-** most); its code then says more than the status only with a 4xx that is final
-** and has cost nothing anyhow. A 2xx that does not even say no is GIM_E_PROTOCOL;
-** `without` says in a few words what it lacks ("a picture"). Returns GIM_OK or
-** GIM_E_NO_MEMORY.
+** most); its code then counts more than the status only with a 4xx that is
+** final, and cost nothing anyhow. A 2xx that does not even say no is
+** GIM_E_PROTOCOL; `without` says in a few words what it lacks ("a picture").
+** Returns GIM_OK or GIM_E_NO_MEMORY.
 */
 GIM_MUST_CHECK gim_status gim_complaint_read(const gim_complaint *c,
                                              const char *without,
