@@ -134,16 +134,13 @@ function M.failure(fields)
   return setmetatable(fields, core.error_metatable)
 end
 
--- Gives the plain table of the core its methods.
-local function dress(result, task)
+-- Remembers whose they are.
+local function claim(result, task)
+  local images = result.images
   unread[result] = task
-  result.warnings = result.warnings or {}
-  local images = result.images or {}
-  result.images = images
   for index = 1, #images do
-    source[setmetatable(images[index], Image)] = { task, index }
+    source[images[index]] = { task, index }
   end
-  return setmetatable(result, Result)
 end
 
 --- The outcome of a task that is done: the same tables at each call.
@@ -153,13 +150,13 @@ end
 function M.of(task, data)
   data = data or core.data(task)
   if not data.settled then
-    local result, err = core.outcome(task)
-    data.result = result and dress(result, task) or nil
-    data.error = err
-    if err and err.result then
-      dress(err.result, task) -- paid, and not saved where it should: the links are still good
+    local result, err = core.outcome(task, Result, Image)
+    if result then
+      claim(result, task)
+    elseif err.result then
+      claim(err.result, task) -- paid, and not saved where it should: the links are still good
     end
-    data.settled = true
+    data.result, data.error, data.settled = result, err, true
   end
   return data.result, data.error
 end

@@ -218,7 +218,7 @@ function M.new()
     private[task].watched = wanted
   end
 
-  function core.outcome(task)
+  function core.outcome(task, results, images)
     local own = private[task]
     assert(own.is_done, "task is not done")
     if own.fetches then
@@ -227,6 +227,13 @@ function M.new()
     local outcome = own.outcome
     if outcome and outcome.body then
       outcome.body, own.body = nil, outcome.body
+    end
+    local result = outcome or own.err and own.err.result
+    if result then
+      result.warnings, result.images = result.warnings or {}, result.images or {}
+      for _, image in ipairs(setmetatable(result, results).images) do
+        setmetatable(image, images)
+      end
     end
     return outcome, own.err
   end

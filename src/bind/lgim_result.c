@@ -29,6 +29,16 @@ static void push_error(lua_State *L, const gim_err *err, gim_job *job) {
                         gim_job_billed(job));
 }
 
+/* Where the caller's metatables are, or nil: see lgim_result_push. */
+enum { RESULT_METATABLE = 2, IMAGE_METATABLE };
+
+/* Gives the table on top the metatable at `index`, if there is one. */
+static void set_metatable(lua_State *L, int index) {
+  if (lua_isnil(L, index)) return;
+  lua_pushvalue(L, index);
+  lua_setmetatable(L, -2);
+}
+
 static void push_image(lua_State *L, gim_job *job, int i) {
   const gim_picture *picture = &job->task.pictures.list[i];
   const gim_slot *slot =
@@ -164,9 +174,11 @@ static void push_result(lua_State *L, gim_job *job) {
   lua_createtable(L, task->pictures.count, 0);
   for (int i = 0; i < task->pictures.count; i++) {
     push_image(L, job, i);
+    set_metatable(L, IMAGE_METATABLE);
     lua_rawseti(L, -2, i + 1);
   }
   lua_setfield(L, -2, "images");
+  set_metatable(L, RESULT_METATABLE);
 }
 
 /* Did a picture fail here alone, so that another try can bring it? */

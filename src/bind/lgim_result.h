@@ -19,7 +19,8 @@
 ** path, format, width, height, size, revised_prompt, error}.
 ** Warnings have the shape of a plan's: {field, rule, message, got, nearest}.
 ** Absent is nil. Where pictures are paid and none could be saved, the error's
-** field `result` holds the result with their links.
+** field `result` holds the result with their links. At 2 and 3 are the
+** metatables of results and images, tables or nil.
 */
 int lgim_result_push(lua_State *L, gim_job *job);
 

@@ -166,10 +166,14 @@ static int core_listen(lua_State *L) {
   return 1;
 }
 
-/* core.outcome(task) -> result | nil, err; raises while it is not done */
+/* core.outcome(task [, results, images]) -> result | nil, err; raises while it
+   is not done. `results` and `images`: the metatables that they get */
 static int core_outcome(lua_State *L) {
   gim_job *job = check_task(L, "outcome");
+  lua_settop(L, 3);
   luaL_argcheck(L, gim_task_is_done(&job->task), 1, "task is not done");
+  for (int i = 2; i <= 3; i++)
+    luaL_argexpected(L, lua_isnil(L, i) || lua_istable(L, i), i, "table");
   return lgim_result_push(L, job);
 }
 
