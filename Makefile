@@ -161,6 +161,23 @@ emulated: ## runs the specs of decoding with AVX-512 in plain C, under the sanit
 	  CFLAGS="$(CFLAGS) -include spec/support/avx512.h" \
 	  SPEC="spec/core/gim_base64_spec.lua spec/core/gim_split_payload_spec.lua"
 
+# What other threads than the host's do, and who waits for it. In some three minutes.
+TSAN := $(CURDIR)/build-tsan
+TSAN_SPECS := spec/writing_spec.lua $(patsubst %,spec/net/gim_%_spec.lua,writer file_blocks sink_behind \
+  journal archive job_journal) spec/net/regress_fork_spec.lua spec/journal_spec.lua
+
+$(BUILD)/lua: spec/support/lua.c
+	$(call say,ld)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< -Wl,--export-dynamic -Wl,--whole-archive -l:lib$(LUA_PC).a \
+	  -Wl,--no-whole-archive -lm -ldl
+
+tsan: ## runs the specs of what has threads under the thread sanitizer (gcc)
+	@sh .ci/install.sh build run test
+	@$(MAKE) --no-print-directory window $(TSAN)/lua BUILD=$(TSAN) OPTIMISE=-O1 CC=gcc \
+	  SANITIZE=-fsanitize=thread
+	$(call run_specs,LUA_CPATH="$(TSAN)/?.so;;" TSAN_OPTIONS=die_after_fork=0 $(TSAN)/lua,$\
+	  $(TSAN)/counts,$(if $(SPEC),$(SPEC),$(TSAN_SPECS)))
+
 # What other systems compile, on this one: curl_multi_poll in place of epoll, and
 # no descriptor (src/core/gim_system.h).
 portable: ## runs the specs on the build for systems without epoll
@@ -314,5 +331,5 @@ clean: ## removes what make made, and what LuaRocks leaves beside the sources
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
 
-.PHONY: build window embed peers deps demo test asan portable crash valgrind bench bench-tools bench-readme docs lint $(LINTS) lint-deps format \
+.PHONY: build window embed peers deps demo test asan tsan portable crash valgrind bench bench-tools bench-readme docs lint $(LINTS) lint-deps format \
   rockspec rock install env clean help
