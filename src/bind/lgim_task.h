@@ -36,8 +36,8 @@ void lgim_task_data(lua_State *L, int index);
 
 /*
 ** Creates the metatable and adds task functions (fetch, read, outcome, body,
-** listen, waiter, watch) to the module table on top, and `task` to the table of
-** methods at `tables`.
+** listen, waiter, watch) to the module table on top, and `task` to the table
+** of methods at `tables`.
 */
 void lgim_task_open(lua_State *L, int tables);
 
