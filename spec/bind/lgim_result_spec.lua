@@ -130,6 +130,18 @@ describe("a result", function()
     end
   end)
 
+  it("does so where extra asked, as it has to where the service names no such field", function()
+    for asked, kept in pairs { webp = false, png = true, avif = true } do
+      start({ submit = function(conn) conn:reply(services.base64_reply(PICTURE)) end },
+        { provider = "magick" })
+      local result = assert(outcome { model = "gpt-image-2", size = "auto",
+        extra = { output_format = asked } })
+      assert.same(kept and {} or { { field = "output_format", rule = "delivered", got = "png",
+        message = "picture 1 is a png, asked for was webp" } }, result.warnings)
+      service:close()
+    end
+  end)
+
   it("warns of no format where none was asked for, or none came", function()
     start { download = function(conn) conn:reply(pictures.jpeg(64, 48)) end }
     assert.same({}, assert(outcome { size = "auto", output = folder.path .. "/a.png" }).warnings)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "gim_request.h"
 
+#include "gim_json.h"
 #include "gim_link.h"
 #include "gim_request_private.h"
 #include "gim_value.h"
@@ -174,9 +175,18 @@ static void check_choices(gim_maker *m) {
                    "than jpeg");
 }
 
-static gim_image_type format_of(gim_str name) {
+/* Where a service names no output_format, extra may have it. */
+static gim_image_type format_of(const gim_fields *fields) {
   static const gim_image_type types[] = {GIM_IMAGE_PNG, GIM_IMAGE_JPEG,
                                          GIM_IMAGE_WEBP};
+  gim_str name = fields->output_format;
+  gim_json extra;
+  char room[8];
+  if (name.p == NULL && fields->extra.p != NULL &&
+      gim_json_parse(fields->extra, GIM_LIMIT_JSON_DEPTH, &extra, NULL) ==
+          GIM_OK &&
+      gim_json_member(&extra, GIM_STR("output_format"), &extra))
+    name = gim_json_text(&extra, room, sizeof(room));
   for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
     if (gim_str_equal(name, gim_str_of(gim_image_type_name(types[i]))))
       return types[i];
@@ -189,7 +199,7 @@ static void fill_in(gim_maker *m) {
   const gim_model *model = m->model;
   gim_request *request = m->request;
   int64_t n = fields->has_n ? fields->n : model->default_n;
-  request->format = format_of(fields->output_format);
+  request->format = format_of(fields);
   request->n = n < 1 ? 1 : n > INT_MAX ? INT_MAX : (int)n;
   if (fields->size.p == NULL) request->assumed_size = model->default_size;
   if (fields->resolution.p == NULL && m->sized.size.kind == GIM_SIZE_RATIO)

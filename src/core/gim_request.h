@@ -111,8 +111,8 @@ typedef struct gim_request {
   int width_px, height_px;
   int tier;                   /* 1, 2, 4; 0: unknown or none */
   int n;                      /* pictures asked for */
-  gim_image_type format;      /* by output_format; UNKNOWN: by none that is
-                                 known here */
+  gim_image_type format;      /* by output_format, of extra, too; UNKNOWN:
+                                 by none that is known here */
   int64_t price_factor_micro; /* times the base, n included; -1: unknown */
   bool scaled_down;           /* the table's cell did not fit the budget */
   /* what the service assumes for fields left out; NULL: says nothing or was
