@@ -41,7 +41,8 @@ WINDOW  := $(BUILD)/gptimage/core_test.so
 # can be told to fail.
 WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=write,--wrap=fdatasync,$\
   --wrap=pwrite,--wrap=fsync,--wrap=rename,--wrap=renameat,--wrap=linkat,--wrap=syscall,$\
-  --wrap=getrandom,--wrap=getentropy,--wrap=ftruncate,--wrap=open,--wrap=openat,--wrap=mkdir,--wrap=rmdir,--wrap=unlink,--wrap=unlinkat
+  --wrap=getrandom,--wrap=getentropy,--wrap=ftruncate,--wrap=open,--wrap=openat,$\
+  --wrap=mkdir,--wrap=rmdir,--wrap=unlink,--wrap=unlinkat
 
 # Debian's lua-http is plain Lua that runs on 5.4, but is filed under 5.1: that
 # folder comes last, behind everything that was made for 5.4.
@@ -331,5 +332,5 @@ clean: ## removes what make made, and what LuaRocks leaves beside the sources
 help: ## lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
 
-.PHONY: build window embed peers deps demo test asan tsan portable crash valgrind bench bench-tools bench-readme docs lint $(LINTS) lint-deps format \
-  rockspec rock install env clean help
+.PHONY: build window embed peers deps demo test asan tsan portable crash valgrind bench bench-tools \
+  bench-readme docs lint $(LINTS) lint-deps format rockspec rock install env clean help
