@@ -96,16 +96,19 @@ static int window_setenv(lua_State *L) {
   return 1;
 }
 
-static int with_limit(lua_State *L, int resource) {
+/* The limit of how large files get, or of how many are open. What type that is
+   told by differs between systems. */
+static int with_limit(lua_State *L, bool size) {
   struct rlimit old, limited;
   int result;
-  if (getrlimit(resource, &old) != 0) return luaL_error(L, "getrlimit");
+  if (getrlimit(size ? RLIMIT_FSIZE : RLIMIT_NOFILE, &old) != 0)
+    return luaL_error(L, "getrlimit");
   limited = old;
   limited.rlim_cur = (rlim_t)luaL_checkinteger(L, 1);
-  setrlimit(resource, &limited);
+  setrlimit(size ? RLIMIT_FSIZE : RLIMIT_NOFILE, &limited);
   lua_settop(L, 2);
   result = lua_pcall(L, 0, LUA_MULTRET, 0);
-  setrlimit(resource, &old);
+  setrlimit(size ? RLIMIT_FSIZE : RLIMIT_NOFILE, &old);
   if (result != LUA_OK) return lua_error(L);
   return lua_gettop(L) - 1;
 }
@@ -114,13 +117,13 @@ static int with_limit(lua_State *L, int resource) {
    runs; as a full disk, but with another errno, and who tries outside of
    gim_file_limit ends the process. Results and errors are f's. */
 static int window_with_file_limit(lua_State *L) {
-  return with_limit(L, RLIMIT_FSIZE);
+  return with_limit(L, true);
 }
 
 /* window.with_descriptor_limit(n, f): likewise, but no descriptor of a number
    from `n` on can be had. */
 static int window_with_descriptor_limit(lua_State *L) {
-  return with_limit(L, RLIMIT_NOFILE);
+  return with_limit(L, false);
 }
 
 static void do_nothing(int number) {
