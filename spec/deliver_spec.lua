@@ -244,6 +244,26 @@ describe("callbacks", function()
     assert.truthy(tostring(err):find("callback", 1, true))
   end)
 
+  it("are reported where memory runs out, which Lua tells no message handler", function()
+    local xpcall = xpcall
+    local function out_of_memory() error("not enough memory", 0) end
+    finally(function() _G.xpcall = xpcall end)
+    _G.xpcall = function(f, handler, ...)
+      if f == out_of_memory then return false, "not enough memory" end
+      return xpcall(f, handler, ...)
+    end
+    local errors = {}
+    local client = new_client { on_error = function(...) errors[#errors + 1] = { ... } end }
+    assert(client:submit(request(1))):on_done(out_of_memory)
+    assert.equal(0, client:run())
+    assert.same({ { "not enough memory", "not enough memory" } }, errors)
+    client = new_client { on_error = out_of_memory }
+    assert(client:submit(request(1))):on_done(function() error("callback", 0) end)
+    local ok, err = pcall(client.run, client)
+    assert.is_false(ok)
+    assert.matches("not enough memory\ncallback", tostring(err))
+  end)
+
   it("may raise objects whose tostring raises", function()
     local client = new_client()
     local nasty = setmetatable({}, { __tostring = function() error "no" end })

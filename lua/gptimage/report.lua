@@ -41,6 +41,14 @@ local function catch(err)
   return { error = err, traceback = debug.traceback(describe(err), 2) }
 end
 
+-- What `catch` made of an error. Of memory that has run out Lua does not tell it.
+local function entry_of(caught)
+  if type(caught) == "table" then
+    return caught
+  end
+  return { error = caught, traceback = describe(caught) }
+end
+
 --- Files one error of `state` (what Lua keeps of a client).
 function M.report(state, err, traceback)
   local on_error = state.on_error
@@ -50,7 +58,7 @@ function M.report(state, err, traceback)
       return
     end
     -- A handler that fails must not swallow what it was told.
-    M.keep(state, second)
+    M.keep(state, entry_of(second))
   end
   M.keep(state, { error = err, traceback = traceback })
 end
@@ -69,8 +77,9 @@ end
 
 --- Calls f(...) for the user; what it raises is reported. May yield to the host's scheduler.
 function M.call(state, f, ...)
-  local ok, entry = xpcall(f, catch, ...)
+  local ok, caught = xpcall(f, catch, ...)
   if not ok then
+    local entry = entry_of(caught)
     M.report(state, entry.error, entry.traceback)
   end
 end
