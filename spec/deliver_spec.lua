@@ -264,6 +264,22 @@ describe("callbacks", function()
     assert.matches("not enough memory\ncallback", tostring(err))
   end)
 
+  it("come without a hole in the queue where there was no memory for an entry", function()
+    local client = new_client()
+    local told = 0
+    local task = assert(client:submit(request(1)))
+    task:on_done(function() told = told + 1 end)
+    assert(task:wait())
+    assert.equal(1, told)
+    local items = require("gptimage.core").data(client).items -- the fake one
+    setmetatable(items, { __newindex = function() error("not enough memory", 0) end })
+    assert.has_error(function() task:on_done(print) end, "not enough memory")
+    setmetatable(items, nil)
+    task:on_done(function() told = told + 1 end)
+    assert.equal(0, client:step())
+    assert.equal(2, told)
+  end)
+
   it("may raise objects whose tostring raises", function()
     local client = new_client()
     local nasty = setmetatable({}, { __tostring = function() error "no" end })

@@ -54,8 +54,8 @@ end
 --- Puts one thing to tell into the queue; `what` is a name in deliver_one.
 local function push(state, what, item)
   local tail = state.tail + 1
-  state.tail = tail
   state.what[tail], state.items[tail] = what, item
+  state.tail = tail -- last: where memory ran out there is no entry, rather than half of one
 end
 
 -- Is a step that delivers below us on the stack? A host coroutine that yielded out of a callback
