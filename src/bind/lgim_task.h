@@ -2,8 +2,9 @@
 /*
 ** lgim_task.h - a job as a userdata "gptimage.task"   [floor 12]
 **
-** The userdata OWNS its gim_job. Its user values are a table, with the task it
-** brings a picture of and what the Lua layer keeps, and its client.
+** The userdata OWNS its gim_job. Its user values are its client, and what is
+** kept of it besides: a table, with the task it brings a picture of and what
+** the Lua layer keeps there, but for a single function or coroutine.
 */
 #ifndef lgim_task_h
 #define lgim_task_h
@@ -29,8 +30,8 @@ void lgim_task_push(lua_State *L, int client);
 void lgim_task_own(lua_State *L, int index, gim_job *job);
 
 /*
-** Pushes the table of the task at `index`, a new one when nothing was kept in
-** it yet: most tasks of thousands never need one.
+** Pushes the table of the task at `index`, a new one with what was kept
+** instead of it, if there is none yet: most tasks of thousands never need one.
 */
 void lgim_task_data(lua_State *L, int index);
 
