@@ -163,7 +163,7 @@ describe("gim_net, where a stream of HTTP/2 is held up,", function()
         assert.is_true(net:step(10))
         assert.is_true(socket.gettime() < deadline, "nothing came")
       until not net:is_drained()
-      start(2)
+      local other = start(2)
       for _ = 1, 100 do
         assert.is_true(net:step(0))
         assert.is_false(net:is_drained())
@@ -178,6 +178,11 @@ describe("gim_net, where a stream of HTTP/2 is held up,", function()
       local began = socket.gettime()
       for _ = 1, 5 do assert.is_true(net:step(5)) end -- it waits, and does not go round
       assert.is_true(socket.gettime() - began >= 0.02)
+      for _, id in ipairs { held, other } do -- that one is held up as well
+        local is_held, ms = net:is_held(id)
+        assert.equal(id == held, is_held)
+        assert.is_true(ms >= 20, ms)
+      end
       net[how](net, held)
       assert_woken(true)
       repeat

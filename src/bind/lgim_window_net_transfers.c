@@ -289,7 +289,7 @@ static int net_cancel(lua_State *L) {
 }
 
 /* net:hold(id): it takes nothing; net:resume(id): it does again.
-   net:is_held(id) */
+   net:is_held(id) -> flag, how many milliseconds it was held up in all */
 static int net_hold(lua_State *L) {
   check_net(L);
   check_record(L)->full = true;
@@ -305,9 +305,12 @@ static int net_resume(lua_State *L) {
 }
 
 static int net_is_held(lua_State *L) {
+  const gim_transfer *transfer;
   check_net(L);
-  lua_pushboolean(L, gim_net_is_held(check_record(L)->transfer));
-  return 1;
+  transfer = check_record(L)->transfer;
+  lua_pushboolean(L, gim_net_is_held(transfer));
+  lua_pushinteger(L, gim_net_held_ms(transfer));
+  return 2;
 }
 
 /* net:handed(id) -> bytes handed over so far */

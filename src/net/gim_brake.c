@@ -8,8 +8,9 @@
 #define AIM_PERCENT 70
 
 void gim_brake_release(gim_brake *brake, int64_t budget_us) {
+  gim_brake_loosen(brake);
   brake->pieces = 0;
-  brake->pulled = brake->stuck = false;
+  brake->pulled = false;
   brake->last_served = NULL;
   brake->until_us = -1;
   if (budget_us <= 0) return;
@@ -39,12 +40,20 @@ bool gim_brake_lets(gim_brake *brake, gim_list_item *waiter) {
 }
 
 void gim_brake_pull(gim_brake *brake, gim_list_item *waiter) {
+  if (!brake->stuck) brake->stuck_us = gim_clock_us();
   brake->stuck = true;
   hold_up(brake, waiter);
 }
 
 void gim_brake_loosen(gim_brake *brake) {
+  if (brake->stuck) brake->stood_us += gim_clock_us() - brake->stuck_us;
   brake->stuck = false;
+}
+
+int64_t gim_brake_stood_ms(const gim_brake *brake) {
+  int64_t us = brake->stood_us;
+  if (brake->stuck) us += gim_clock_us() - brake->stuck_us;
+  return us / 1000;
 }
 
 gim_list_item *gim_brake_resume(gim_brake *brake) {

@@ -29,6 +29,8 @@ typedef struct gim_brake {
   int64_t until_us; /* -1: no budget */
   bool pulled;
   gim_list_item *last_served; /* whose piece met the end of the budget */
+  int64_t stuck_us;           /* since when it is */
+  int64_t stood_us;           /* how long it was before that */
 } gim_brake;
 
 /*
@@ -54,6 +56,9 @@ void gim_brake_pull(gim_brake *brake, gim_list_item *waiter);
 
 /* Who was stuck can go on, or is gone: the next step finds out. */
 void gim_brake_loosen(gim_brake *brake);
+
+/* How long it has been stuck in all, in milliseconds. */
+int64_t gim_brake_stood_ms(const gim_brake *brake);
 
 /*
 ** The next that waits and has its turn in this step: it is out of the queue,

@@ -92,8 +92,8 @@ bool gim_exchange_finish(gim_exchange *exchange);
    or cannot: no time limit of the service's is to end it. */
 bool gim_exchange_is_held(const gim_exchange *exchange);
 
-/* How long it did so since this was last asked, in milliseconds. Also in
-   on_done. */
+/* How long it did so, or another for which nothing was read, since this was
+   last asked, in milliseconds. Also in on_done. */
 int64_t gim_exchange_take_held_ms(gim_exchange *exchange);
 
 /* Body bytes handed over so far, of how many (gim_outcome counts likewise),

@@ -317,8 +317,7 @@ bool gim_net_is_held(const gim_transfer *transfer) {
 }
 
 int64_t gim_net_held_ms(const gim_transfer *transfer) {
-  return transfer->stood_ms +
-         (transfer->held_ms == 0 ? 0 : gim_clock_ms() - transfer->held_ms);
+  return gim_transfer_stood_ms(transfer);
 }
 
 bool gim_net_is_stuck(const gim_net *net) {

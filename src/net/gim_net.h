@@ -155,7 +155,8 @@ void gim_net_alarm(gim_net *net, int64_t due_ms);
 */
 void gim_net_resume(gim_net *net, gim_transfer *transfer);
 
-/* Is it held up so, and for how long has it been in all? */
+/* Is it held up so? And for how long has it been in all, or was not read
+   because another was: see gim_net_is_stuck? */
 bool gim_net_is_held(const gim_transfer *transfer);
 int64_t gim_net_held_ms(const gim_transfer *transfer);
 

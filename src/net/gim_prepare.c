@@ -273,6 +273,7 @@ gim_status gim_prepare(gim_transfer *t, const gim_transfer_spec *spec,
   t->timeout_ms =
       spec->transfer_class == GIM_CLASS_PAID ? 0 : spec->timeout_ms;
   t->max_bytes = spec->max_bytes;
+  t->began_ms = gim_brake_stood_ms(t->carrier->brake);
   t->detail[0] = '\0';
   t->state = GIM_TRANSFER_RUNNING;
   return GIM_OK;

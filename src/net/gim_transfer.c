@@ -228,10 +228,25 @@ void gim_transfer_delete(gim_transfer *t) {
   free(t);
 }
 
+/* Since held_ms, but for what the brake counts: that of all transfers. */
+static int64_t stands_ms(const gim_transfer *t) {
+  int64_t ms;
+  if (t->held_ms == 0) return 0;
+  ms = gim_clock_ms() - t->held_ms -
+       (gim_brake_stood_ms(t->carrier->brake) - t->brake_ms);
+  return ms < 0 ? 0 : ms;
+}
+
 void gim_transfer_stand(gim_transfer *t, bool stands) {
   if (stands == (t->held_ms != 0)) return;
-  if (!stands) t->stood_ms += gim_clock_ms() - t->held_ms;
+  t->stood_ms += stands_ms(t);
   t->held_ms = stands ? gim_clock_ms() : 0;
+  t->brake_ms = gim_brake_stood_ms(t->carrier->brake);
+}
+
+int64_t gim_transfer_stood_ms(const gim_transfer *t) {
+  return t->stood_ms + stands_ms(t) + gim_brake_stood_ms(t->carrier->brake) -
+         t->began_ms;
 }
 
 int gim_transfer_resume(gim_transfer *t) {

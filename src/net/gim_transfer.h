@@ -137,7 +137,9 @@ struct gim_transfer {
   bool held;             /* held up by `takes` */
   int64_t held_ms;       /* since when, by gim_clock_ms; 0: takes has said no
                             no more since it said yes */
-  int64_t stood_ms;      /* how long before */
+  int64_t stood_ms;      /* how long before, but for what the brake counts */
+  int64_t brake_ms;      /* gim_brake_stood_ms at held_ms */
+  int64_t began_ms;      /* and when the transfer began */
   int64_t deadline_ms;   /* by the net's clock; 0: none */
   int postponed;         /* times that judging it was put off */
   size_t handed;
@@ -167,6 +169,9 @@ int gim_transfer_resume(gim_transfer *t);
 
 /* From here on it stands, for want of room, or does not any more. */
 void gim_transfer_stand(gim_transfer *t, bool stands);
+
+/* How long it did so, or another for which nothing was read, in all. */
+int64_t gim_transfer_stood_ms(const gim_transfer *t);
 
 /*
 ** Works out how it ended from libcurl's result `code`. `outcome` points into
