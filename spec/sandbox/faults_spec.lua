@@ -76,6 +76,16 @@ describe("a fault", function()
       end
     end
 
+    it("comes half-way also where there is no body, or a shorter one", function()
+      local id = cjson.decode(submit().body).id
+      sandbox:fault { match = { kind = "poll" }, fault = { reset = "middle" } }
+      assert.equal("reset", poll(id).broken)
+      assert.equal(200, poll(id).status)
+      sandbox:fault { match = { kind = "submit" }, fault = { reset = "middle", at = 1000000 } }
+      assert.is_nil(submit().status)
+      assert.equal(1, accepted())
+    end)
+
     it("of one HTTP/2 stream leaves the connection to the others", function()
       sandbox:fault { match = { nth = 2, kind = "submit" }, fault = { reset = "before",
         how = "refused" } }

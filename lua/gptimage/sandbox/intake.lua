@@ -73,7 +73,7 @@ end
 
 -- Where `reset = "middle"` strikes: after so many bytes of the body.
 local function middle(request)
-  local length = tonumber(request.headers:get("content-length"))
+  local length = tonumber((request.headers:get("content-length")))
   return request.fault.at or length and length // 2 or 1
 end
 
@@ -133,12 +133,15 @@ function M.read(world, stream, request)
   local pieces, bytes = {}, 0
   local problem
   repeat
-    if request.fault.reset == "middle" and bytes >= middle(request) then
+    local breaks = request.fault.reset == "middle"
+    local piece
+    if not breaks or bytes < middle(request) then
+      piece, problem = next_piece(world, stream, request, bytes)
+    end
+    if breaks and not piece then -- also where the body is shorter, or there is none
       severing.sever(stream, request.fault.how or "rst", false)
       return nil
     end
-    local piece
-    piece, problem = next_piece(world, stream, request, bytes)
     if piece then
       bytes = bytes + #piece
       hash:update(piece)
