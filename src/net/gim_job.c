@@ -210,7 +210,7 @@ static bool start_over(gim_job *job) {
   gim_entry *entry = NULL;
   gim_err err;
   if (job->resubmits == job->task.resubmits) return false;
-  job->resubmits = job->task.resubmits;
+  job->resubmits = (signed char)job->task.resubmits;
   if (job->scribe != NULL) gim_scribe_renew(job->scribe, &job->task);
   if (gim_hub_make_key(job->key, &err) != GIM_OK ||
       gim_billing_open(&entry, hub, job->key, job->entry->price_micro,

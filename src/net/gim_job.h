@@ -55,10 +55,10 @@ typedef struct gim_job {
   bool borrowing; /* it has bytes of the caller's: GIM_NEWS_FREE is to come */
   gim_overwrite overwrite : 8;
   gim_task_state told_state : 8;
-  gim_evidence noted : 8;    /* when the ledger was told last */
-  signed char told_progress; /* 0 to 100 */
-  int resubmit, resubmits;   /* wanted; done */
-  int postponed; /* times that a judgement of its deadlines was put off */
+  gim_evidence noted : 8;          /* when the ledger was told last */
+  signed char told_progress;       /* 0 to 100 */
+  signed char resubmit, resubmits; /* wanted, 100 at most; done */
+  int16_t postponed; /* times that a judgement of its deadlines was put off */
   gim_hub *hub;
   gim_due due;
   gim_want want;
@@ -86,7 +86,8 @@ typedef struct gim_job_options {
   gim_str output;      /* template; p NULL: none */
   gim_str key;         /* of an earlier life; p NULL: a new one */
   int overwrite;       /* a gim_overwrite, or -1: the client's */
-  int resubmit;        /* times that a failed task is paid for again */
+  int resubmit;        /* times that a failed task is paid for again; 100 at
+                          most */
   int64_t price_micro; /* what the request costs, by the caller; -1: unknown */
 } gim_job_options;
 

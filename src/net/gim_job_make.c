@@ -79,7 +79,7 @@ static gim_status new_job(gim_job **result, gim_hub *hub,
   else
     status = gim_hub_make_key(job->key, err);
   job->want.start = gim_job_start_exchange;
-  job->resubmit = options->resubmit;
+  job->resubmit = (signed char)options->resubmit;
   if (status == GIM_OK && !keep_model(job, options->model, &model))
     status = no_memory(err);
   if (status != GIM_OK) {
