@@ -15,8 +15,8 @@ function M.goals(results)
   local first, last = results.growth[1], results.growth[#results.growth]
   local parts = results.figures
   add("CPU seconds in 10,000 requests", ours.cpu.median, 0.22)
-  -- The goal above was set on a faster machine, where libcurl alone took 0.16 s: as a ratio it is one
-  -- for any machine.
+  -- The goal above was set on a faster machine, where libcurl alone took 0.16 s: as a ratio it is
+  -- one for any machine.
   add("CPU: times libcurl alone", ours.cpu.median / find(results.peers, "floor").cpu.median,
     0.22 / 0.16)
   for _, peer in ipairs(results.peers) do
